@@ -1,0 +1,57 @@
+"""The error tree: leaves are chosen by what the caller does next.
+
+TraderError
+├── ConfigError        tell the person, with the place in the file; exit 3
+│   └── DataError      a data file that cannot be read as bars; exit 3
+└── EdgeError          something outside us; the shell decides; exit 1
+
+Dropped, Denied, Rejected and Canceled are values, not exceptions.
+A broken invariant is an ``AssertionError`` and ends the process.
+"""
+
+from dataclasses import dataclass
+
+
+class TraderError(Exception):
+    """Anything this program says to a person instead of a traceback."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a setting: where it stands, what is wrong, what to do about it."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        """Render as ``path: message``; the path may be empty for a whole file."""
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class ConfigError(TraderError):
+    """Settings that cannot be run: every problem at once, each with its path."""
+
+    exit_code = 3
+
+    def __init__(self, problems: list[Problem] | str, *, source: str = "") -> None:
+        """Keep the problems and the name of the file they stand in (empty for a program's own)."""
+        self.problems = [Problem("", problems)] if isinstance(problems, str) else list(problems)
+        self.source = source
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        """Render one problem a line, under the file's name when there is one."""
+        lines = [str(problem) for problem in self.problems]
+        if not self.source:
+            return "\n".join(lines)
+        return "\n".join([f"{self.source}:", *(f"  {line}" for line in lines)])
+
+
+class DataError(ConfigError):
+    """A data file that is missing, unreadable or lacks a column."""
+
+
+class EdgeError(TraderError):
+    """Something outside this program did not do what it should."""
