@@ -9,7 +9,6 @@ from typing import Protocol
 from trader.model.inputs import Ticks
 from trader.model.orders import Approved, ExecutionReport
 from trader.model.ticks import Bar, Tick
-from trader.model.inputs import Ticks
 
 
 class SimulatedFeed(Protocol):
