@@ -8,6 +8,12 @@ from trader.model.orders import ExecutionReport
 from trader.model.ticks import Bar, Tick
 
 
+class Opened(msgspec.Struct, frozen=True):
+    """The desk opens: books are opened with their capital."""
+
+    ts: int
+
+
 class History(msgspec.Struct, frozen=True):
     """Minute bars from before the first live one, oldest first; strategies see them, no order leaves."""
 
@@ -35,4 +41,4 @@ class Reported(msgspec.Struct, frozen=True):
     report: ExecutionReport
 
 
-Input = History | Ticks | TimerFired | Reported
+Input = Opened | History | Ticks | TimerFired | Reported

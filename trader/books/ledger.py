@@ -1,0 +1,207 @@
+"""The OMS: orders, fills, positions and cash of every sandbox, changed by events only."""
+
+from collections import deque
+from decimal import Decimal
+
+from trader.books.positions import Execution, FillEffect, Position, effect_of
+from trader.model.events import (
+    DailyLossReached,
+    DayStarted,
+    Event,
+    OrderCreated,
+    OrderFilled,
+    OrderMoved,
+    ReportIgnored,
+    SandboxOpened,
+    StrategyFailed,
+)
+from trader.model.money import EXACT, ZERO, share_of
+from trader.model.orders import TERMINAL, TRANSITIONS, Approved, ExecutionReport, OrderStatus
+
+# Ended orders are remembered so that a repeated report is known as one; a venue repeats within minutes, not days.
+ENDED_ORDERS_KEPT = 10_000
+
+
+class Book:
+    """One sandbox's money: cash, positions, reservations, the day's counters."""
+
+    __slots__ = (
+        "bought", "cash", "daily_trades", "day_equity", "fees", "fills", "halted", "loss_reached", "opening_cash",
+        "positions", "realized", "reserved", "sold", "strategy",
+    )  # fmt: skip
+
+    def __init__(self, strategy: str, cash: Decimal) -> None:
+        """Open with ``cash`` dollars and nothing else."""
+        self.strategy = strategy
+        self.opening_cash = cash
+        self.cash = cash
+        self.positions: dict[str, Position] = {}
+        self.reserved = ZERO
+        self.bought = ZERO
+        self.sold = ZERO
+        self.fees = ZERO
+        self.realized = ZERO
+        self.fills = 0
+        self.daily_trades = 0
+        self.day_equity = cash
+        self.loss_reached = False
+        self.halted = False
+
+    @property
+    def free_cash(self) -> Decimal:
+        """Return the cash that no open order has reserved."""
+        return EXACT.subtract(self.cash, self.reserved)
+
+    def position(self, symbol: str) -> Position:
+        """Return the position in ``symbol``, a flat one if there was none; the same object for good."""
+        position = self.positions.get(symbol)
+        if position is None:
+            position = self.positions[symbol] = Position()
+        return position
+
+    def book_fill(self, symbol: str, effect: FillEffect) -> None:
+        """Apply one fill and assert the identities of the package docstring."""
+        position = self.position(symbol)
+        position.qty = EXACT.add(position.qty, effect.qty)
+        position.cost = EXACT.add(position.cost, effect.cost)
+        self.cash = EXACT.add(self.cash, effect.cash)
+        gross = EXACT.add(effect.cash, effect.fee_usd)
+        if gross < 0:
+            self.bought = EXACT.subtract(self.bought, gross)
+        else:
+            self.sold = EXACT.add(self.sold, gross)
+        self.fees = EXACT.add(self.fees, effect.fee_usd)
+        self.realized = EXACT.add(self.realized, effect.realized)
+        self.fills += 1
+        self._assert_identities()
+
+    def _assert_identities(self) -> None:
+        flows = EXACT.subtract(EXACT.subtract(EXACT.add(self.opening_cash, self.sold), self.bought), self.fees)
+        assert self.cash == flows, f"{self.strategy}: cash {self.cash} differs from its flows {flows}"
+        worth = self.cash
+        for position in self.positions.values():
+            worth = EXACT.add(worth, position.cost)
+        earned = EXACT.add(self.opening_cash, self.realized)
+        assert worth == earned, f"{self.strategy}: cash and cost {worth} differ from opening and realised {earned}"
+
+
+class OrderRecord:
+    """One order in the books: what was approved, how much is filled, what is still reserved."""
+
+    __slots__ = ("approved", "executions", "filled", "reserved", "status")
+
+    def __init__(self, approved: Approved) -> None:
+        """Begin as pending, nothing filled, everything reserved."""
+        self.approved = approved
+        self.status = OrderStatus.PENDING
+        self.filled = ZERO
+        self.reserved = approved.reserved
+        self.executions: set[str] = set()
+
+
+class Ledger:
+    """Every sandbox's book and every order; ``apply`` is the only way to change them."""
+
+    def __init__(self) -> None:
+        """Begin empty; books open by :class:`~trader.model.events.SandboxOpened`."""
+        self.books: dict[str, Book] = {}
+        self.orders: dict[str, OrderRecord] = {}
+        self._ended: deque[str] = deque()
+
+    def read(self, ts: int, report: ExecutionReport) -> OrderFilled | OrderMoved | ReportIgnored:
+        """Say what a venue's report makes true, without changing anything.
+
+        A known execution id, an unknown order and a transition the table forbids become ``ReportIgnored``.
+        """
+        record = self.orders.get(report.order_id)
+        if record is None:
+            return ReportIgnored(ts, report.order_id, report.execution_id, "unknown order")
+        if report.execution_id and report.execution_id in record.executions:
+            return ReportIgnored(ts, report.order_id, report.execution_id, "execution already booked")
+        allowed = report.status in TRANSITIONS[record.status] or (
+            report.execution_id and report.status is record.status is OrderStatus.PARTIALLY_FILLED
+        )
+        if not allowed:
+            return ReportIgnored(ts, report.order_id, report.execution_id, f"{record.status} to {report.status}")
+        intent = record.approved.intent
+        if not report.execution_id:
+            return OrderMoved(ts, intent.strategy, intent.symbol, report.order_id, report.status, report.text)
+        effect = effect_of(self.books[intent.strategy].position(intent.symbol), intent.side, _execution(report))
+        return OrderFilled(
+            ts=report.ts,
+            strategy=intent.strategy,
+            symbol=intent.symbol,
+            side=intent.side,
+            qty=report.qty,
+            price=report.price,
+            fee=report.fee,
+            fee_asset=report.fee_asset,
+            order_id=report.order_id,
+            execution_id=report.execution_id,
+            decision_price=intent.decision_price,
+            reason=intent.reason,
+            status=report.status,
+            realized=effect.realized,
+            opened=effect.opened,
+        )
+
+    def apply(self, event: Event) -> None:
+        """Change the books by one event; events that are no bookkeeping change nothing."""
+        match event:
+            case OrderFilled():
+                self._fill(event)
+            case OrderCreated():
+                self._create(event.approved)
+            case OrderMoved():
+                self._move(self.orders[event.order_id], event.status)
+            case SandboxOpened():
+                self.books[event.strategy] = Book(event.strategy, event.cash)
+            case DayStarted():
+                book = self.books[event.strategy]
+                book.day_equity, book.daily_trades, book.loss_reached = event.equity, 0, False
+            case DailyLossReached():
+                self.books[event.strategy].loss_reached = True
+            case StrategyFailed():
+                self.books[event.strategy].halted = True
+            case _:
+                pass
+
+    def _create(self, approved: Approved) -> None:
+        assert approved.order_id not in self.orders, f"order id {approved.order_id} was used before"
+        self.orders[approved.order_id] = OrderRecord(approved)
+        book = self.books[approved.intent.strategy]
+        book.reserved = EXACT.add(book.reserved, approved.reserved)
+        book.daily_trades += 1
+
+    def _fill(self, event: OrderFilled) -> None:
+        record = self.orders[event.order_id]
+        book = self.books[event.strategy]
+        effect = effect_of(book.position(event.symbol), event.side, _execution(event))
+        assert effect.realized == event.realized, f"{event.execution_id}: realised {effect.realized}, event says other"
+        record.executions.add(event.execution_id)
+        record.filled = EXACT.add(record.filled, event.qty)
+        ordered = record.approved.intent.qty
+        assert record.filled <= ordered, f"order {event.order_id} of {ordered} filled {record.filled}"
+        book.book_fill(event.symbol, effect)
+        if record.approved.reserved:
+            left = EXACT.subtract(ordered, record.filled)
+            self._reserve(record, share_of(record.approved.reserved, left, ordered))
+        self._move(record, event.status)
+
+    def _move(self, record: OrderRecord, status: OrderStatus) -> None:
+        record.status = status
+        if status not in TERMINAL:
+            return
+        self._reserve(record, ZERO)
+        self._ended.append(record.approved.order_id)
+        if len(self._ended) > ENDED_ORDERS_KEPT:
+            del self.orders[self._ended.popleft()]
+
+    def _reserve(self, record: OrderRecord, amount: Decimal) -> None:
+        book = self.books[record.approved.intent.strategy]
+        book.reserved = EXACT.add(EXACT.subtract(book.reserved, record.reserved), amount)
+        record.reserved = amount
+
+
+def _execution(source: ExecutionReport | OrderFilled) -> Execution:
+    return Execution(source.qty, source.price, source.fee, source.fee_asset)

@@ -1,0 +1,67 @@
+"""One position and the arithmetic of one fill on it."""
+
+from decimal import Decimal
+
+import msgspec
+
+from trader.model.money import EXACT, ZERO, divide, share_of
+from trader.model.orders import Side
+
+
+class Position:
+    """Signed quantity of one symbol in one sandbox and what it cost; a short has negative quantity and cost."""
+
+    __slots__ = ("cost", "qty")
+
+    def __init__(self, qty: Decimal = ZERO, cost: Decimal = ZERO) -> None:
+        """Begin flat unless told otherwise."""
+        self.qty = qty
+        self.cost = cost
+
+    @property
+    def avg_price(self) -> Decimal:
+        """Return the quantity-weighted mean entry price of what is open, fees apart; zero when flat."""
+        return divide(self.cost, self.qty) if self.qty else ZERO
+
+
+class FillEffect(msgspec.Struct, frozen=True):
+    """What one execution does to a position and its book, in signed amounts."""
+
+    qty: Decimal
+    cost: Decimal
+    cash: Decimal
+    fee_usd: Decimal
+    realized: Decimal
+    opened: bool
+
+
+def effect_of(position: Position, side: Side, execution: "Execution") -> FillEffect:
+    """Work out one execution on ``position`` without changing it; it may close, open, or do both through zero."""
+    gross = EXACT.multiply(execution.qty, execution.price)
+    in_coin = execution.fee_asset != "USD"
+    delta = execution.qty if side is Side.BUY else -execution.qty
+    if in_coin:
+        delta = EXACT.subtract(delta, execution.fee)
+    fee_usd = ZERO if in_coin else execution.fee
+    fee_value = EXACT.multiply(execution.fee, execution.price) if in_coin else fee_usd
+    cash = EXACT.subtract(-gross if side is Side.BUY else gross, fee_usd)
+    held = position.qty
+    if not held or (held > 0) == (delta > 0):
+        cost = EXACT.multiply(delta, execution.price)
+        return FillEffect(delta, cost, cash, fee_usd, -fee_value, opened=True)
+    closed = min(abs(delta), abs(held))
+    cost_closed = share_of(position.cost, closed, abs(held))
+    proceeds = EXACT.multiply(closed if held > 0 else -closed, execution.price)
+    realized = EXACT.subtract(EXACT.subtract(proceeds, cost_closed), fee_value)
+    crossed = EXACT.subtract(abs(delta), closed)
+    cost = EXACT.subtract(EXACT.multiply(crossed if delta > 0 else -crossed, execution.price), cost_closed)
+    return FillEffect(delta, cost, cash, fee_usd, realized, opened=False)
+
+
+class Execution(msgspec.Struct, frozen=True):
+    """The numbers of one execution."""
+
+    qty: Decimal
+    price: Decimal
+    fee: Decimal
+    fee_asset: str

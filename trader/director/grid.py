@@ -1,0 +1,109 @@
+"""The 1-minute UTC grid: which bars belong to the minute that is open, and when it closes."""
+
+from collections.abc import Iterable
+from enum import Enum
+
+from trader.model.ticks import Bar
+from trader.model.time import MINUTE, SECOND
+
+# A minute closes this long after its end even if bars are missing: a symbol without a trade has no bar at all, and
+# Alpaca's bars come about one second after the minute.
+GRACE = 2 * SECOND
+
+BAR_MINUTES = {"1Min": 1, "5Min": 5, "15Min": 15, "1Hour": 60, "1Day": 1440}
+
+
+class Verdict(Enum):
+    """What became of a bar that was offered to the grid."""
+
+    TAKEN = "taken"
+    EARLY = "early"  # it opens a later minute: close the open one first, then offer it again
+    LATE = "late"  # its minute is closed
+    TWICE = "a second bar for its minute"
+
+
+class MinuteGrid:
+    """Gathers the bars of one minute; ``expected`` bars close it at once, else :data:`GRACE` does."""
+
+    __slots__ = ("_bars", "_expected", "closed", "ts")
+
+    def __init__(self, expected: int) -> None:
+        """Begin with no minute open and none closed."""
+        self._expected = expected
+        self._bars: dict[str, Bar] = {}
+        self.ts = 0  # end of the open minute; 0 when none is open
+        self.closed = 0  # end of the newest closed minute
+
+    def add(self, bar: Bar) -> Verdict:
+        """Take a bar into the open minute, or say why not."""
+        if bar.ts != self.ts:
+            if bar.ts <= self.closed or bar.ts < self.ts:
+                return Verdict.LATE
+            if self.ts:
+                return Verdict.EARLY
+            self.ts = bar.ts
+        if bar.symbol in self._bars:
+            return Verdict.TWICE
+        self._bars[bar.symbol] = bar
+        return Verdict.TAKEN
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether every subscribed symbol has its bar."""
+        return len(self._bars) == self._expected
+
+    def close(self) -> list[Bar]:
+        """Close the open minute and return its bars by symbol, so that arrival order decides nothing."""
+        bars = [self._bars[symbol] for symbol in sorted(self._bars)] if len(self._bars) > 1 else [*self._bars.values()]
+        self.closed, self.ts = self.ts, 0
+        self._bars = {}
+        return bars
+
+
+class BarBuilder:
+    """Builds one symbol's bars of ``minutes`` length from its minute bars, on multiples since 1970 UTC."""
+
+    __slots__ = ("_open", "_span")
+
+    def __init__(self, minutes: int) -> None:
+        """Begin with no bar open."""
+        self._span = minutes * MINUTE
+        self._open: Bar | None = None
+
+    def end_of(self, bar: Bar) -> int:
+        """Return the end of the longer bar that this minute falls into."""
+        return -(-bar.ts // self._span) * self._span
+
+    def add(self, minute: Bar) -> int:
+        """Merge a minute into the open bar and return that bar's end."""
+        end = self.end_of(minute)
+        open_bar = self._open
+        if open_bar is None:
+            self._open = Bar(
+                minute.symbol, end, minute.open, minute.high, minute.low, minute.close, minute.volume
+            )  # fmt: skip
+            return end
+        assert open_bar.ts == end, f"{minute.symbol}: the bar ending {open_bar.ts} was not closed before {end}"
+        self._open = Bar(
+            minute.symbol,
+            end,
+            open_bar.open,
+            max(open_bar.high, minute.high),
+            min(open_bar.low, minute.low),
+            minute.close,
+            open_bar.volume + minute.volume,
+        )
+        return end
+
+    def close(self) -> Bar:
+        """Hand over the open bar."""
+        bar = self._open
+        assert bar is not None, "no bar is open"
+        self._open = None
+        return bar
+
+
+def next_close(minute: int, buckets: Iterable[int]) -> int | None:
+    """Return when the grid wants to be woken: :data:`GRACE` after the first open end, None when nothing is open."""
+    ends = [end for end in (minute, *buckets) if end]
+    return min(ends) + GRACE if ends else None

@@ -1,0 +1,288 @@
+"""From a wish to the books and back: targets, intents, the gate, orders, reports, the day's limits.
+
+Every change of state is an event applied to the ledger here; nothing else writes to it.
+
+A target is level-triggered: :meth:`Desk.work` looks at what is held, what is in flight and what is wanted, and does the
+one next thing. An order that opens is cancelled before anything else when it is no longer wanted; a position is closed
+before the opposite one is opened, in two orders, as Alpaca demands.
+"""
+
+import math
+from collections.abc import Iterable
+from decimal import Decimal
+
+from trader.books.ledger import Ledger
+from trader.engine.sandbox import Sandbox, Slot
+from trader.model.commands import CancelOrder, Command, SubmitOrder
+from trader.model.events import (
+    DailyLossReached,
+    DayStarted,
+    Event,
+    OrderCreated,
+    OrderDenied,
+    OrderFilled,
+    OrderMoved,
+    ReportIgnored,
+    SandboxOpened,
+    StrategyFailed,
+)
+from trader.model.money import EXACT, ONE, ZERO, decimal_of, divide, floor_to
+from trader.model.orders import (
+    TERMINAL,
+    Denied,
+    ExecutionReport,
+    OrderIntent,
+    OrderStatus,
+    Reason,
+    Side,
+)
+from trader.model.views import Standing
+from trader.risk import gate
+from trader.risk.limits import RESERVE_FACTOR
+
+# The float check of every minute is off by far less than this; nearer than this the exact books decide.
+_CENT = 0.01
+
+
+class Desk:
+    """The only writer of the ledger: turns wishes into orders and reports into books."""
+
+    def __init__(self, sandboxes: tuple[Sandbox, ...], *, book_id: str) -> None:
+        """Begin with closed books; ``book_id`` begins every order id."""
+        self.ledger = Ledger()
+        self.events: list[Event] = []
+        self.commands: list[Command] = []
+        self._sandboxes = {sandbox.spec.name: sandbox for sandbox in sandboxes}
+        self._book_id = book_id
+        self._sequence = 0
+        self._watched: dict[int, Sandbox] = {}
+
+    def emit(self, event: Event) -> None:
+        """Make an event true."""
+        self.ledger.apply(event)
+        self.events.append(event)
+
+    def open(self, ts: int) -> None:
+        """Open every book with its capital."""
+        for sandbox in self._sandboxes.values():
+            self.emit(SandboxOpened(ts, sandbox.spec.name, sandbox.spec.cash))
+            sandbox.book = self.ledger.books[sandbox.spec.name]
+            for slot in sandbox.slots.values():
+                slot.position = sandbox.book.position(slot.symbol)
+            self._refresh_book(sandbox)
+
+    def equity(self, sandbox: Sandbox) -> Decimal:
+        """Return cash plus positions at their marks, exactly."""
+        worth = sandbox.book.cash
+        for slot in sandbox.slots.values():
+            if slot.position.qty:
+                worth = EXACT.add(worth, EXACT.multiply(slot.position.qty, decimal_of(slot.listing.mark)))
+        return worth
+
+    # --- wishes -------------------------------------------------------------------------------------------------
+
+    def aim(self, slot: Slot, fraction: float, *, ts: int) -> None:
+        """Take a strategy's new target for a ticker; a negative one is flat in a long-only sandbox."""
+        if fraction < 0 and not slot.sandbox.spec.limits.allow_short:
+            fraction = 0.0
+        held = slot.held
+        if slot.order is None and (held * fraction > 0 or held == fraction == 0):
+            slot.unsettled = False
+            return
+        slot.target, slot.reason, slot.unsettled = fraction, Reason.SIGNAL, True
+        self.work(slot, ts)
+
+    def leave(self, slot: Slot, reason: Reason, *, ts: int, price: float) -> None:
+        """Want out of a ticker, whatever the strategy thinks; ``price`` is what the exit is decided at."""
+        slot.target, slot.reason, slot.unsettled = 0.0, reason, True
+        self.work(slot, ts, price=price)
+
+    def work(self, slot: Slot, ts: int, *, price: float | None = None) -> None:
+        """Do the one next thing that brings the position nearer to its target (at the mark, unless told otherwise)."""
+        order, held, target = slot.order, slot.held, slot.target
+        if order is not None and not order.approved.intent.reduces:
+            if target * order.approved.intent.side.sign > 0:
+                slot.unsettled = False
+            elif order.status is not OrderStatus.PENDING_CANCEL:
+                self._cancel(slot, order.approved.order_id, ts)
+        elif held * target > 0:
+            slot.unsettled = False
+        elif held:
+            slot.unsettled = target != 0
+            if order is None:
+                self._exit(slot, ts, price=price)
+        else:
+            slot.unsettled = False
+            if target:
+                self._enter(slot, ts)
+
+    def protect(self, slot: Slot, prices: tuple[float, float, float], *, ts: int) -> None:
+        """End a position whose stop or target lies within (open, high, low); the stop is looked at first."""
+        order = slot.order
+        if order is not None and order.approved.intent.reduces:
+            return
+        first, high, low = prices
+        if low <= slot.floor and (slot.held > 0 or high < slot.ceiling):
+            price, fell = min(first, slot.floor), True
+        else:
+            price, fell = max(first, slot.ceiling), False
+        reason = Reason.STOP_LOSS if fell == (slot.held > 0) else Reason.TAKE_PROFIT
+        self.leave(slot, reason, ts=ts, price=price)
+
+    def _cancel(self, slot: Slot, order_id: str, ts: int) -> None:
+        status = OrderStatus.PENDING_CANCEL
+        self.emit(OrderMoved(ts, slot.sandbox.spec.name, slot.symbol, order_id, status, "no longer wanted"))
+        self.commands.append(CancelOrder(order_id, ts))
+
+    def _exit(self, slot: Slot, ts: int, *, price: float | None) -> None:
+        qty = slot.position.qty
+        side = Side.SELL if qty > 0 else Side.BUY
+        decided = decimal_of(slot.listing.mark if price is None else price)
+        self._send(slot, OrderIntent(
+            slot.sandbox.spec.name, slot.symbol, side, abs(qty), decided, reduces=True, reason=slot.reason, ts=ts
+        ))  # fmt: skip
+
+    def _enter(self, slot: Slot, ts: int) -> None:
+        decided = decimal_of(slot.listing.mark)
+        side = Side.BUY if slot.target > 0 else Side.SELL
+        qty = self._size(slot, decided)
+        self._send(slot, OrderIntent(
+            slot.sandbox.spec.name, slot.symbol, side, qty, decided, reduces=False, reason=slot.reason, ts=ts
+        ))  # fmt: skip
+
+    def _size(self, slot: Slot, price: Decimal) -> Decimal:
+        """Return min(fraction × equity, free cash less the reserve) in quantity, floored to the increment."""
+        sandbox = slot.sandbox
+        fraction = min(decimal_of(abs(slot.target)), sandbox.spec.limits.max_position_size, ONE)
+        wanted = EXACT.multiply(fraction, self.equity(sandbox))
+        value = min(wanted, divide(sandbox.book.free_cash, RESERVE_FACTOR))
+        return max(ZERO, floor_to(divide(value, price), slot.listing.instrument.qty_increment))
+
+    def _send(self, slot: Slot, intent: OrderIntent) -> None:
+        sandbox, book = slot.sandbox, slot.sandbox.book
+        standing = Standing(
+            book.cash, book.free_cash, self.equity(sandbox), slot.position.qty,
+            book.daily_trades, book.loss_reached, book.halted,
+        )  # fmt: skip
+        verdict = gate.check(
+            intent,
+            standing,
+            limits=sandbox.spec.limits,
+            instrument=slot.listing.instrument,
+            order_id=f"{self._book_id}-{self._sequence + 1:06d}",
+        )
+        if isinstance(verdict, Denied):
+            sandbox.denials[verdict.rule] = sandbox.denials.get(verdict.rule, 0) + 1
+            self.emit(OrderDenied(intent.ts, verdict))
+            return
+        self._sequence += 1
+        self.emit(OrderCreated(intent.ts, verdict))
+        slot.order = self.ledger.orders[verdict.order_id]
+        self.commands.append(SubmitOrder(verdict))
+
+    # --- reports ------------------------------------------------------------------------------------------------
+
+    def report(self, ts: int, report: ExecutionReport) -> None:
+        """Book what a venue says about an order, then go on working its ticker where that is due."""
+        event = self.ledger.read(ts, report)
+        self.emit(event)
+        if isinstance(event, ReportIgnored):
+            return
+        sandbox = self._sandboxes[event.strategy]
+        slot = sandbox.slots[event.symbol]
+        if isinstance(event, OrderFilled):
+            self._refresh_slot(slot)
+            self._refresh_book(sandbox)
+        if event.status not in TERMINAL:
+            return
+        ended, slot.order = slot.order, None
+        assert ended is not None, f"order {event.order_id} ended but its ticker knew of none"
+        if ended.approved.intent.reduces:
+            if event.status is not OrderStatus.FILLED:  # still wanted: asked again at the ticker's next bar, not at once
+                slot.target, slot.unsettled = 0.0, True
+        elif slot.unsettled and slot.held:
+            self.work(slot, report.ts)
+
+    def _refresh_slot(self, slot: Slot) -> None:
+        position, limits = slot.position, slot.sandbox.spec.limits
+        slot.held = float(position.qty)
+        slot.floor, slot.ceiling = -math.inf, math.inf
+        if position.qty:
+            long = position.qty > 0
+            stop, take = _level(position.avg_price, limits.stop_loss), _level(position.avg_price, limits.take_profit)
+            if stop is not None:
+                slot.floor, slot.ceiling = (float(stop[0]), math.inf) if long else (-math.inf, float(stop[1]))
+            if take is not None:
+                slot.floor, slot.ceiling = (slot.floor, float(take[1])) if long else (float(take[0]), slot.ceiling)
+        guards = slot.listing.guards
+        is_guarded = not (math.isinf(slot.floor) and math.isinf(slot.ceiling))
+        if is_guarded:
+            guards[slot] = None
+        else:
+            guards.pop(slot, None)
+
+    def _refresh_book(self, sandbox: Sandbox) -> None:
+        book, limit = sandbox.book, sandbox.spec.limits.max_daily_loss
+        sandbox.cash = float(book.cash)
+        if limit is not None and not book.loss_reached:
+            sandbox.loss_floor = float(EXACT.subtract(book.day_equity, limit)) + _CENT
+            self._watched[sandbox.rank] = sandbox
+
+    # --- the day ------------------------------------------------------------------------------------------------
+
+    def start_day(self, ts: int, sandboxes: Iterable[Sandbox]) -> None:
+        """Begin a trading day at the newest marks: counters to zero, the daily loss measured from here."""
+        for sandbox in sandboxes:
+            self.emit(DayStarted(ts, sandbox.spec.name, self.equity(sandbox)))
+            self._refresh_book(sandbox)
+
+    def check_losses(self, ts: int) -> None:
+        """Stop openings where the day's loss has reached its limit, and flatten where that is wished."""
+        for rank, sandbox in tuple(self._watched.items()):
+            worth, is_exposed = sandbox.cash, False
+            for slot in sandbox.slots.values():
+                if slot.held:
+                    worth += slot.held * slot.listing.mark
+                    is_exposed = True
+            if worth <= sandbox.loss_floor:
+                self._check_loss(sandbox, ts)
+            if not is_exposed or sandbox.book.loss_reached:
+                del self._watched[rank]
+
+    def _check_loss(self, sandbox: Sandbox, ts: int) -> None:
+        limit = sandbox.spec.limits.max_daily_loss
+        loss = EXACT.subtract(sandbox.book.day_equity, self.equity(sandbox))
+        assert limit is not None, "only sandboxes with a limit are watched"
+        if loss < limit:
+            return
+        self.emit(DailyLossReached(ts, sandbox.spec.name, limit, loss, sandbox.spec.flatten_on_loss))
+        if sandbox.spec.flatten_on_loss:
+            self._flatten(sandbox, Reason.MAX_DAILY_LOSS, ts)
+
+    def fail(self, slot: Slot, *, ts: int, error: str, traceback: str = "") -> None:
+        """Halt a sandbox whose strategy raised or spoke nonsense; stops keep watching what it holds."""
+        sandbox = slot.sandbox
+        if sandbox.book.halted:
+            return
+        flatten = sandbox.spec.flatten_on_error
+        self.emit(StrategyFailed(ts, sandbox.spec.name, slot.symbol, error, traceback, flatten))
+        for own in sandbox.slots.values():
+            own.on_bar = _silent
+        if flatten:
+            self._flatten(sandbox, Reason.STRATEGY_FAILED, ts)
+
+    def _flatten(self, sandbox: Sandbox, reason: Reason, ts: int) -> None:
+        for slot in sandbox.slots.values():
+            if slot.held or slot.order is not None:
+                self.leave(slot, reason, ts=ts, price=slot.listing.mark)
+
+
+def _level(avg_price: Decimal, fraction: Decimal | None) -> tuple[Decimal, Decimal] | None:
+    """Return the prices that lie ``fraction`` under and over the average entry price."""
+    if fraction is None:
+        return None
+    return avg_price * (ONE - fraction), avg_price * (ONE + fraction)
+
+
+def _silent(bar: object, ctx: object) -> None:
+    """Answer for a halted strategy."""

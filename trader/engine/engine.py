@@ -1,0 +1,300 @@
+"""``Engine.handle(input) -> Step``: the one door of the desk. No I/O, no clock, no randomness, no logging."""
+
+import traceback
+from collections.abc import Sequence
+from operator import attrgetter
+
+import msgspec
+
+from trader.director.grid import GRACE, MinuteGrid, Verdict, next_close
+from trader.engine.desk import Desk
+from trader.engine.market import WINDOW_BARS, Listing, Series
+from trader.engine.sandbox import Moment, Sandbox, SandboxSpec, Slot
+from trader.model.commands import Command
+from trader.model.events import BarLate, BarRefused, Event, SandboxWarmed
+from trader.model.inputs import History, Input, Opened, Reported, Ticks
+from trader.model.signals import Signals, Target
+from trader.model.ticks import Bar, Quote, Tick
+from trader.model.time import MINUTE, NEW_YORK, midnight_after
+
+_RANK = attrgetter("rank")
+_TRACEBACK_FRAMES = 20  # a recursion without end would otherwise fill the log
+
+
+class Step(msgspec.Struct, frozen=True):
+    """The answer to one input: what became true, and what must be done outside."""
+
+    events: Sequence[Event]
+    commands: Sequence[Command]
+
+
+class Engine:
+    """The desk: every sandbox, every mark, every book; changed by inputs only."""
+
+    def __init__(self, specs: Sequence[SandboxSpec], *, book_id: str) -> None:
+        """Build the sandboxes in config order; ``book_id`` begins every order id."""
+        self._moment = Moment()
+        self.sandboxes = tuple(
+            Sandbox(spec, rank=rank, moment=self._moment) for rank, spec in enumerate(specs)
+        )
+        self.desk = Desk(self.sandboxes, book_id=book_id)
+        self.listings = _wire(self.sandboxes)
+        self._grid = MinuteGrid(len(self.listings))
+        self._buckets: dict[int, list[Series]] = {}  # end of the longer bars being built -> whose
+        self._days = _Days(self.sandboxes)
+
+    def handle(self, message: Input) -> Step:
+        """Change the state by one input."""
+        if isinstance(message, Ticks):
+            for tick in message.ticks:
+                if isinstance(tick, Bar):
+                    self._on_bar(tick, message.ts)
+                else:
+                    self._on_mark(tick)
+            if self._grid.is_complete:
+                self._close_minute()
+        elif isinstance(message, Reported):
+            self._start_days(message.report.ts)
+            self.desk.report(message.ts, message.report)
+        elif isinstance(message, History):
+            self._on_history(message)
+        elif isinstance(message, Opened):
+            self.desk.open(message.ts)
+        else:
+            self._on_timer(message.ts)
+        step = Step(self.desk.events, self.desk.commands)
+        self.desk.events, self.desk.commands = [], []
+        return step
+
+    def next_timer(self) -> int | None:
+        """Return when (ns UTC) the engine wants to be woken; None: not before the next input."""
+        return next_close(self._grid.ts, self._buckets)
+
+    # --- market data --------------------------------------------------------------------------------------------
+
+    def _on_bar(self, bar: Bar, ts: int) -> None:
+        verdict = self._grid.add(bar)
+        if verdict is Verdict.EARLY:
+            self._close_minute()
+            verdict = self._grid.add(bar)
+        if verdict is Verdict.LATE:
+            self._on_late(bar, ts)
+        elif verdict is Verdict.TWICE:
+            self.desk.emit(BarRefused(ts, bar.symbol, bar.ts, verdict.value))
+
+    def _on_mark(self, tick: Tick) -> None:
+        listing = self.listings[tick.symbol]
+        price = (tick.bid + tick.ask) / 2 if isinstance(tick, Quote) else tick.price  # type: ignore[union-attr]
+        self._start_days(tick.ts)
+        listing.mark = price
+        for slot in [slot for slot in listing.guards if price <= slot.floor or price >= slot.ceiling]:
+            self.desk.protect(slot, (price, price, price), ts=tick.ts)
+
+    def _on_late(self, bar: Bar, ts: int) -> None:
+        listing = self.listings[bar.symbol]
+        if bar.ts <= listing.newest:
+            self.desk.emit(BarRefused(ts, bar.symbol, bar.ts, "older than the newest bar"))
+            return
+        self.desk.emit(BarLate(ts, bar.symbol, bar.ts))
+        self._guard(listing, bar, ts)
+        closed: list[Series] = []
+        self._absorb(listing, bar, closed)
+        self._learn(closed, ts)
+
+    def _on_history(self, history: History) -> None:
+        for bar in history.bars:
+            if self._grid.add(bar) is Verdict.EARLY:
+                self._learn_minute()
+                self._grid.add(bar)
+        if self._grid.ts:
+            self._learn_minute()
+
+    def _learn_minute(self) -> None:
+        """Close a minute of history: memory and marks, no decision."""
+        minute = self._grid.ts
+        for end in sorted(end for end in self._buckets if end < minute):
+            self._learn(self._close_built(end), end)
+        closed: list[Series] = []
+        for bar in self._grid.close():
+            self._absorb(self.listings[bar.symbol], bar, closed)
+        self._learn([*closed, *self._close_built(minute)], minute)
+
+    def _learn(self, closed: list[Series], ts: int) -> None:
+        """Show closed bars to every listener, ignore the answers, and see who is warm by now."""
+        self._moment.ts = ts
+        for series in closed:
+            self._teach([*series.warm, *series.cold], ts)
+            self._promote(series, ts)
+
+    def _teach(self, slots: Sequence[Slot], ts: int) -> None:
+        """Show slots their newest bar and ignore the answer."""
+        for slot in slots:
+            try:
+                slot.on_bar(slot.series.bar, slot.context)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a strategy raises is its own failure
+                self._fail(slot, ts, error)
+
+    # --- the minute ---------------------------------------------------------------------------------------------
+
+    def _on_timer(self, ts: int) -> None:
+        ended = ts - GRACE
+        if 0 < self._grid.ts <= ended:
+            self._close_minute()
+        self._close_built_before(ended + 1)
+
+    def _close_built_before(self, ts: int) -> None:
+        """Close the longer bars that ended before ``ts`` though their last minutes never came."""
+        while self._buckets and (end := min(self._buckets)) < ts:
+            self._decide(self._close_built(end), end)
+
+    def _close_minute(self) -> None:
+        """Take the open minute through its five steps; fills, the first, came as reports."""
+        minute = self._grid.ts
+        if self._buckets:
+            self._close_built_before(minute)
+        self._start_days(minute - MINUTE)
+        closed: list[Series] = []
+        for bar in self._grid.close():
+            listing = self.listings[bar.symbol]
+            if listing.guards:
+                self._guard(listing, bar, minute)
+            self._absorb(listing, bar, closed)
+        if self._buckets:
+            closed += self._close_built(minute)
+        self.desk.check_losses(minute)
+        self._decide(closed, minute)
+
+    def _guard(self, listing: Listing, bar: Bar, ts: int) -> None:
+        high, low = bar.high, bar.low
+        for slot in [slot for slot in listing.guards if low <= slot.floor or high >= slot.ceiling]:
+            self.desk.protect(slot, (bar.open, high, low), ts=ts)
+
+    def _absorb(self, listing: Listing, bar: Bar, closed: list[Series]) -> None:
+        """Take a minute bar into the mark and the windows; add the series it closed to ``closed``."""
+        listing.mark = bar.close
+        listing.newest = bar.ts
+        for series in listing.series:
+            if series.builder is None:
+                series.close(bar)
+                closed.append(series)
+            elif series.builder.end_of(bar) > series.closed:
+                end = series.builder.add(bar)
+                building = self._buckets.setdefault(end, [])
+                if series not in building:
+                    building.append(series)
+
+    def _close_built(self, end: int) -> list[Series]:
+        closed = self._buckets.pop(end, [])
+        for series in closed:
+            assert series.builder is not None, "only built series wait for their end"
+            series.close(series.builder.close())
+        return closed
+
+    def _decide(self, closed: list[Series], ts: int) -> None:
+        """Let every sandbox with a closed bar decide, in config order, tickers in listed order."""
+        self._moment.ts = ts
+        due: list[Slot] = []
+        for series in closed:
+            if series.cold:
+                self._promote(series, ts)
+                self._teach(series.cold, ts)
+            due += series.warm
+        if len(closed) > 1:
+            due.sort(key=_RANK)
+        work = self.desk.work
+        for slot in due:
+            try:
+                signals = slot.on_bar(slot.series.bar, slot.context)
+                if signals is not None:
+                    wishes = _read(slot, signals)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a strategy raises is its own failure
+                self._fail(slot, ts, error)
+                continue
+            if signals is not None:
+                for aimed, fraction in wishes:
+                    if aimed.is_warm:
+                        self.desk.aim(aimed, fraction, ts=ts)
+            elif slot.unsettled:
+                work(slot, ts)
+
+    def _promote(self, series: Series, ts: int) -> None:
+        for slot in series.promote():
+            slot.is_warm = True
+            sandbox = slot.sandbox
+            if all(other.is_warm for other in sandbox.slots.values()):
+                sandbox.state_is_warm = True
+                self.desk.emit(SandboxWarmed(ts, sandbox.spec.name))
+
+    def _fail(self, slot: Slot, ts: int, error: BaseException) -> None:
+        text = "".join(traceback.format_exception(error, limit=_TRACEBACK_FRAMES))
+        self.desk.fail(slot, ts=ts, error=f"{type(error).__name__}: {error}", traceback=text)
+
+    def _start_days(self, content_ts: int) -> None:
+        if content_ts >= self._days.next_midnight:
+            for sandboxes in self._days.begin(content_ts):
+                self.desk.start_day(content_ts, sandboxes)
+
+
+class SignalError(ValueError):
+    """A strategy answered with something that is no target of its own tickers."""
+
+
+def _read(slot: Slot, signals: Signals) -> list[tuple[Slot, float]]:
+    """Check a strategy's answer. Raises SignalError naming what was said and what is allowed."""
+    wishes = []
+    for target in (signals,) if isinstance(signals, Target) else signals or ():
+        if not isinstance(target, Target):
+            msg = f"on_bar answered {target!r}; allowed: Target(symbol, fraction), a list of them, or None"
+            raise SignalError(msg)
+        aimed = slot.sandbox.slots.get(target.symbol)
+        if aimed is None:
+            msg = f"target for unknown symbol {target.symbol!r}; this sandbox trades {', '.join(slot.sandbox.slots)}"
+            raise SignalError(msg)
+        if not -1.0 <= target.fraction <= 1.0:
+            msg = f"target fraction {target.fraction} for {target.symbol}; allowed: -1.0 to 1.0"
+            raise SignalError(msg)
+        wishes.append((aimed, float(target.fraction)))
+    return wishes
+
+
+def _wire(sandboxes: Sequence[Sandbox]) -> dict[str, Listing]:
+    """Connect every sandbox's tickers to one listing per symbol and one series per symbol and bar size."""
+    listings: dict[str, Listing] = {}
+    series_of: dict[tuple[str, int], Series] = {}
+    capacity: dict[tuple[str, int], int] = {}
+    pairs = [(sandbox, instrument) for sandbox in sandboxes for instrument in sandbox.spec.instruments]
+    for sandbox, instrument in pairs:
+        key = instrument.symbol, sandbox.spec.bar_minutes
+        capacity[key] = max(capacity.get(key, WINDOW_BARS), sandbox.spec.warm_at)
+    for rank, (sandbox, instrument) in enumerate(pairs):
+        listing = listings.setdefault(instrument.symbol, Listing(instrument))
+        key = instrument.symbol, sandbox.spec.bar_minutes
+        if key not in series_of:
+            series_of[key] = Series(key[1], capacity[key])
+            listing.series.append(series_of[key])
+        slot = Slot(sandbox, listing, series=series_of[key], rank=rank)
+        sandbox.slots[instrument.symbol] = slot
+        slot.series.cold.append(slot)
+    return listings
+
+
+class _Days:
+    """When each sandbox's trading day ends: New York midnight, or UTC midnight where all it trades is crypto."""
+
+    def __init__(self, sandboxes: Sequence[Sandbox]) -> None:
+        crypto = [box for box in sandboxes if all(i.asset_class == "crypto" for i in box.spec.instruments)]
+        others = [box for box in sandboxes if box not in crypto]
+        self._groups = [(zone, group) for zone, group in ((NEW_YORK, others), (None, crypto)) if group]
+        self._midnights = [0 for _ in self._groups]
+        self.next_midnight = 0
+
+    def begin(self, ts: int) -> list[list[Sandbox]]:
+        """Return the groups whose day ended at or before ``ts``; the first call only learns what day it is."""
+        ended = []
+        for number, (zone, group) in enumerate(self._groups):
+            if ts >= self._midnights[number]:
+                if self._midnights[number]:
+                    ended.append(group)
+                self._midnights[number] = midnight_after(ts, zone)
+        self.next_midnight = min(self._midnights)
+        return ended

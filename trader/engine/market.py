@@ -1,0 +1,119 @@
+"""Marks and windows: what the desk knows of each symbol, kept once however many sandboxes listen."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trader.director.grid import BarBuilder
+from trader.model.ticks import Bar
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from trader.engine.sandbox import Slot
+    from trader.model.instruments import Instrument
+
+    Floats = NDArray[np.float64]
+
+# A window keeps at least so many bars, so that a strategy may look further back than its warm-up asks for.
+WINDOW_BARS = 512
+
+
+class Window:
+    """The newest ``capacity`` bars of one symbol, read as numpy columns without a copy, newest last.
+
+    Columns are twice as long as the capacity: bars are written one after the other, and only when the end is reached
+    does the newest half move to the front. A view is valid until the next bar.
+    """
+
+    __slots__ = ("_capacity", "_columns", "_end", "_views")
+
+    def __init__(self, capacity: int) -> None:
+        """Begin empty; memory is taken at once: 5 columns × 2 × ``capacity`` × 8 bytes."""
+        self._capacity = capacity
+        self._columns = tuple(array("d", bytes(16 * capacity)) for _ in range(5))
+        self._views = tuple(_read_only(column) for column in self._columns)
+        self._end = 0
+
+    def append(self, bar: Bar) -> None:
+        """Take one bar."""
+        end = self._end
+        opens, highs, lows, closes, volumes = self._columns
+        if end == len(closes):
+            end = self._to_front()
+        opens[end] = bar.open
+        highs[end] = bar.high
+        lows[end] = bar.low
+        closes[end] = bar.close
+        volumes[end] = bar.volume
+        self._end = end + 1
+
+    def column(self, number: int, n: int) -> Floats:
+        """Return the newest ``n`` values of column 0 open, 1 high, 2 low, 3 close, 4 volume; fewer if there are."""
+        end = self._end
+        return self._views[number][max(0, end - min(n, self._capacity)) : end]
+
+    def __len__(self) -> int:
+        """Return how many bars can be read."""
+        return min(self._end, self._capacity)
+
+    def _to_front(self) -> int:
+        for column in self._columns:
+            column[: self._capacity] = column[self._capacity :]
+        return self._capacity
+
+
+def _read_only(column: array[float]) -> Floats:
+    view = np.frombuffer(column, dtype=np.float64)
+    view.flags.writeable = False
+    return view
+
+
+class Series:
+    """The closed bars of one symbol in one bar size, with the slots that listen to them in config order."""
+
+    __slots__ = ("bar", "builder", "closed", "cold", "count", "warm", "window")
+
+    bar: Bar  # the newest closed bar; absent until the first
+
+    def __init__(self, minutes: int, capacity: int) -> None:
+        """Begin without bars; a series longer than a minute builds its own."""
+        self.builder = BarBuilder(minutes) if minutes > 1 else None
+        self.window = Window(capacity)
+        self.count = 0
+        self.closed = 0  # end of the newest closed bar
+        self.cold: list[Slot] = []
+        self.warm: list[Slot] = []
+
+    def close(self, bar: Bar) -> None:
+        """Take a closed bar into the window."""
+        self.bar = bar
+        self.closed = bar.ts
+        self.count += 1
+        self.window.append(bar)
+
+    def promote(self) -> list[Slot]:
+        """Move the slots whose warm-up the newest bar completes to the warm ones and return them."""
+        ready = [slot for slot in self.cold if self.count >= slot.warm_at]
+        if ready:
+            self.cold = [slot for slot in self.cold if self.count < slot.warm_at]
+            self.warm = sorted([*self.warm, *ready], key=lambda slot: slot.rank)
+        return ready
+
+
+class Listing:
+    """One symbol on the desk: its mark, its series, and the slots whose stops watch it."""
+
+    __slots__ = ("guards", "instrument", "mark", "newest", "series")
+
+    def __init__(self, instrument: Instrument) -> None:
+        """Begin without a mark."""
+        self.instrument = instrument
+        self.mark = math.nan
+        self.newest = 0  # end of the newest minute bar
+        self.series: list[Series] = []
+        self.guards: dict[Slot, None] = {}  # a set that keeps its order

@@ -1,0 +1,70 @@
+"""The pre-trade gate: every order passes here once, on the freshest books."""
+
+from decimal import Decimal
+
+from trader.model.instruments import Instrument
+from trader.model.money import EXACT, ZERO
+from trader.model.orders import Approved, Denied, OrderIntent, Side
+from trader.model.views import Standing
+from trader.risk.limits import RESERVE_FACTOR, Limits
+
+
+def check(
+    intent: OrderIntent, standing: Standing, *, limits: Limits, instrument: Instrument, order_id: str
+) -> Approved | Denied:
+    """Approve ``intent`` under ``order_id`` with its reservation, or name the first rule it breaks.
+
+    The caller applies the approval before it asks again, so the next check sees this one's reservation.
+    """
+    if intent.reduces:
+        assert intent.qty <= abs(standing.position), f"{intent} reduces more than {standing.position}"
+        return Approved(order_id, intent)
+    reserved = EXACT.multiply(EXACT.multiply(intent.qty, intent.decision_price), RESERVE_FACTOR)
+    broken = (
+        _closed_to_openings(intent, standing, limits)
+        or _too_small(intent, instrument)
+        or _too_large(intent, standing, limits)
+        or _unfunded(reserved, standing)
+    )
+    return Denied(intent, *broken) if broken else Approved(order_id, intent, reserved)
+
+
+Broken = tuple[str, str, str] | None
+
+
+def _closed_to_openings(intent: OrderIntent, standing: Standing, limits: Limits) -> Broken:
+    if standing.halted:
+        return "halted", "no openings", "strategy halted"
+    if standing.loss_reached:
+        return "max_daily_loss", f"${limits.max_daily_loss}", "reached today"
+    if limits.max_daily_trades is not None and standing.daily_trades >= limits.max_daily_trades:
+        return "max_daily_trades", str(limits.max_daily_trades), str(standing.daily_trades)
+    if intent.side is Side.SELL and not limits.allow_short:
+        return "allow_short", "false", f"sell {intent.qty}"
+    if standing.cash <= ZERO:
+        return "cash", "> $0", f"${standing.cash}"
+    return None
+
+
+def _too_small(intent: OrderIntent, instrument: Instrument) -> Broken:
+    notional = EXACT.multiply(intent.qty, intent.decision_price)
+    if intent.qty <= ZERO or notional < instrument.min_notional:
+        return "min_notional", f"${instrument.min_notional}", f"${notional}"
+    if EXACT.remainder(intent.qty, instrument.qty_increment):
+        return "qty_increment", str(instrument.qty_increment), str(intent.qty)
+    return None
+
+
+def _too_large(intent: OrderIntent, standing: Standing, limits: Limits) -> Broken:
+    held = abs(EXACT.add(standing.position, intent.qty if intent.side is Side.BUY else -intent.qty))
+    value = EXACT.multiply(held, intent.decision_price)
+    allowed = EXACT.multiply(standing.equity, limits.max_position_size)
+    if value > allowed:
+        return "max_position_size", f"${allowed} ({limits.max_position_size} of equity)", f"${value}"
+    return None
+
+
+def _unfunded(reserved: Decimal, standing: Standing) -> Broken:
+    if reserved > standing.free_cash:
+        return "free_cash", f"${standing.free_cash}", f"${reserved}"
+    return None

@@ -1,0 +1,24 @@
+"""What a sandbox is held to."""
+
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+# A market order may fill above the close it was decided on: 2 % more is set aside, and sizing leaves room for it.
+RESERVE_FACTOR: Final = Decimal("1.02")
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """One sandbox's limits; None means there is none of that kind.
+
+    ``max_position_size`` is a fraction of equity, ``max_daily_loss`` is in dollars, ``stop_loss`` and ``take_profit``
+    are fractions of the average entry price.
+    """
+
+    max_position_size: Decimal
+    max_daily_trades: int | None = None
+    max_daily_loss: Decimal | None = None
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+    allow_short: bool = False
