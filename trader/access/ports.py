@@ -22,6 +22,10 @@ class SimulatedFeed(Protocol):
     def skipped(self) -> Mapping[str, int]:
         """Return how many rows were refused so far, by named reason."""
 
+    @property
+    def missing(self) -> Sequence[str]:
+        """Return the wanted symbols that this market does not have."""
+
     def describe(self) -> str:
         """Return one line for people: what this market is."""
 

@@ -198,7 +198,7 @@ class Desk:
         ended, slot.order = slot.order, None
         assert ended is not None, f"order {event.order_id} ended but its ticker knew of none"
         if ended.approved.intent.reduces:
-            if event.status is not OrderStatus.FILLED:  # still wanted: asked again at the ticker's next bar, not at once
+            if event.status is not OrderStatus.FILLED:  # still wanted: asked again at the ticker's next bar
                 slot.target, slot.unsettled = 0.0, True
         elif slot.unsettled and slot.held:
             self.work(slot, report.ts)

@@ -13,7 +13,7 @@ from trader.engine.sandbox import Moment, Sandbox, SandboxSpec, Slot
 from trader.model.commands import Command
 from trader.model.events import BarLate, BarRefused, Event, SandboxWarmed
 from trader.model.inputs import History, Input, Opened, Reported, Ticks
-from trader.model.signals import Signals, Target
+from trader.model.signals import Target
 from trader.model.ticks import Bar, Quote, Tick
 from trader.model.time import MINUTE, NEW_YORK, midnight_after
 
@@ -47,10 +47,10 @@ class Engine:
         """Change the state by one input."""
         if isinstance(message, Ticks):
             for tick in message.ticks:
-                if isinstance(tick, Bar):
-                    self._on_bar(tick, message.ts)
-                else:
+                if not isinstance(tick, Bar):
                     self._on_mark(tick)
+                elif (verdict := self._grid.add(tick)) is not Verdict.TAKEN:
+                    self._place(tick, verdict, message.ts)
             if self._grid.is_complete:
                 self._close_minute()
         elif isinstance(message, Reported):
@@ -72,14 +72,14 @@ class Engine:
 
     # --- market data --------------------------------------------------------------------------------------------
 
-    def _on_bar(self, bar: Bar, ts: int) -> None:
-        verdict = self._grid.add(bar)
+    def _place(self, bar: Bar, verdict: Verdict, ts: int) -> None:
+        """Find the place of a bar that the open minute did not take."""
         if verdict is Verdict.EARLY:
             self._close_minute()
-            verdict = self._grid.add(bar)
-        if verdict is Verdict.LATE:
+            self._grid.add(bar)
+        elif verdict is Verdict.LATE:
             self._on_late(bar, ts)
-        elif verdict is Verdict.TWICE:
+        else:
             self.desk.emit(BarRefused(ts, bar.symbol, bar.ts, verdict.value))
 
     def _on_mark(self, tick: Tick) -> None:
@@ -201,21 +201,18 @@ class Engine:
             due += series.warm
         if len(closed) > 1:
             due.sort(key=_RANK)
-        work = self.desk.work
+        desk = self.desk
         for slot in due:
             try:
                 signals = slot.on_bar(slot.series.bar, slot.context)
-                if signals is not None:
-                    wishes = _read(slot, signals)
+                wishes = () if signals is None else _read(slot, signals)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a strategy raises is its own failure
                 self._fail(slot, ts, error)
                 continue
-            if signals is not None:
-                for aimed, fraction in wishes:
-                    if aimed.is_warm:
-                        self.desk.aim(aimed, fraction, ts=ts)
-            elif slot.unsettled:
-                work(slot, ts)
+            for aimed, fraction in wishes:
+                desk.aim(aimed, fraction, ts=ts)
+            if slot.unsettled and not wishes:
+                desk.work(slot, ts)
 
     def _promote(self, series: Series, ts: int) -> None:
         for slot in series.promote():
@@ -239,10 +236,13 @@ class SignalError(ValueError):
     """A strategy answered with something that is no target of its own tickers."""
 
 
-def _read(slot: Slot, signals: Signals) -> list[tuple[Slot, float]]:
-    """Check a strategy's answer. Raises SignalError naming what was said and what is allowed."""
+def _read(slot: Slot, signals: object) -> list[tuple[Slot, float]]:
+    """Check a strategy's answer. Raises SignalError naming what was said and what is allowed.
+
+    Targets for tickers that are not warm yet are left out.
+    """
     wishes = []
-    for target in (signals,) if isinstance(signals, Target) else signals or ():
+    for target in signals if isinstance(signals, list | tuple) else (signals,):
         if not isinstance(target, Target):
             msg = f"on_bar answered {target!r}; allowed: Target(symbol, fraction), a list of them, or None"
             raise SignalError(msg)
@@ -253,7 +253,8 @@ def _read(slot: Slot, signals: Signals) -> list[tuple[Slot, float]]:
         if not -1.0 <= target.fraction <= 1.0:
             msg = f"target fraction {target.fraction} for {target.symbol}; allowed: -1.0 to 1.0"
             raise SignalError(msg)
-        wishes.append((aimed, float(target.fraction)))
+        if aimed.is_warm:
+            wishes.append((aimed, float(target.fraction)))
     return wishes
 
 

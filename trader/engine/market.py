@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from array import array
+from struct import Struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,56 +21,44 @@ if TYPE_CHECKING:
 
 # A window keeps at least so many bars, so that a strategy may look further back than its warm-up asks for.
 WINDOW_BARS = 512
+_ROW = Struct("5d")
 
 
 class Window:
     """The newest ``capacity`` bars of one symbol, read as numpy columns without a copy, newest last.
 
-    Columns are twice as long as the capacity: bars are written one after the other, and only when the end is reached
-    does the newest half move to the front. A view is valid until the next bar.
+    There is room for twice as many: bars are written one after the other, and only when the end is reached does the
+    newer half move to the front. A view is valid until the next bar.
     """
 
-    __slots__ = ("_capacity", "_columns", "_end", "_views")
+    __slots__ = ("_capacity", "_end", "_rows", "_table")
 
     def __init__(self, capacity: int) -> None:
-        """Begin empty; memory is taken at once: 5 columns × 2 × ``capacity`` × 8 bytes."""
+        """Begin empty; memory is taken at once: 2 × ``capacity`` × 40 bytes."""
         self._capacity = capacity
-        self._columns = tuple(array("d", bytes(16 * capacity)) for _ in range(5))
-        self._views = tuple(_read_only(column) for column in self._columns)
+        self._rows = bytearray(2 * capacity * _ROW.size)
+        self._table = np.frombuffer(self._rows, dtype=np.float64).reshape(-1, 5)
+        self._table.flags.writeable = False
         self._end = 0
 
     def append(self, bar: Bar) -> None:
         """Take one bar."""
         end = self._end
-        opens, highs, lows, closes, volumes = self._columns
-        if end == len(closes):
-            end = self._to_front()
-        opens[end] = bar.open
-        highs[end] = bar.high
-        lows[end] = bar.low
-        closes[end] = bar.close
-        volumes[end] = bar.volume
+        if end == 2 * self._capacity:
+            half = self._capacity * _ROW.size
+            self._rows[:half] = self._rows[half:]
+            end = self._capacity
+        _ROW.pack_into(self._rows, end * _ROW.size, bar.open, bar.high, bar.low, bar.close, bar.volume)
         self._end = end + 1
 
     def column(self, number: int, n: int) -> Floats:
         """Return the newest ``n`` values of column 0 open, 1 high, 2 low, 3 close, 4 volume; fewer if there are."""
         end = self._end
-        return self._views[number][max(0, end - min(n, self._capacity)) : end]
+        return self._table[max(0, end - min(n, self._capacity)) : end, number]
 
     def __len__(self) -> int:
         """Return how many bars can be read."""
         return min(self._end, self._capacity)
-
-    def _to_front(self) -> int:
-        for column in self._columns:
-            column[: self._capacity] = column[self._capacity :]
-        return self._capacity
-
-
-def _read_only(column: array[float]) -> Floats:
-    view = np.frombuffer(column, dtype=np.float64)
-    view.flags.writeable = False
-    return view
 
 
 class Series:

@@ -17,8 +17,13 @@ PICO = Decimal("1e-12")  # cost that leaves a position with a partial exit is ro
 
 
 def decimal_of(value: float) -> Decimal:
-    """Return the shortest decimal that reads back as ``value``: 450.23 is 450.23, not 450.2300000000000181…"""
+    """Return the shortest decimal that reads back as ``value``: 450.23 is 450.23, not 450.230000000000018."""
     return Decimal(repr(value))
+
+
+def plain(value: Decimal) -> str:
+    """Render without exponent and without trailing zeros: ``0.000000001``, ``10000``."""
+    return f"{value.normalize(EXACT):f}" if value else "0"
 
 
 def floor_to(value: Decimal, step: Decimal) -> Decimal:

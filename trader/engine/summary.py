@@ -1,0 +1,83 @@
+"""Where every sandbox stands: the one source of the figures that people and programs are shown."""
+
+from decimal import Decimal
+
+import msgspec
+
+from trader.engine.engine import Engine
+from trader.engine.sandbox import Sandbox
+from trader.model.money import EXACT, ZERO, decimal_of
+
+
+class PositionSummary(msgspec.Struct, frozen=True):
+    """One open position; ``value`` is the signed quantity times the mark."""
+
+    symbol: str
+    qty: Decimal
+    avg_price: Decimal
+    mark: Decimal
+    value: Decimal
+
+
+class StrategySummary(msgspec.Struct, frozen=True):
+    """One sandbox. ``trades`` counts executions, ``daily_trades`` the orders approved in its current day."""
+
+    name: str
+    state: str
+    initial_cash: Decimal
+    available_cash: Decimal
+    total_value: Decimal
+    pnl: Decimal
+    pnl_pct: float
+    daily_trades: int
+    trades: int
+    active_positions: int
+    positions: list[PositionSummary]
+    open_orders: int
+    denials: dict[str, int]
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """Every sandbox and the sum of their profits and losses, in dollars."""
+
+    mode: str
+    strategies: list[StrategySummary]
+    total_pnl: Decimal
+
+
+def summarize(engine: Engine, mode: str) -> Summary:
+    """Take stock at the newest marks."""
+    strategies = [_strategy(engine, sandbox) for sandbox in engine.sandboxes]
+    total = ZERO
+    for strategy in strategies:
+        total = EXACT.add(total, strategy.pnl)
+    return Summary(mode, strategies, total)
+
+
+def _strategy(engine: Engine, sandbox: Sandbox) -> StrategySummary:
+    book = sandbox.book
+    positions = []
+    worth = book.cash
+    for slot in sandbox.slots.values():
+        if slot.position.qty:
+            mark = decimal_of(slot.listing.mark)
+            value = EXACT.multiply(slot.position.qty, mark)
+            worth = EXACT.add(worth, value)
+            positions.append(PositionSummary(slot.symbol, slot.position.qty, slot.position.avg_price, mark, value))
+    assert worth == engine.desk.equity(sandbox), f"{book.strategy}: cash and positions differ from the total value"
+    pnl = EXACT.subtract(worth, book.opening_cash)
+    return StrategySummary(
+        name=book.strategy,
+        state=sandbox.state,
+        initial_cash=book.opening_cash,
+        available_cash=book.free_cash,
+        total_value=worth,
+        pnl=pnl,
+        pnl_pct=round(float(pnl / book.opening_cash) * 100, 6),
+        daily_trades=book.daily_trades,
+        trades=book.fills,
+        active_positions=len(positions),
+        positions=positions,
+        open_orders=sum(slot.order is not None for slot in sandbox.slots.values()),
+        denials=dict(sorted(sandbox.denials.items())),
+    )

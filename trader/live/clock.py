@@ -1,0 +1,56 @@
+"""Market time for a feed that knows its own: the wall clock, N times as fast, or as fast as the desk can."""
+
+import asyncio
+import time
+
+from trader.model.time import SECOND
+
+# At full speed the loop is given a turn this often, so that Ctrl+C and other tasks of the program are heard.
+_YIELD_NS = 10_000_000
+
+
+class MarketClock:
+    """Runs from ``start`` (ns UTC) at ``speed`` times real time; None is as fast as the desk can."""
+
+    def __init__(self, start: int, speed: float | None) -> None:
+        """Begin at ``start`` now."""
+        self._start = start
+        self._speed = speed
+        self._began = time.monotonic_ns()
+        self._yielded = self._began
+        self._now = start
+        self._stopped = asyncio.Event()
+
+    def now(self) -> int:
+        """Return the market's time: at full speed the newest moment that was waited for."""
+        if self._speed is None:
+            return self._now
+        return self._start + round((time.monotonic_ns() - self._began) * self._speed)
+
+    @property
+    def pace(self) -> float:
+        """Return market time over real time; at full speed there is no real time to speak of, and it is 1."""
+        return 1.0 if self._speed is None else self._speed
+
+    def stop(self) -> None:
+        """End every wait, now and later."""
+        self._stopped.set()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Tell whether :meth:`stop` was called."""
+        return self._stopped.is_set()
+
+    async def until(self, ts: int) -> None:
+        """Wait until the market's time is ``ts``, or the clock is stopped."""
+        self._now = max(self._now, ts)
+        wait_s = 0.0 if self._speed is None else (ts - self.now()) / SECOND / self._speed
+        if wait_s > 0:
+            self._yielded = time.monotonic_ns()
+            try:
+                await asyncio.wait_for(self._stopped.wait(), wait_s)
+            except TimeoutError:
+                return
+        elif time.monotonic_ns() - self._yielded > _YIELD_NS:
+            await asyncio.sleep(0)
+            self._yielded = time.monotonic_ns()

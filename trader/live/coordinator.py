@@ -1,0 +1,184 @@
+"""The live loop: one feed, one desk, one broker, for any number of strategies."""
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import structlog
+
+from trader.config import BrokerConfig, StrategyConfig
+from trader.engine.engine import Step
+from trader.engine.summary import Summary, summarize
+from trader.errors import ConfigError
+from trader.live import build, summary
+from trader.live.clock import MarketClock
+from trader.live.narrate import Narrator
+from trader.live.outputs import Outputs
+from trader.live.trades import TradesFile
+from trader.model.commands import SubmitOrder
+from trader.model.events import OrderFilled
+from trader.model.inputs import History, Input, Opened, Reported, TimerFired
+
+log = structlog.get_logger()
+
+MODE = "SIM"
+
+
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How one run goes; what it trades stands in the strategies.
+
+    ``speed`` is market time over real time, None as fast as the desk can; ``duration`` is in nanoseconds of real time
+    at a speed and of market time without one; ``start`` is market time (ns UTC), None the feed's own.
+    """
+
+    feed: Literal["synthetic", "replay"] = "synthetic"
+    data: tuple[Path, ...] = ()
+    speed: float | None = 60.0
+    duration: int | None = None
+    seed: int = 1
+    start: int | None = None
+    report: Literal["text", "json", "none"] = "text"
+    log_format: Literal["auto", "console", "json"] = "auto"
+    verbose: bool = False
+    export_trades: Path | None = None
+    state_dir: Path | None = None
+
+
+class MultiTraderCoordinator:
+    """Runs many strategies on one shared feed and one broker; ``await run()``, and ``await stop()`` from elsewhere."""
+
+    def __init__(
+        self,
+        strategies: Sequence[StrategyConfig | Mapping[str, object]],
+        api_key: str | None = None,
+        api_secret: str | None = None,
+        *,
+        paper: bool = True,
+        broker: BrokerConfig | None = None,
+        options: RunOptions | None = None,
+    ) -> None:
+        """Check everything that can be checked before the first bar.
+
+        Each strategy is typed, or a dict of the same keys; a dict may hold a ready ``strategy`` object instead of
+        ``strategy_type`` and ``strategy_params``.
+
+        Raises:
+            ConfigError: what is wrong with the strategies, the data or the mode, all of it at once.
+        """
+        if not paper:
+            raise ConfigError(build.NO_LIVE)
+        self._has_keys = bool(api_key or api_secret)
+        self._options = options or RunOptions()
+        specs = build.sandboxes(strategies)
+        self.engine = build.engine(specs)
+        self._broker = build.exchange(broker or BrokerConfig(), self.engine)
+        self._feed = build.feed(self._options, broker or BrokerConfig(), self.engine)
+        self._clock: MarketClock | None = None
+        self._finished = asyncio.Event()
+        self._narrator = Narrator()
+        self._trades: TradesFile | None = None
+
+    async def run(self) -> Summary:
+        """Trade until the data ends, the duration is over or :meth:`stop` is called; return where everything stands.
+
+        Logs go to standard error, the summary to standard output (see ``RunOptions.report``), also when the task is
+        cancelled.
+
+        Raises:
+            EdgeError: fills could not be written to the export file.
+        """
+        clock = self._clock = MarketClock(self._feed.start, self._options.speed)
+        with Outputs(self._options, mode=MODE, now=clock.now):
+            if self._options.export_trades:
+                self._trades = TradesFile(self._options.export_trades)
+            self._announce()
+            self._open()
+            try:
+                await self._trade(clock)
+            finally:
+                self._close()
+        return summarize(self.engine, MODE)
+
+    def request_stop(self) -> None:
+        """Ask the run to end; it does so after the minute it is in. Callable from the loop's thread only."""
+        if self._clock is not None:
+            self._clock.stop()
+
+    async def stop(self) -> None:
+        """End the run in order and wait until it has."""
+        self.request_stop()
+        await self._finished.wait()
+
+    async def _trade(self, clock: MarketClock) -> None:
+        """Hand over what happens, timers first, at the pace of the clock."""
+        end = self._end(clock)
+        for batch in self._feed.ticks():
+            while (due := self.engine.next_timer()) is not None and due <= min(batch.ts, end):
+                await clock.until(due)
+                self._take(TimerFired(due))
+            await clock.until(min(batch.ts, end))
+            if clock.is_stopped or batch.ts > end:
+                return
+            self._broker.observe(batch.ticks)
+            self._settle(batch.ts)
+            self._take(batch)
+        while (due := self.engine.next_timer()) is not None and not clock.is_stopped:
+            await clock.until(due)
+            self._take(TimerFired(due))
+
+    def _end(self, clock: MarketClock) -> int:
+        duration = self._options.duration
+        return sys.maxsize if duration is None else self._feed.start + round(duration * clock.pace)
+
+    def _take(self, message: Input) -> None:
+        """Give the desk one input, its commands to the broker, and the broker's answers back to the desk."""
+        self._carry_out(self.engine.handle(message))
+        self._settle(message.ts)
+
+    def _settle(self, ts: int) -> None:
+        while reports := self._broker.reports():
+            for report in reports:
+                self._carry_out(self.engine.handle(Reported(ts, report)))
+
+    def _carry_out(self, step: Step) -> None:
+        for event in step.events:
+            self._narrator.narrate(event)
+            if self._trades is not None and isinstance(event, OrderFilled):
+                self._trades.write(event)
+        for command in step.commands:
+            if isinstance(command, SubmitOrder):
+                self._broker.submit(command.approved)
+            else:
+                self._broker.cancel(command.order_id, command.ts)
+
+    def _announce(self) -> None:
+        log.info(
+            "coordinator.started",
+            paper=True,
+            market=f"{self._feed.describe()}, {build.pace_of(self._options)}",
+            sandboxes=[build.card_of(sandbox) for sandbox in self.engine.sandboxes],
+        )
+        if self._has_keys:
+            log.warning("keys.unused", why="this version trades the simulated market only; Alpaca comes with its adapter")
+        if self._feed.missing:
+            log.warning("data.missing", symbols=" ".join(self._feed.missing), why="no bar of these in the data")
+
+    def _open(self) -> None:
+        self._take(Opened(self._feed.start))
+        for bars in self._feed.history(build.depth_of(self.engine)):
+            self._take(History(bars[-1].ts, bars))
+
+    def _close(self) -> None:
+        """End the run: close the file of fills, say what the feed refused, show the summary."""
+        if self._trades is not None:
+            self._trades.close()
+        if skipped := {reason: count for reason, count in self._feed.skipped.items() if count}:
+            log.warning("rows.skipped", **skipped)
+        result = summarize(self.engine, MODE)
+        log.info("coordinator.stopped", total_pnl=result.total_pnl)
+        if self._options.report != "none":
+            print(summary.as_json(result) if self._options.report == "json" else summary.as_text(result), flush=True)
+        self._finished.set()

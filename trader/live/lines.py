@@ -1,0 +1,121 @@
+"""What a log line looks like: one JSON object for programs, the guide's words for people."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from trader.model.money import plain
+from trader.model.orders import Side
+from trader.model.time import iso, utc
+
+RULE = "=" * 80
+
+
+def as_json(values: Mapping[str, Any]) -> str:
+    """Render one JSON object: time, level, mode, event, then the values; money as strings."""
+    head = {key: values[key] for key in ("level", "mode", "event")}
+    rest = {
+        key: plain(value) if isinstance(value, Decimal) else value
+        for key, value in values.items()
+        if key not in head and key != "ts"
+    }
+    return msgspec.json.encode({"ts": iso(values["ts"]), **head, **rest}, enc_hook=str).decode()
+
+
+def as_console(values: Mapping[str, Any]) -> str:
+    """Render for a terminal: time, mode, level, then the event in words; one without words shows its keys."""
+    words = _WORDS.get(values["event"])
+    lines = words(values) if words else [_plain(values)]
+    prefix = f"{utc(values['ts']):%Y-%m-%d %H:%M:%S} {values['mode']} [{values['level'].upper()}] "
+    if "strategy" in values:
+        prefix += f"[{values['strategy']}] "
+    return "\n".join(prefix + line for line in lines)
+
+
+def money(amount: Decimal) -> str:
+    """Render dollars to the cent: ``$8,500.00``, ``-$50.00``."""
+    return f"-${-amount:,.2f}" if amount < 0 and round(amount, 2) else f"${abs(amount):,.2f}"
+
+
+def quantity(qty: Decimal) -> str:
+    """Render a quantity with four decimals, more where it has more: ``23.5000``, ``0.106250001``."""
+    text = plain(qty)
+    return text if qty != round(qty, 4) else f"{qty:.4f}"
+
+
+def _price(price: Decimal) -> str:
+    return f"${price:,.2f}" if price >= 1 else f"${plain(price)}"
+
+
+def _filled(values: Mapping[str, Any]) -> list[str]:
+    icon, word = ("🟢", "BUY") if values["side"] == Side.BUY else ("🔴", "SELL")
+    line = (
+        f"{icon} {word} {quantity(values['qty'])} {values['symbol']} @ {_price(values['price'])}"
+        f" (Order ID: {values['order_id']})"
+    )
+    if not values["opened"]:
+        line += f" PnL: {money(values['realized'])}"
+    if values["reason"] != "signal":
+        line += f" [{values['reason']}]"
+    return [line]
+
+
+def _denied(values: Mapping[str, Any]) -> list[str]:
+    return [(
+        f"✗ {values['side'].upper()} {quantity(values['qty'])} {values['symbol']} denied by {values['rule']}:"
+        f" limit {values['limit']}, value {values['value']}"
+    )]  # fmt: skip
+
+
+def _loss(values: Mapping[str, Any]) -> list[str]:
+    then = "closing its positions" if values["flatten"] else "holding its positions"
+    return [(
+        f"⛔ Daily loss {money(values['loss'])} reached max_daily_loss {money(values['limit'])}:"
+        f" no openings for the rest of the day, {then}"
+    )]  # fmt: skip
+
+
+def _failed(values: Mapping[str, Any]) -> list[str]:
+    then = "closing its positions" if values["flatten"] else "holding its positions"
+    frames = [line.strip() for line in values["traceback"].splitlines() if line.lstrip().startswith("File ")]
+    where = f" ({frames[-1]})" if frames else ""
+    return [f"✗ Strategy failed on {values['symbol']}: {values['error']}{where} - HALTED, {then}"]
+
+
+def _started(values: Mapping[str, Any]) -> list[str]:
+    head = [
+        RULE,
+        "Starting MultiTraderCoordinator",
+        f"Mode: {values['mode']} ({values['money']})",
+        f"Paper Trading: {values['paper']}",
+        f"Market: {values['market']}",
+        f"Strategies: {len(values['sandboxes'])}",
+        RULE,
+    ]
+    for box in values["sandboxes"]:
+        head += [
+            f"  [{box['name']}]",
+            f"    Tickers: {', '.join(box['tickers'])}",
+            f"    Initial Cash: {money(box['initial_cash'])}",
+            f"    Warmup Bars: {box['warmup_bars']}",
+            f"    Asset Type: {box['asset_type']}",
+        ]
+    return head
+
+
+def _plain(values: Mapping[str, Any]) -> str:
+    hidden = {"event", "level", "mode", "ts", "strategy", "traceback"}
+    pairs = " ".join(f"{key}={value}" for key, value in values.items() if key not in hidden)
+    return f"{values['event']} {pairs}".rstrip()
+
+
+_WORDS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
+    "coordinator.started": _started,
+    "order.filled": _filled,
+    "order.denied": _denied,
+    "loss.reached": _loss,
+    "strategy.failed": _failed,
+    "warmup.completed": lambda _: ["✓ Warmup complete - TRADING ACTIVE"],
+}

@@ -1,0 +1,70 @@
+"""Domain events as log lines: the one place where an event becomes a line, named after what happened."""
+
+import msgspec
+import structlog
+
+from trader.model.events import (
+    BarLate,
+    BarRefused,
+    DailyLossReached,
+    DayStarted,
+    Event,
+    OrderCreated,
+    OrderDenied,
+    OrderFilled,
+    OrderMoved,
+    ReportIgnored,
+    SandboxOpened,
+    SandboxWarmed,
+    StrategyFailed,
+)
+from trader.model.orders import OrderStatus
+
+log = structlog.get_logger()
+
+
+class Narrator:
+    """Turns events into log lines; a refusal that repeats is said once a day and counted after that."""
+
+    def __init__(self) -> None:
+        """Begin having said nothing."""
+        self._refused: set[tuple[str, str, str]] = set()
+
+    def narrate(self, event: Event) -> None:
+        """Write one line for one event."""
+        level, name = _LINES[type(event)]
+        values = msgspec.structs.asdict(event)
+        if isinstance(event, OrderCreated):
+            values = msgspec.structs.asdict(event.approved.intent) | {
+                "order_id": event.approved.order_id,
+                "reserved": event.approved.reserved,
+            }
+        elif isinstance(event, OrderDenied):
+            intent = event.denied.intent
+            values = {key: getattr(intent, key) for key in ("ts", "strategy", "symbol", "side", "qty")} | {
+                key: getattr(event.denied, key) for key in ("rule", "limit", "value")
+            }
+            if (key := (intent.strategy, intent.symbol, event.denied.rule)) in self._refused:
+                level = "debug"
+            self._refused.add(key)
+        elif isinstance(event, DayStarted):
+            self._refused = {key for key in self._refused if key[0] != event.strategy}
+        elif isinstance(event, OrderMoved) and event.status in {OrderStatus.REJECTED, OrderStatus.EXPIRED}:
+            level = "warning"
+        getattr(log, level)(name, **values)
+
+
+_LINES: dict[type[Event], tuple[str, str]] = {
+    OrderFilled: ("info", "order.filled"),
+    OrderCreated: ("debug", "order.created"),
+    OrderMoved: ("debug", "order.moved"),
+    OrderDenied: ("info", "order.denied"),
+    SandboxOpened: ("debug", "sandbox.opened"),
+    SandboxWarmed: ("info", "warmup.completed"),
+    DayStarted: ("debug", "day.started"),
+    DailyLossReached: ("warning", "loss.reached"),
+    StrategyFailed: ("error", "strategy.failed"),
+    BarLate: ("warning", "bar.late"),
+    BarRefused: ("warning", "bar.refused"),
+    ReportIgnored: ("warning", "report.ignored"),
+}

@@ -1,0 +1,77 @@
+"""Where log lines go: standard error, and a file in the state folder."""
+
+import os
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self
+
+import structlog
+
+from trader import logs
+from trader.errors import ConfigError
+from trader.live.lines import as_console, as_json
+
+
+class LogOptions(Protocol):
+    """What of a run's options concerns its log."""
+
+    @property
+    def log_format(self) -> logs.Format: ...
+    @property
+    def verbose(self) -> bool: ...
+    @property
+    def state_dir(self) -> os.PathLike[str] | None: ...
+
+
+class Outputs:
+    """The log's destinations for the length of one run; a program that configured structlog itself keeps its own."""
+
+    def __init__(self, options: LogOptions, *, mode: str, now: Callable[[], int]) -> None:
+        """Open the destinations. Raises ConfigError when the state folder cannot be written."""
+        self._writers: list[logs.LineWriter] = []
+        self._fd: int | None = None
+        self._is_ours = not structlog.is_configured()
+        outputs: list[tuple[str, logs.Render, logs.LineWriter]] = []
+        if sys.stderr is not None and (fd := _fileno()) is not None:
+            wants_console = options.log_format == "console" or (options.log_format == "auto" and os.isatty(fd))
+            render = as_console if wants_console else as_json
+            outputs.append(("debug" if options.verbose else "info", render, self._writer(fd)))
+        if options.state_dir is not None:
+            outputs.append(("debug", as_json, self._writer(self._open(options.state_dir))))
+        if self._is_ours:
+            logs.configure(outputs, mode=mode, now=now)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        """Write what is queued, then let go of everything."""
+        is_written = all([writer.close() for writer in self._writers])
+        if self._fd is not None and is_written:  # a writer that hangs still holds its file
+            os.close(self._fd)
+        if self._is_ours:
+            structlog.reset_defaults()
+
+    def _writer(self, fd: int) -> logs.LineWriter:
+        writer = logs.LineWriter(fd)
+        self._writers.append(writer)
+        return writer
+
+    def _open(self, folder: os.PathLike[str]) -> int:
+        path = os.path.join(folder, "log.jsonl")
+        try:
+            os.makedirs(folder, exist_ok=True)
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        except OSError as error:
+            msg = f"--state-dir {os.fspath(folder)}: {error.strerror}; name a folder you may write"
+            raise ConfigError(msg) from error
+        return self._fd
+
+
+def _fileno() -> int | None:
+    try:
+        return sys.stderr.fileno()
+    except (OSError, ValueError):  # replaced by an object without a file, as test runners do
+        return None
