@@ -75,6 +75,8 @@ class Setup:
         inputs = _inputs(self.level)  # read before the work: a file edited meanwhile must not pass for installed
         self._remove_unusable()
         _say(f"setting up .venv (once) with Python {sys.version.split()[0]} and {'uv' if self.uv else 'pip'}")
+        if not self.uv and not PYTHON.exists():
+            self._need_ensurepip()
         STAMP.mkdir(parents=True, exist_ok=True)
         UNFINISHED.touch()
         if not PYTHON.exists():
@@ -114,7 +116,6 @@ class Setup:
                 VENV,
             ]
         else:
-            self._need_ensurepip()
             command = [sys.executable, "-m", "venv", VENV]
         self._run(command, "no virtual environment could be made (the reason is above)")
 
