@@ -39,22 +39,23 @@ def effect_of(position: Position, side: Side, execution: "Execution") -> FillEff
     """Work out one execution on ``position`` without changing it; it may close, open, or do both through zero."""
     gross = EXACT.multiply(execution.qty, execution.price)
     in_coin = execution.fee_asset != "USD"
-    delta = execution.qty if side is Side.BUY else -execution.qty
+    delta = EXACT.multiply(execution.qty, side.sign)
     if in_coin:
         delta = EXACT.subtract(delta, execution.fee)
     fee_usd = ZERO if in_coin else execution.fee
     fee_value = EXACT.multiply(execution.fee, execution.price) if in_coin else fee_usd
-    cash = EXACT.subtract(-gross if side is Side.BUY else gross, fee_usd)
+    cash = EXACT.subtract(EXACT.multiply(gross, -side.sign), fee_usd)
     held = position.qty
     if not held or (held > 0) == (delta > 0):
         cost = EXACT.multiply(delta, execution.price)
-        return FillEffect(delta, cost, cash, fee_usd, -fee_value, opened=True)
-    closed = min(abs(delta), abs(held))
-    cost_closed = share_of(position.cost, closed, abs(held))
-    proceeds = EXACT.multiply(closed if held > 0 else -closed, execution.price)
+        return FillEffect(delta, cost, cash, fee_usd, fee_value.copy_negate(), opened=True)
+    sign = 1 if held > 0 else -1
+    closed = min(delta.copy_abs(), held.copy_abs())
+    cost_closed = share_of(position.cost, closed, held.copy_abs())
+    proceeds = EXACT.multiply(EXACT.multiply(closed, sign), execution.price)
     realized = EXACT.subtract(EXACT.subtract(proceeds, cost_closed), fee_value)
-    crossed = EXACT.subtract(abs(delta), closed)
-    cost = EXACT.subtract(EXACT.multiply(crossed if delta > 0 else -crossed, execution.price), cost_closed)
+    crossed = EXACT.multiply(EXACT.subtract(delta.copy_abs(), closed), -sign)
+    cost = EXACT.subtract(EXACT.multiply(crossed, execution.price), cost_closed)
     return FillEffect(delta, cost, cash, fee_usd, realized, opened=False)
 
 

@@ -139,7 +139,7 @@ class Desk:
         side = Side.SELL if qty > 0 else Side.BUY
         decided = decimal_of(slot.listing.mark if price is None else price)
         self._send(slot, OrderIntent(
-            slot.sandbox.spec.name, slot.symbol, side, abs(qty), decided, reduces=True, reason=slot.reason, ts=ts
+            slot.sandbox.spec.name, slot.symbol, side, qty.copy_abs(), decided, reduces=True, reason=slot.reason, ts=ts
         ))  # fmt: skip
 
     def _enter(self, slot: Slot, ts: int) -> None:

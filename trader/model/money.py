@@ -1,8 +1,9 @@
 """Exact money: Decimal arithmetic that never rounds unless it is told to.
 
 The process-wide decimal context keeps 28 digits, which a price of 17 digits times a quantity of 12 overflows
-silently. The books calculate in :data:`EXACT` instead, where an inexact sum or product raises. Divisions round by
-nature and say how: :func:`floor_to`, :func:`ceil_to`, :func:`share_of`.
+silently; even ``-x`` and ``abs(x)`` round to it. The books calculate in :data:`EXACT` instead, where an inexact sum
+or product raises, and use ``copy_negate`` and ``copy_abs``. Divisions round by nature and say how: :func:`floor_to`,
+:func:`ceil_to`, :func:`share_of`.
 """
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, Inexact, InvalidOperation

@@ -17,7 +17,7 @@ def check(
     The caller applies the approval before it asks again, so the next check sees this one's reservation.
     """
     if intent.reduces:
-        assert intent.qty <= abs(standing.position), f"{intent} reduces more than {standing.position}"
+        assert intent.qty <= standing.position.copy_abs(), f"{intent} reduces more than {standing.position}"
         return Approved(order_id, intent)
     reserved = EXACT.multiply(EXACT.multiply(intent.qty, intent.decision_price), RESERVE_FACTOR)
     broken = (
@@ -56,7 +56,7 @@ def _too_small(intent: OrderIntent, instrument: Instrument) -> Broken:
 
 
 def _too_large(intent: OrderIntent, standing: Standing, limits: Limits) -> Broken:
-    held = abs(EXACT.add(standing.position, intent.qty if intent.side is Side.BUY else -intent.qty))
+    held = EXACT.add(standing.position, EXACT.multiply(intent.qty, intent.side.sign)).copy_abs()
     value = EXACT.multiply(held, intent.decision_price)
     allowed = EXACT.multiply(standing.equity, limits.max_position_size)
     if value > allowed:
