@@ -191,7 +191,7 @@ class Book:
         if limit is None or self.equity > self.day_start - exact(limit):
             return
         self.is_stopped_for_the_day = True
-        if self.spec_option("on_daily_loss", "flatten") == "flatten":
+        if self.spec.get("on_daily_loss", "flatten") == "flatten":
             for ticker in [ticker for ticker in self.qty if ticker not in self.orders]:
                 self.exit(ticker, self.marks[ticker], "max_daily_loss")
 
@@ -221,9 +221,10 @@ class Book:
 
     def enter(self, ticker: str, side: int, close: Decimal) -> None:
         """Send an entry of the size that limits and free cash allow, or count why not."""
-        share = exact(self.risk["max_position_size"])
+        share = exact(self.risk.get("max_position_size", 0.95))
         value = min(share * self.equity, (self.cash - self.reserved) / RESERVE)
-        step, least = (Decimal("1e-9"), 10) if is_crypto(ticker) else (Decimal("1e-4"), 1)
+        stock_step = Decimal("1e-4") if self.spec.get("fractionable", True) else Decimal(1)
+        step, least = (Decimal("1e-9"), 10) if is_crypto(ticker) else (stock_step, 1)
         qty = value / close // step * step
         max_orders = self.risk.get("max_daily_trades")
         if self.is_stopped_for_the_day:
@@ -237,10 +238,6 @@ class Book:
         else:
             self.orders_today += 1
             self.orders[ticker] = Order(side * qty, close, "signal", qty * close * RESERVE)
-
-    def spec_option(self, key: str, default: object) -> object:
-        """Read an option that may stand beside the risk limits or among them."""
-        return self.spec.get(key, self.risk.get(key, default))
 
     def note_near_tie(self, ticker: str, what: str, *, is_near: bool) -> None:
         """Remember a decision that float noise may turn."""

@@ -154,6 +154,10 @@ def test_too_small_an_order_is_not_sent() -> None:
     assert run(spec(initial_cash=1.0), {"A": closes(100, 101, 101)}).refusals == {"below_minimum": 1}
 
 
+def test_whole_shares_are_bought_where_fractions_are_not() -> None:
+    assert run(spec(fractionable=False), {"A": closes(100, 101, 101)}).fills[0].qty == 49
+
+
 def test_entries_wait_until_cash_is_positive() -> None:
     gap = {"A": closes(100, 101, 160), "B": closes(100, 100, 101, 101)}
     book = run(spec(tickers=["A", "B"], max_position_size=1.0), gap)
@@ -203,7 +207,7 @@ def spec(**changes: object) -> dict[str, Any]:
         "initial_cash": 10000.0,
         "min_warmup_bars": 1,
     }
-    own = {*base, "bar", "allow_short", "on_daily_loss"}
+    own = {*base, "bar", "allow_short", "on_daily_loss", "fractionable"}
     risk = {"max_position_size": 0.5} | {key: value for key, value in changes.items() if key not in own}
     return base | {key: value for key, value in changes.items() if key in own} | {"risk_config": risk}
 
