@@ -1,6 +1,6 @@
 """The ledger: fills only, identities to the last digit, every report read once."""
 
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -15,21 +15,30 @@ from trader.model.orders import Approved, ExecutionReport, OrderIntent, OrderSta
 
 def opened(cash: str = "10000") -> Ledger:
     ledger = Ledger()
-    ledger.apply(SandboxOpened(0, "one", D(cash)))
+    ledger.apply(SandboxOpened(0, "one", Decimal(cash)))
     return ledger
 
 
 def order(ledger: Ledger, order_id: str = "o1", side: Side = Side.BUY, qty: str = "10", price: str = "100") -> Approved:
-    intent = OrderIntent("one", "SPY", side, D(qty), D(price), reduces=False, reason=Reason.SIGNAL, ts=0)
-    approved = Approved(order_id, intent, D(qty) * D(price) * D("1.02"))
+    intent = OrderIntent("one", "SPY", side, Decimal(qty), Decimal(price), reduces=False, reason=Reason.SIGNAL, ts=0)
+    approved = Approved(order_id, intent, Decimal(qty) * Decimal(price) * Decimal("1.02"))
     ledger.apply(OrderCreated(0, approved))
     return approved
 
 
-def execution(order_id: str, number: int, qty: str, price: str = "100", *, last: bool = False, **fee: object) -> ExecutionReport:
+def execution(
+    order_id: str, number: int, qty: str, price: str = "100", *, last: bool = False, **fee: object
+) -> ExecutionReport:
     status = OrderStatus.FILLED if last else OrderStatus.PARTIALLY_FILLED
     return ExecutionReport(
-        order_id, status, 1, f"x{number}", D(qty), D(price), D(str(fee.get("fee", 0))), str(fee.get("asset", "USD"))
+        order_id,
+        status,
+        1,
+        f"x{number}",
+        Decimal(qty),
+        Decimal(price),
+        Decimal(str(fee.get("fee", 0))),
+        str(fee.get("asset", "USD")),
     )
 
 
@@ -43,7 +52,7 @@ def test_an_order_reserves_cash_and_books_nothing() -> None:
     ledger = opened()
     order(ledger)
     book = ledger.books["one"]
-    assert (book.cash, book.reserved, book.free_cash) == (D(10000), D("1020"), D("8980"))
+    assert (book.cash, book.reserved, book.free_cash) == (Decimal(10000), Decimal(1020), Decimal(8980))
     assert book.daily_trades == 1
     assert book.position("SPY").qty == 0
 
@@ -52,10 +61,10 @@ def test_partial_fills_release_their_share_of_the_reservation() -> None:
     ledger = opened()
     order(ledger)
     report(ledger, execution("o1", 1, "4"))
-    assert ledger.books["one"].reserved == D("612")
+    assert ledger.books["one"].reserved == Decimal(612)
     report(ledger, execution("o1", 2, "6", last=True))
     assert ledger.books["one"].reserved == 0
-    assert ledger.books["one"].cash == D(9000)
+    assert ledger.books["one"].cash == Decimal(9000)
 
 
 def test_a_repeated_execution_is_ignored_by_its_id() -> None:
@@ -84,7 +93,7 @@ def test_a_cancel_releases_the_whole_reservation() -> None:
     ledger = opened()
     order(ledger)
     report(ledger, ExecutionReport("o1", OrderStatus.CANCELED, 1))
-    assert ledger.books["one"].free_cash == D(10000)
+    assert ledger.books["one"].free_cash == Decimal(10000)
 
 
 def test_more_filled_than_ordered_stops_the_program() -> None:
@@ -98,8 +107,8 @@ def test_a_fill_dearer_than_its_reservation_is_booked_truthfully() -> None:
     ledger = opened("1000")
     order(ledger, qty="9")
     report(ledger, execution("o1", 1, "9", price="150", last=True))
-    assert ledger.books["one"].cash == D("-350")
-    assert ledger.books["one"].free_cash == D("-350")
+    assert ledger.books["one"].cash == Decimal(-350)
+    assert ledger.books["one"].free_cash == Decimal(-350)
 
 
 def test_a_crypto_buy_pays_its_fee_in_coins_and_books_it_as_a_loss() -> None:
@@ -107,11 +116,11 @@ def test_a_crypto_buy_pays_its_fee_in_coins_and_books_it_as_a_loss() -> None:
     order(ledger)
     event = report(ledger, execution("o1", 1, "10", last=True, fee="0.025", asset="BTC"))
     book = ledger.books["one"]
-    assert book.position("SPY").qty == D("9.975")
-    assert book.position("SPY").avg_price == D(100)
+    assert book.position("SPY").qty == Decimal("9.975")
+    assert book.position("SPY").avg_price == Decimal(100)
     assert isinstance(event, OrderFilled)
-    assert event.realized == D("-2.5")
-    assert book.cash == D(9000)
+    assert event.realized == Decimal("-2.5")
+    assert book.cash == Decimal(9000)
 
 
 def test_closing_realises_the_difference_to_the_average_price_less_the_fee() -> None:
@@ -122,13 +131,20 @@ def test_closing_realises_the_difference_to_the_average_price_less_the_fee() -> 
     order(ledger, "o2", Side.SELL, "5", "120")
     event = report(ledger, execution("o2", 3, "5", price="120", last=True, fee="1"))
     assert isinstance(event, OrderFilled)
-    assert event.realized == D("69")  # 5 x (120 - 106) - 1
-    assert ledger.books["one"].position("SPY").avg_price == D(106)
+    assert event.realized == Decimal(69)  # 5 x (120 - 106) - 1
+    assert ledger.books["one"].position("SPY").avg_price == Decimal(106)
 
 
 def test_a_fill_through_zero_closes_and_opens_the_other_side() -> None:
-    effect = effect_of(Position(D(4), D(400)), Side.SELL, Execution(D(10), D(110), D(0), "USD"))
-    assert (effect.qty, effect.cost, effect.cash, effect.realized) == (D(-10), D(-1060), D(1100), D(40))
+    effect = effect_of(
+        Position(Decimal(4), Decimal(400)), Side.SELL, Execution(Decimal(10), Decimal(110), Decimal(0), "USD")
+    )
+    assert (effect.qty, effect.cost, effect.cash, effect.realized) == (
+        Decimal(-10),
+        Decimal(-1060),
+        Decimal(1100),
+        Decimal(40),
+    )
 
 
 def test_only_so_many_ended_orders_are_remembered() -> None:
@@ -152,12 +168,12 @@ def test_only_so_many_ended_orders_are_remembered() -> None:
         max_size=30,
     )
 )
-def test_no_sequence_of_fills_creates_or_loses_money(fills: list[tuple[Side, D, D, D, bool]]) -> None:
+def test_no_sequence_of_fills_creates_or_loses_money(fills: list[tuple[Side, Decimal, Decimal, Decimal, bool]]) -> None:
     ledger = opened()
     for number, (side, qty, price, fee_part, in_coin) in enumerate(fills):
         order(ledger, f"o{number}", side, str(qty), str(price))
         asset = "BTC" if in_coin and side is Side.BUY else "USD"
-        fee = (qty * fee_part).quantize(D("1e-9")) if asset == "BTC" else fee_part
+        fee = (qty * fee_part).quantize(Decimal("1e-9")) if asset == "BTC" else fee_part
         report(ledger, execution(f"o{number}", number, str(qty), str(price), last=True, fee=fee, asset=asset))
     book = ledger.books["one"]
     assert book.reserved == 0
@@ -172,7 +188,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = opened("1000000")
         self.number = 0
         self.sent: list[ExecutionReport] = []
-        self.booked: dict[str, D] = {}
+        self.booked: dict[str, Decimal] = {}
 
     @rule(side=st.sampled_from(Side), qty=st.integers(1, 100))
     def create(self, side: Side, qty: int) -> None:
@@ -197,7 +213,7 @@ class LedgerMachine(RuleBasedStateMachine):
         what = execution(order_id, len(self.sent), str(qty), str(price), last=qty == left)
         self.sent.append(what)
         if isinstance(report(self.ledger, what), OrderFilled):
-            self.booked[what.execution_id] = D(qty) if record.approved.intent.side is Side.BUY else D(-qty)
+            self.booked[what.execution_id] = Decimal(qty) if record.approved.intent.side is Side.BUY else Decimal(-qty)
 
     @precondition(lambda self: self.sent)
     @rule(data=st.data())
@@ -212,7 +228,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def reservation_is_what_living_orders_hold(self) -> None:
-        held = sum((record.reserved for record in self.ledger.orders.values()), D(0))
+        held = sum((record.reserved for record in self.ledger.orders.values()), Decimal(0))
         assert self.ledger.books["one"].reserved == held
 
 

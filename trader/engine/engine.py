@@ -34,9 +34,7 @@ class Engine:
     def __init__(self, specs: Sequence[SandboxSpec], *, book_id: str) -> None:
         """Build the sandboxes in config order; ``book_id`` begins every order id."""
         self._moment = Moment()
-        self.sandboxes = tuple(
-            Sandbox(spec, rank=rank, moment=self._moment) for rank, spec in enumerate(specs)
-        )
+        self.sandboxes = tuple(Sandbox(spec, rank=rank, moment=self._moment) for rank, spec in enumerate(specs))
         self.desk = Desk(self.sandboxes, book_id=book_id)
         self.listings = _wire(self.sandboxes)
         self._grid = MinuteGrid(len(self.listings))
@@ -54,7 +52,8 @@ class Engine:
             if self._grid.is_complete:
                 self._close_minute()
         elif isinstance(message, Reported):
-            self._start_days(message.report.ts)
+            if message.report.execution_id:
+                self._start_days(message.report.ts)
             self.desk.report(message.ts, message.report)
         elif isinstance(message, History):
             self._on_history(message)

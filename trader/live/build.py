@@ -1,27 +1,183 @@
 """Settings to objects: the only place of the live shell that constructs things."""
 
+import time
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Literal
+
+import msgspec
 
 from trader.access.ports import SimulatedFeed
 from trader.access.sim.exchange import SimExchange
+from trader.access.sim.feed import ReplayFeed
 from trader.access.sim.fills import RegulatoryFees, VenueRules
-from trader.config import BrokerConfig, RiskConfig, StrategyConfig
+from trader.access.sim.market import SyntheticMarket
+from trader.config import BrokerConfig, Config, RiskConfig, StrategyConfig, make_strategy
 from trader.director.grid import BAR_MINUTES
 from trader.engine.engine import Engine
-from trader.engine.sandbox import Sandbox, SandboxSpec
+from trader.engine.sandbox import Decides, Sandbox, SandboxSpec
 from trader.errors import ConfigError, Problem
+from trader.logs import Format
 from trader.model.instruments import instrument_of
+from trader.model.signals import Signals
+from trader.model.ticks import Bar
 from trader.model.time import parse_time
 from trader.risk.limits import Limits
-
-if TYPE_CHECKING:
-    from trader.live.coordinator import RunOptions
+from trader.strategies import Context
 
 NO_LIVE = (
     "live trading comes with the Alpaca adapter, which this version does not have; "
     "leave out --live (paper=False) to trade the simulated market"
 )
-# A Monday at the opening of New York: the first strategies trade at once, and equal commands give equal runs.
+# A Monday at the opening of New York: stocks trade at once, and equal commands give equal runs.
 SYNTHETIC_START = parse_time("2026-01-05T14:30:00+00:00")
+# One call of a strategy that takes longer holds up every other one; it is warned about by name.
+STEP_BUDGET_NS = 250_000_000
+
+
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How one run goes; what it trades stands in the strategies.
+
+    ``speed`` is market time over real time, None as fast as the desk can; ``duration`` is in nanoseconds of real time
+    at a speed and of market time without one; ``start`` is market time (ns UTC), None the feed's own.
+    """
+
+    feed: Literal["synthetic", "replay"] = "synthetic"
+    data: tuple[Path, ...] = ()
+    speed: float | None = 60.0
+    duration: int | None = None
+    seed: int = 1
+    start: int | None = None
+    report: Literal["text", "json", "none"] = "text"
+    log_format: Format = "auto"
+    verbose: bool = False
+    export_trades: Path | None = None
+    state_dir: Path | None = None
+
+
+def engine(config: Config, watch: "Stopwatch") -> Engine:
+    """Build the desk: one sandbox a strategy, in config order."""
+    made = [make_strategy(settings) for settings in config.strategies]
+    shared = [
+        Problem(f"strategies[{number}].strategy", "the same object as another strategy's; give each one of its own")
+        for number, strategy in enumerate(made)
+        if any(strategy is other for other in made[:number])
+    ]
+    if shared:
+        raise ConfigError(shared)
+    return Engine([_spec(*pair, watch) for pair in zip(config.strategies, made, strict=True)], book_id="sim")
+
+
+def exchange(settings: BrokerConfig, desk: Engine) -> SimExchange:
+    """Build the simulated venue for the desk's symbols."""
+    simulated = settings.simulated
+    fees = simulated.regulatory_fees
+    rules = VenueRules(
+        fill=simulated.fill,
+        slippage_bps=simulated.slippage_bps,
+        has_fees=simulated.fees == "alpaca",
+        regulatory=RegulatoryFees(fees.sec_usd_per_million, fees.taf_usd_per_share, fees.taf_cap_usd),
+        latency_ns=simulated.latency_ms * 1_000_000,
+        has_partial_fills=simulated.partial_fills,
+    )
+    return SimExchange(rules, {symbol: listing.instrument for symbol, listing in desk.listings.items()})
+
+
+def feed(options: RunOptions, settings: BrokerConfig, symbols: Sequence[str]) -> SimulatedFeed:
+    """Build the market. Raises ConfigError when the options do not fit it, DataError when its files cannot be read."""
+    wants_quotes = settings.simulated.fill == "next_quote"
+    if options.feed == "synthetic":
+        if options.data:
+            raise ConfigError("--data is read by the replay feed; add --feed replay, or leave --data out")
+        start = SYNTHETIC_START if options.start is None else options.start
+        return SyntheticMarket(symbols, seed=options.seed, start=start, quotes=wants_quotes)
+    if not options.data:
+        raise ConfigError("--feed replay needs bars: add --data FILE… (Parquet or CSV) or a folder of them")
+    if wants_quotes:
+        message = (
+            "next_quote needs quotes, and files of bars have none; allowed with --feed replay: next_open, signal_price"
+        )
+        raise ConfigError([Problem("broker.simulated.fill", message)])
+    return ReplayFeed(options.data, symbols, start=options.start)
+
+
+def depth_of(desk: Engine) -> Mapping[str, int]:
+    """Return how many minutes of history each symbol needs for the longest warm-up that listens to it."""
+    depth: dict[str, int] = {}
+    for sandbox in desk.sandboxes:
+        for symbol in sandbox.slots:
+            depth[symbol] = max(depth.get(symbol, 0), sandbox.spec.warm_at * sandbox.spec.bar_minutes)
+    return depth
+
+
+def card_of(sandbox: Sandbox) -> dict[str, object]:
+    """Return what the start block says of a sandbox."""
+    kinds = {instrument.asset_class for instrument in sandbox.spec.instruments}
+    return {
+        "name": sandbox.spec.name,
+        "tickers": list(sandbox.slots),
+        "initial_cash": sandbox.spec.cash,
+        "warmup_bars": sandbox.spec.warm_at,
+        "asset_type": "Mixed" if len(kinds) > 1 else kinds.pop().capitalize(),
+    }
+
+
+def _spec(settings: StrategyConfig, strategy: Decides, watch: "Stopwatch") -> SandboxSpec:
+    return SandboxSpec(
+        settings.name,
+        Timed(settings.name, strategy, watch),
+        tuple(instrument_of(ticker, fractionable=settings.fractionable) for ticker in settings.tickers),
+        settings.initial_cash,
+        _limits(settings.risk_config, allow_short=settings.allow_short),
+        min_warmup_bars=settings.min_warmup_bars,
+        bar_minutes=BAR_MINUTES[settings.bar],
+        flatten_on_loss=settings.on_daily_loss == "flatten",
+        flatten_on_error=settings.on_error == "flatten",
+    )
+
+
+def _limits(risk: RiskConfig, *, allow_short: bool) -> Limits:
+    return Limits(
+        risk.max_position_size,
+        risk.max_daily_trades,
+        risk.max_daily_loss,
+        risk.stop_loss_pct,
+        risk.take_profit_pct,
+        allow_short=allow_short,
+    )
+
+
+class Stopwatch:
+    """Collects the calls of strategies that took longer than :data:`STEP_BUDGET_NS`."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._slow: list[tuple[str, str, int]] = []
+
+    def note(self, name: str, symbol: str, took_ns: int) -> None:
+        """Remember one slow call."""
+        self._slow.append((name, symbol, took_ns))
+
+    def take(self) -> list[tuple[str, str, int]]:
+        """Return the slow calls since the last time: (strategy, symbol, nanoseconds)."""
+        slow, self._slow = self._slow, []
+        return slow
+
+
+class Timed:
+    """A strategy whose calls are timed: the desk has no clock, so the shell brings one."""
+
+    def __init__(self, name: str, strategy: Decides, watch: Stopwatch) -> None:
+        """Time ``strategy`` under ``name``."""
+        self.warmup = strategy.warmup
+        self._on_bar = strategy.on_bar
+        self._name = name
+        self._watch = watch
+
+    def on_bar(self, bar: Bar, ctx: Context) -> Signals:
+        """Pass a bar on and look at the clock before and after."""
+        began = time.perf_counter_ns()
+        signals = self._on_bar(bar, ctx)
+        if (took := time.perf_counter_ns() - began) > STEP_BUDGET_NS:
+            self._watch.note(self._name, bar.symbol, took)
+        return signals

@@ -3,13 +3,10 @@
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Literal
 
-import msgspec
 import structlog
 
-from trader.config import BrokerConfig, StrategyConfig
+from trader.config import BrokerConfig, StrategyConfig, parse
 from trader.engine.engine import Step
 from trader.engine.summary import Summary, summarize
 from trader.errors import ConfigError
@@ -27,26 +24,6 @@ log = structlog.get_logger()
 MODE = "SIM"
 
 
-class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How one run goes; what it trades stands in the strategies.
-
-    ``speed`` is market time over real time, None as fast as the desk can; ``duration`` is in nanoseconds of real time
-    at a speed and of market time without one; ``start`` is market time (ns UTC), None the feed's own.
-    """
-
-    feed: Literal["synthetic", "replay"] = "synthetic"
-    data: tuple[Path, ...] = ()
-    speed: float | None = 60.0
-    duration: int | None = None
-    seed: int = 1
-    start: int | None = None
-    report: Literal["text", "json", "none"] = "text"
-    log_format: Literal["auto", "console", "json"] = "auto"
-    verbose: bool = False
-    export_trades: Path | None = None
-    state_dir: Path | None = None
-
-
 class MultiTraderCoordinator:
     """Runs many strategies on one shared feed and one broker; ``await run()``, and ``await stop()`` from elsewhere."""
 
@@ -57,8 +34,8 @@ class MultiTraderCoordinator:
         api_secret: str | None = None,
         *,
         paper: bool = True,
-        broker: BrokerConfig | None = None,
-        options: RunOptions | None = None,
+        broker: BrokerConfig | Mapping[str, object] | None = None,
+        options: build.RunOptions | None = None,
     ) -> None:
         """Check everything that can be checked before the first bar.
 
@@ -71,12 +48,14 @@ class MultiTraderCoordinator:
         if not paper:
             raise ConfigError(build.NO_LIVE)
         self._has_keys = bool(api_key or api_secret)
-        self._options = options or RunOptions()
-        specs = build.sandboxes(strategies)
-        self.engine = build.engine(specs)
-        self._broker = build.exchange(broker or BrokerConfig(), self.engine)
-        self._feed = build.feed(self._options, broker or BrokerConfig(), self.engine)
+        self._options = options or build.RunOptions()
+        config = parse({"strategies": list(strategies), "broker": broker or BrokerConfig()})
+        self._watch = build.Stopwatch()
+        self.engine = build.engine(config, self._watch)
+        self._broker = build.exchange(config.broker, self.engine)
+        self._feed = build.feed(self._options, config.broker, tuple(self.engine.listings))
         self._clock: MarketClock | None = None
+        self._is_stopping = False
         self._finished = asyncio.Event()
         self._narrator = Narrator()
         self._trades: TradesFile | None = None
@@ -92,6 +71,8 @@ class MultiTraderCoordinator:
         """
         clock = self._clock = MarketClock(self._feed.start, self._options.speed)
         with Outputs(self._options, mode=MODE, now=clock.now):
+            if self._is_stopping:
+                clock.stop()
             if self._options.export_trades:
                 self._trades = TradesFile(self._options.export_trades)
             self._announce()
@@ -104,6 +85,7 @@ class MultiTraderCoordinator:
 
     def request_stop(self) -> None:
         """Ask the run to end; it does so after the minute it is in. Callable from the loop's thread only."""
+        self._is_stopping = True
         if self._clock is not None:
             self._clock.stop()
 
@@ -129,6 +111,10 @@ class MultiTraderCoordinator:
             await clock.until(due)
             self._take(TimerFired(due))
 
+    def _pace(self) -> str:
+        speed = self._options.speed
+        return "as fast as possible" if speed is None else f"at {speed:g}x real time"
+
     def _end(self, clock: MarketClock) -> int:
         duration = self._options.duration
         return sys.maxsize if duration is None else self._feed.start + round(duration * clock.pace)
@@ -153,16 +139,18 @@ class MultiTraderCoordinator:
                 self._broker.submit(command.approved)
             else:
                 self._broker.cancel(command.order_id, command.ts)
+        for name, symbol, took_ns in self._watch.take():
+            log.warning("strategy.slow", strategy=name, symbol=symbol, took_ms=took_ns // 1_000_000)
 
     def _announce(self) -> None:
         log.info(
             "coordinator.started",
             paper=True,
-            market=f"{self._feed.describe()}, {build.pace_of(self._options)}",
+            market=f"{self._feed.describe()}, {self._pace()}",
             sandboxes=[build.card_of(sandbox) for sandbox in self.engine.sandboxes],
         )
         if self._has_keys:
-            log.warning("keys.unused", why="this version trades the simulated market only; Alpaca comes with its adapter")
+            log.warning("keys.unused", why="this version trades the simulated market; Alpaca comes with its adapter")
         if self._feed.missing:
             log.warning("data.missing", symbols=" ".join(self._feed.missing), why="no bar of these in the data")
 
@@ -180,5 +168,14 @@ class MultiTraderCoordinator:
         result = summarize(self.engine, MODE)
         log.info("coordinator.stopped", total_pnl=result.total_pnl)
         if self._options.report != "none":
-            print(summary.as_json(result) if self._options.report == "json" else summary.as_text(result), flush=True)
+            _print(summary.as_json(result) if self._options.report == "json" else summary.as_text(result))
         self._finished.set()
+
+
+def _print(text: str) -> None:
+    """Show data on standard output; whoever closed it does not want it, and the log has the total."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except (AttributeError, OSError, ValueError) as error:  # None or closed, a broken pipe, a full disk
+        log.warning("summary.unwritten", why=f"standard output is closed or full ({error})")

@@ -3,31 +3,22 @@
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import structlog
 
 from trader import logs
 from trader.errors import ConfigError
+from trader.live.build import RunOptions
 from trader.live.lines import as_console, as_json
-
-
-class LogOptions(Protocol):
-    """What of a run's options concerns its log."""
-
-    @property
-    def log_format(self) -> logs.Format: ...
-    @property
-    def verbose(self) -> bool: ...
-    @property
-    def state_dir(self) -> os.PathLike[str] | None: ...
 
 
 class Outputs:
     """The log's destinations for the length of one run; a program that configured structlog itself keeps its own."""
 
-    def __init__(self, options: LogOptions, *, mode: str, now: Callable[[], int]) -> None:
+    def __init__(self, options: RunOptions, *, mode: str, now: Callable[[], int]) -> None:
         """Open the destinations. Raises ConfigError when the state folder cannot be written."""
         self._writers: list[logs.LineWriter] = []
         self._fd: int | None = None
@@ -48,8 +39,8 @@ class Outputs:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         """Write what is queued, then let go of everything."""
-        is_written = all([writer.close() for writer in self._writers])
-        if self._fd is not None and is_written:  # a writer that hangs still holds its file
+        is_written = [writer.close() for writer in self._writers]
+        if self._fd is not None and is_written[-1]:  # a writer that hangs still holds its file
             os.close(self._fd)
         if self._is_ours:
             structlog.reset_defaults()
@@ -59,14 +50,12 @@ class Outputs:
         self._writers.append(writer)
         return writer
 
-    def _open(self, folder: os.PathLike[str]) -> int:
-        path = os.path.join(folder, "log.jsonl")
+    def _open(self, folder: Path) -> int:
         try:
-            os.makedirs(folder, exist_ok=True)
-            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            folder.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(folder / "log.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as error:
-            msg = f"--state-dir {os.fspath(folder)}: {error.strerror}; name a folder you may write"
-            raise ConfigError(msg) from error
+            raise ConfigError(f"--state-dir {folder}: {error.strerror}; name a folder you may write") from error
         return self._fd
 
 

@@ -1,8 +1,8 @@
 """The simulated venue: takes approved market orders, watches the market, answers with execution reports. Pure.
 
-``next_open`` fills at the open of the first bar that begins at or after the order's arrival; ``next_quote`` at the first
-quote from then on, a buy at the ask, a sell at the bid; ``signal_price`` at the price the order was decided at, at once.
-An order waits as long as it takes, over the night too.
+``next_open`` fills at the open of the first bar that begins at or after the order's arrival; ``next_quote`` at the
+first quote from then on, a buy at the ask, a sell at the bid; ``signal_price`` at the price the order was decided at,
+at once. An order waits as long as it takes, over the night too.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,0 +1,116 @@
+"""The gate: each rule allows at its limit, denies beyond it, and lets every reduction pass."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from trader.model.instruments import instrument_of
+from trader.model.orders import Approved, Denied, OrderIntent, Reason, Side
+from trader.model.views import Standing
+from trader.risk.gate import check
+from trader.risk.limits import Limits
+
+STANDING = Standing(
+    cash=Decimal(10000),
+    free_cash=Decimal(10000),
+    equity=Decimal(10000),
+    position=Decimal(0),
+    daily_trades=0,
+    loss_reached=False,
+    halted=False,
+)
+LIMITS = Limits(Decimal("0.5"), max_daily_trades=3, max_daily_loss=Decimal(500))
+INTENT = OrderIntent("one", "SPY", Side.BUY, Decimal(10), Decimal(100), reduces=False, reason=Reason.SIGNAL, ts=0)
+
+
+def judge(
+    intent: dict[str, object] | None = None,
+    standing: dict[str, object] | None = None,
+    symbol: str = "SPY",
+    **limits: object,
+) -> Approved | Denied:
+    return check(
+        msgspec.structs.replace(INTENT, **(intent or {})),
+        msgspec.structs.replace(STANDING, **(standing or {})),
+        limits=msgspec.structs.replace(LIMITS, **limits),
+        instrument=instrument_of(symbol),
+        order_id="o1",
+    )
+
+
+def test_an_approval_reserves_the_notional_and_two_per_cent() -> None:
+    assert judge() == Approved("o1", INTENT, Decimal(1020))
+
+
+ALLOWED: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+    "exactly the position limit": ({"qty": Decimal(50)}, {}),
+    "one trade under the day's limit": ({}, {"daily_trades": 2}),
+    "reservation equal to the free cash": ({}, {"free_cash": Decimal(1020)}),
+    "exactly one dollar": ({"qty": Decimal("0.01")}, {}),
+    "a cent of cash, enough for the order": ({"qty": Decimal("0.01")}, {"cash": Decimal(2), "free_cash": Decimal(2)}),
+}
+
+
+@pytest.mark.parametrize("case", ALLOWED)
+def test_the_gate_allows(case: str) -> None:
+    assert isinstance(judge(*ALLOWED[case]), Approved)
+
+
+DENIED: dict[str, tuple[dict[str, object], dict[str, object], str, str, str]] = {
+    "a halted strategy": ({}, {"halted": True}, "halted", "no openings", "strategy halted"),
+    "a day's loss reached": ({}, {"loss_reached": True}, "max_daily_loss", "$500", "reached today"),
+    "the day's trades reached": ({}, {"daily_trades": 3}, "max_daily_trades", "3", "3"),
+    "a short in a long-only sandbox": ({"side": Side.SELL}, {}, "allow_short", "false", "sell 10"),
+    "no cash": ({}, {"cash": Decimal(0)}, "cash", "> $0", "$0"),
+    "negative cash": ({}, {"cash": Decimal(-1)}, "cash", "> $0", "$-1"),
+    "under one dollar": ({"qty": Decimal("0.0099")}, {}, "min_notional", "$1", "$0.9900"),
+    "nothing": ({"qty": Decimal(0)}, {}, "min_notional", "$1", "$0"),
+    "finer than the increment": ({"qty": Decimal("1.00001")}, {}, "qty_increment", "0.0001", "1.00001"),
+    "over the position limit": (
+        {"qty": Decimal("50.0001")}, {}, "max_position_size", "$5000.0 (0.5 of equity)", "$5000.0100",
+    ),
+    "over the limit with what is held": (
+        {"qty": Decimal(11)}, {"position": Decimal(40)}, "max_position_size", "$5000.0 (0.5 of equity)", "$5100",
+    ),
+    "more than the free cash": ({}, {"free_cash": Decimal("1019.99")}, "free_cash", "$1019.99", "$1020.00"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DENIED)
+def test_the_gate_denies_with_rule_limit_and_value(case: str) -> None:
+    intent, standing, *expected = DENIED[case]
+    verdict = judge(intent, standing)
+    assert isinstance(verdict, Denied)
+    assert [verdict.rule, verdict.limit, verdict.value] == expected
+
+
+@pytest.mark.parametrize(
+    "standing",
+    [
+        {"halted": True},
+        {"loss_reached": True},
+        {"daily_trades": 99},
+        {"cash": Decimal(-5), "free_cash": Decimal(-5)},
+        {"equity": Decimal(-5)},
+    ],
+)
+def test_a_reduction_passes_whatever_is_reached(standing: dict[str, object]) -> None:
+    verdict = judge({"side": Side.SELL, "reduces": True}, standing | {"position": Decimal(10)})
+    assert isinstance(verdict, Approved)
+    assert verdict.reserved == 0
+
+
+def test_a_short_is_allowed_where_it_is_configured() -> None:
+    assert isinstance(judge({"side": Side.SELL}, allow_short=True), Approved)
+
+
+def test_crypto_needs_ten_dollars() -> None:
+    verdict = judge({"symbol": "BTC/USD", "qty": Decimal("0.0999")}, symbol="BTC/USD")
+    assert isinstance(verdict, Denied)
+    assert verdict.rule == "min_notional"
+
+
+def test_a_reduction_larger_than_the_position_is_a_bug_and_stops_the_program() -> None:
+    with pytest.raises(AssertionError, match="reduces more than"):
+        judge({"side": Side.SELL, "reduces": True}, {"position": Decimal(5)})

@@ -1,0 +1,156 @@
+"""``trader run``: trade until the data ends or Ctrl+C."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trader.live.build import RunOptions
+    from trader.live.coordinator import MultiTraderCoordinator
+
+EXIT_AT_ONCE = 130
+_UNSET = -1.0  # no --speed: what it is depends on the feed
+DEFAULT_SPEED = 60.0  # a minute bar each second
+MAX_SPEED = 1_000_000.0  # beyond it the clock is no bound: that is max
+
+
+class _Speed(click.ParamType):  # type: ignore[type-arg]
+    name = "N|max"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
+        if value in ("max", None):
+            return None
+        if value == _UNSET:
+            return _UNSET
+        try:
+            speed = float(str(value))
+        except ValueError:
+            speed = 0.0
+        if not 0 < speed <= MAX_SPEED:
+            self.fail(f"{value!r} is no speed; give a number above 0 (1 is real time), or max", param, ctx)
+        return speed
+
+
+class _Parsed(click.ParamType):  # type: ignore[type-arg]
+    def __init__(self, name: str, parse: "Callable[[str], int]") -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return self._parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _duration(text: str) -> int:
+    from trader.model.time import parse_duration
+
+    return parse_duration(text)
+
+
+def _time(text: str) -> int:
+    from trader.model.time import parse_time
+
+    return parse_time(text)
+
+
+_PATH = click.Path(path_type=Path)
+_FOR = "Stop after 30s, 15m, 2h or 1d of real time; with --speed max, of market time."
+
+
+@click.command()
+@click.option("--config", type=_PATH, help="Strategies and settings, JSON or TOML; without it, five built-in ones.")
+@click.option("--feed", type=click.Choice(["synthetic", "replay"]), default="synthetic", show_default=True)
+@click.option("--data", type=_PATH, multiple=True, help="Bars for the replay: Parquet or CSV files, or folders.")
+@click.argument("more_data", nargs=-1, type=_PATH, metavar="")
+@click.option(
+    "--speed", type=_Speed(), default=_UNSET, help="Market time over real time, or max.  [default: 60; replay: max]"
+)
+@click.option("--for", "duration", type=_Parsed("DURATION", _duration), help=_FOR)
+@click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True, help="Of the synthetic market."
+)
+@click.option("--start", type=_Parsed("TIME", _time), help="Market time of the first decision; bars before it warm up.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+@click.option("--export-trades", type=_PATH, help="Write every fill to FILE, one JSON object a line.", metavar="FILE")
+@click.option("--state-dir", type=_PATH, help="Keep the full log there, as JSON lines in log.jsonl.", metavar="DIR")
+@click.option("--log-format", type=click.Choice(["auto", "console", "json"]), default="auto", show_default=True)
+@click.option("--live", is_flag=True, help="Trade real money (comes with the Alpaca adapter).")
+@click.option("-v", "--verbose", is_flag=True, help="Log orders and repeated refusals too.")
+def command(**given: object) -> None:
+    """Run the strategies until the data ends, --for is over, or Ctrl+C.
+
+    Without --config five built-in strategies trade a synthetic market. One Ctrl+C stops in order and prints the
+    summary; a second one ends at once.
+    """
+    from trader.config import default_config, load
+    from trader.errors import ConfigError
+    from trader.live.build import NO_LIVE
+    from trader.live.coordinator import MultiTraderCoordinator
+
+    if given["live"]:
+        raise ConfigError(NO_LIVE)
+    path = given["config"]
+    config = load(path) if isinstance(path, Path) else default_config()
+    coordinator = MultiTraderCoordinator(config.strategies, broker=config.broker, options=_options(given))
+    _loop(coordinator)
+
+
+def _options(given: dict[str, Any]) -> "RunOptions":
+    from trader.live.build import RunOptions
+
+    if given["more_data"] and not given["data"]:
+        first = given["more_data"][0]
+        raise click.UsageError(f"unexpected argument {str(first)!r}; did you mean --config {first} or --data {first}?")
+    speed = given["speed"]
+    if speed == _UNSET:
+        speed = None if given["feed"] == "replay" else DEFAULT_SPEED
+    return RunOptions(
+        feed=given["feed"],
+        data=(*given["data"], *given["more_data"]),
+        speed=speed,
+        duration=given["duration"],
+        seed=given["seed"],
+        start=given["start"],
+        report="json" if given["as_json"] else "text",
+        log_format=given["log_format"],
+        verbose=given["verbose"],
+        export_trades=given["export_trades"],
+        state_dir=given["state_dir"],
+    )
+
+
+def _loop(coordinator: "MultiTraderCoordinator") -> None:
+    """Run on the fastest loop there is, with signals that also reach a loop that a strategy keeps busy."""
+    with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+        loop = runner.get_loop()
+        asked = False
+
+        def on_signal(*_: object) -> None:
+            nonlocal asked
+            if asked:
+                os._exit(EXIT_AT_ONCE)
+            asked = True
+            loop.call_soon_threadsafe(coordinator.request_stop)
+
+        previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            runner.run(coordinator.run())
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+def _fastest_loop() -> "Callable[[], asyncio.AbstractEventLoop]":
+    try:
+        import uvloop
+    except ImportError:  # not made for Windows
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
