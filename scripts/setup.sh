@@ -17,7 +17,8 @@ is_ready() {
 	stamp=$venv/.setup
 	lock=$1
 	[ ! -e "$stamp/dev.txt" ] || lock=dev
-	[ -x "$venv/bin/python" ] && [ ! -e "$stamp/unfinished" ] && [ -r "$stamp/root" ] && read -r place <"$stamp/root" && [ "$place" = "$root" ] &&
+	[ -x "$venv/bin/python" ] && [ ! -e "$stamp/unfinished" ] && [ -r "$stamp/root" ] &&
+		read -r place <"$stamp/root" && [ "$place" = "$root" ] &&
 		cmp -s "$stamp/$lock.txt" "$root/scripts/locks/$lock.txt" &&
 		cmp -s "$stamp/pyproject.toml" "$root/pyproject.toml"
 }
