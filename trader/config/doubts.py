@@ -1,0 +1,42 @@
+"""What is allowed but probably not meant."""
+
+from collections.abc import Iterator
+
+from trader.config.findings import Finding, problems
+from trader.config.parsing import make_strategy
+from trader.config.sections import Config, StrategyConfig
+from trader.errors import Problem
+from trader.model.instruments import instrument_of
+
+
+def advice(config: Config) -> list[Problem]:
+    """Return what is allowed but probably not meant, each with its place."""
+    found: list[Finding] = []
+    if config.broker.simulated.fill == "next_quote":
+        found.append((("broker", "simulated", "fill"), "files of bars hold no quotes: a replay of them fills no order"))
+    for index, settings in enumerate(config.strategies):
+        found.extend((("strategies", index, *loc), message) for loc, message in _doubts(settings))
+    return problems(found)
+
+
+def _doubts(settings: StrategyConfig) -> Iterator[Finding]:
+    needed = make_strategy(settings).warmup
+    if needed > settings.min_warmup_bars:
+        yield (
+            ("min_warmup_bars",),
+            f"{settings.min_warmup_bars} bars, but the strategy needs {needed}: it first decides on bar {needed}",
+        )
+    risk, cash = settings.risk_config, settings.initial_cash
+    share = risk.max_position_size
+    fitting = int(1 / share)
+    if len(settings.tickers) > max(1, fitting):
+        yield (
+            ("risk_config", "max_position_size"),
+            f"at {share} of equity each, about {fitting} of {len(settings.tickers)} tickers can be held at a time",
+        )
+    if risk.max_daily_loss is not None and risk.max_daily_loss >= cash:
+        yield ("risk_config", "max_daily_loss"), f"${risk.max_daily_loss} is all of the capital, ${cash}"
+    for ticker in settings.tickers:
+        smallest = instrument_of(ticker).min_notional
+        if share * cash < smallest:
+            yield ("initial_cash",), f"no order of {ticker} can reach the smallest the venue takes, ${smallest}"

@@ -1,0 +1,105 @@
+"""From data to settings: the one door, for files and programs alike."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from trader.config.files import read, shown
+from trader.config.findings import Finding, Loc, explain, explain_call, place, problems, show, unfit
+from trader.config.sections import Config, StrategyConfig, floats
+from trader.errors import ConfigError
+from trader.registry import Registry
+from trader.strategies import STRATEGIES, Strategy
+
+STRATEGY_TYPES = Registry("strategy", "trader.strategies", STRATEGIES)
+
+
+def load(path: Path) -> Config:
+    """Read a settings file: TOML where the suffix is ``.toml``, else JSON.
+
+    Raises:
+        ConfigError: it cannot be read, or what it says cannot be run.
+    """
+    return parse(read(path), source=shown(path))
+
+
+def parse(data: Mapping[str, object], *, source: str = "") -> Config:
+    """Check settings given as an object of the form of the file; ``source`` names them in the error.
+
+    Sections may be typed already, and a strategy may be a ready object under ``strategy``.
+
+    Raises:
+        ConfigError: everything that is wrong, at once.
+    """
+    findings: list[Finding] = []
+    config = None
+    try:
+        findings.extend([*unfit(data), *_cross_findings(data)])
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        findings.extend(explain(error, Config))
+    except RecursionError:
+        findings.append(((), "nested too deeply"))
+    if config is None or findings:
+        raise ConfigError(problems(findings), source=source)
+    return config
+
+
+def make_strategy(settings: StrategyConfig) -> Strategy:
+    """Return a new strategy with empty memory, or the ready object that the settings hold.
+
+    Raises:
+        ConfigError: type or parameters are wrong, which :func:`parse` has ruled out.
+    """
+    if settings.strategy is not None:
+        return settings.strategy
+    made, findings = _try_strategy(settings.strategy_type, settings.strategy_params)
+    if made is None:
+        raise ConfigError(problems(findings), source=f"strategy {settings.name!r}")
+    return made
+
+
+def _cross_findings(data: object) -> Iterator[Finding]:
+    """Yield what shows only by looking at several fields, or at code; the fields themselves may be wrong as well."""
+    entries = data.get("strategies") if isinstance(data, Mapping) else None
+    first_named: dict[str, int] = {}
+    for index, entry in enumerate(entries if isinstance(entries, list | tuple) else ()):
+        if not isinstance(entry, Mapping | StrategyConfig):
+            continue
+        values = dict(entry)
+        name = values.get("name")
+        if isinstance(name, str) and (first := first_named.setdefault(name, index)) != index:
+            message = f"must be unique, but {place(('strategies', first))} is named {show(name)} too"
+            yield ("strategies", index, "name"), message
+        yield from ((("strategies", index, *loc), message) for loc, message in _type_findings(values))
+
+
+def _type_findings(values: Mapping[str, object]) -> Iterator[Finding]:
+    kind, params = values.get("strategy_type", ""), values.get("strategy_params", {})
+    if isinstance(values.get("strategy"), Strategy):
+        if kind or params:
+            yield ("strategy",), "takes the place of strategy_type and strategy_params; leave them out"
+    elif kind == "":
+        yield ("strategy_type",), f"required, but missing; one of {', '.join(STRATEGY_TYPES.names())} or module:Class"
+    elif isinstance(kind, str):
+        yield from _try_strategy(kind, params if isinstance(params, Mapping) else {})[1]
+
+
+def _try_strategy(kind: str, params: Mapping[str, object]) -> tuple[Strategy | None, list[Finding]]:
+    """Make a strategy, or say at ``strategy_type`` or ``strategy_params`` why that is impossible."""
+    at_type: Loc = ("strategy_type",)
+    try:
+        cls = STRATEGY_TYPES.load(kind)
+    except ConfigError as error:
+        return None, [(at_type, str(error))]
+    if not issubclass(cls, Strategy):
+        return None, [(at_type, f"{kind} is not a strategy: it must be a subclass of trader.strategies.Strategy")]
+    plain_params: Any = floats(params)
+    try:
+        return cls(**plain_params), []
+    except ValidationError as error:
+        return None, [(("strategy_params", *loc), message) for loc, message in explain_call(error, cls)]
+    except Exception as error:  # noqa: BLE001 -- a person's own class may raise anything
+        return None, [(at_type, f"{kind} cannot be made: {type(error).__name__}: {error}")]
