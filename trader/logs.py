@@ -1,7 +1,7 @@
 """Log lines: what they look like on a terminal, as JSON, and how they leave without ever holding up trading.
 
 Lines are handed to a thread that writes them, through a bounded queue: a log disk that hangs, or a reader of a pipe
-that stopped reading, costs lines (counted and told), never a bar.
+that stopped reading, costs one short wait and then lines (counted and told), never a bar.
 """
 
 import os
@@ -18,6 +18,9 @@ Render = Callable[[dict[str, Any]], str]
 # About ten seconds of a very busy desk; a line is some 200 bytes, so the queue holds 2 MB at most.
 QUEUE_LINES = 10_000
 CLOSE_TIMEOUT_S = 1.0
+# A replay at full speed makes lines faster than a disk takes them: then the desk waits for the disk, which moves. A disk
+# that takes nothing for so long hangs, and is waited for no more until it does.
+STUCK_AFTER_S = 0.5
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
 
@@ -29,14 +32,16 @@ class LineWriter:
         self._fd = fd
         self._lines: queue.Queue[str | None] = queue.Queue(QUEUE_LINES)
         self.dropped = 0
+        self._is_stuck = False
         self._thread = threading.Thread(target=self._write, name="log-writer", daemon=True)
         self._thread.start()
 
     def put(self, line: str) -> None:
-        """Hand a line over, or drop and count it when the queue is full."""
+        """Hand a line over, or drop and count it when the queue is full and its other end does not move."""
         try:
-            self._lines.put_nowait(line)
+            self._lines.put(line, block=not self._is_stuck, timeout=STUCK_AFTER_S)
         except queue.Full:
+            self._is_stuck = True
             self.dropped += 1
 
     def close(self) -> bool:
@@ -56,6 +61,7 @@ class LineWriter:
                 line = f"{lost} log lines were dropped: whoever reads this log is too slow\n{line}"
             try:
                 _write_all(self._fd, f"{line}\n".encode(errors="replace"))
+                self._is_stuck = False
             except OSError:  # closed pipe, full disk: there is nobody left to tell
                 self.dropped += 1
 

@@ -9,9 +9,7 @@ import msgspec
 
 from trader.access.ports import SimulatedFeed
 from trader.access.sim.exchange import SimExchange
-from trader.access.sim.feed import ReplayFeed
 from trader.access.sim.fills import RegulatoryFees, VenueRules
-from trader.access.sim.market import SyntheticMarket
 from trader.config import BrokerConfig, Config, RiskConfig, StrategyConfig, make_strategy
 from trader.director.grid import BAR_MINUTES
 from trader.engine.engine import Engine
@@ -89,6 +87,8 @@ def feed(options: RunOptions, settings: BrokerConfig, symbols: Sequence[str]) ->
     if options.feed == "synthetic":
         if options.data:
             raise ConfigError("--data is read by the replay feed; add --feed replay, or leave --data out")
+        from trader.access.sim.market import SyntheticMarket
+
         start = SYNTHETIC_START if options.start is None else options.start
         return SyntheticMarket(symbols, seed=options.seed, start=start, quotes=wants_quotes)
     if not options.data:
@@ -98,6 +98,8 @@ def feed(options: RunOptions, settings: BrokerConfig, symbols: Sequence[str]) ->
             "next_quote needs quotes, and files of bars have none; allowed with --feed replay: next_open, signal_price"
         )
         raise ConfigError([Problem("broker.simulated.fill", message)])
+    from trader.access.sim.feed import ReplayFeed
+
     return ReplayFeed(options.data, symbols, start=options.start)
 
 

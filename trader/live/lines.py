@@ -88,7 +88,7 @@ def _started(values: Mapping[str, Any]) -> list[str]:
     head = [
         RULE,
         "Starting MultiTraderCoordinator",
-        f"Mode: {values['mode']} ({values['money']})",
+        f"Mode: {values['mode']} (simulated orders, no money at risk)",
         f"Paper Trading: {values['paper']}",
         f"Market: {values['market']}",
         f"Strategies: {len(values['sandboxes'])}",
@@ -117,5 +117,6 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "order.denied": _denied,
     "loss.reached": _loss,
     "strategy.failed": _failed,
+    "coordinator.stopped": lambda values: [f"MultiTraderCoordinator stopped, total PnL {money(values['total_pnl'])}"],
     "warmup.completed": lambda _: ["✓ Warmup complete - TRADING ACTIVE"],
 }

@@ -16,7 +16,7 @@ def as_json(summary: Summary) -> str:
 
 def as_text(summary: Summary) -> str:
     """Render the guide's block; what a strategy was refused, and a state that is not active, get a line."""
-    lines = [RULE, "MULTI-TRADER COORDINATOR SUMMARY", f"Mode: {summary.mode}", RULE, ""]
+    lines = [RULE, "MULTI-TRADER COORDINATOR SUMMARY", RULE, "", f"Mode: {summary.mode}", ""]
     for strategy in summary.strategies:
         lines += [*_strategy(strategy), ""]
     return "\n".join([*lines, RULE, f"TOTAL PnL ACROSS ALL STRATEGIES: {money(summary.total_pnl)}", RULE])

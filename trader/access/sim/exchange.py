@@ -87,7 +87,7 @@ class SimExchange:
         status = OrderStatus.PARTIALLY_FILLED if order.left else OrderStatus.FILLED
         self._reports.append(
             ExecutionReport(
-                order.approved.order_id, status, ts, f"sim-{self._executions:06d}", qty, price, fee, asset
+                order.approved.order_id, status, ts, f"sim-x{self._executions:06d}", qty, price, fee, asset
             )
         )  # fmt: skip
         if not order.left:
