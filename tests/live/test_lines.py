@@ -1,0 +1,139 @@
+"""Log lines: the guide's words on a terminal, one JSON object a line for programs."""
+
+import json
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from tests.build import T0
+from trader.live.lines import RULE, as_console, as_json, money, quantity
+from trader.model.events import DailyLossReached, OrderFilled, StrategyFailed
+from trader.model.orders import OrderStatus, Reason, Side
+
+FILL = OrderFilled(
+    ts=T0,
+    strategy="SPY_Adaptive",
+    symbol="SPY",
+    side=Side.BUY,
+    qty=Decimal("23.5"),
+    price=Decimal("450.23"),
+    fee=Decimal(0),
+    fee_asset="USD",
+    order_id="sim-000001",
+    execution_id="sim-x000001",
+    decision_price=Decimal("450.2"),
+    reason=Reason.SIGNAL,
+    status=OrderStatus.FILLED,
+    realized=Decimal(0),
+    opened=True,
+)
+
+
+def line(event: str, **values: object) -> dict[str, object]:
+    return {"event": event, "level": "info", "mode": "SIM", "ts": T0, **values}
+
+
+def filled(**changes: object) -> str:
+    return as_console(line("order.filled", **msgspec.structs.asdict(msgspec.structs.replace(FILL, **changes))))
+
+
+def test_a_buy_reads_as_in_the_guide() -> None:
+    assert filled() == (
+        "2026-01-05 14:30:00 SIM [INFO] [SPY_Adaptive] 🟢 BUY 23.5000 SPY @ $450.23 (Order ID: sim-000001)"
+    )
+
+
+def test_a_sell_tells_what_it_realised_and_why_where_it_was_no_signal() -> None:
+    text = filled(side=Side.SELL, opened=False, realized=Decimal("-12.345"), reason=Reason.STOP_LOSS)
+    assert text.endswith("🔴 SELL 23.5000 SPY @ $450.23 (Order ID: sim-000001) PnL: -$12.34 [stop_loss]")
+
+
+def test_warm_up_reads_as_in_the_guide() -> None:
+    text = as_console(line("warmup.completed", strategy="SPY_Adaptive"))
+    assert text == "2026-01-05 14:30:00 SIM [INFO] [SPY_Adaptive] ✓ Warmup complete - TRADING ACTIVE"
+
+
+def test_the_banner_and_the_start_block_read_as_in_the_guide() -> None:
+    card = {
+        "name": "SPY_Adaptive",
+        "tickers": ["SPY", "QQQ"],
+        "initial_cash": Decimal(10000),
+        "warmup_bars": 50,
+        "asset_type": "Stock",
+    }
+    lines = as_console(line("coordinator.started", paper=True, market="synthetic", sandboxes=[card])).splitlines()
+    assert [text.partition("[INFO] ")[2] for text in lines] == [
+        RULE,
+        "Starting MultiTraderCoordinator",
+        "Mode: SIM (simulated orders, no money at risk)",
+        "Paper Trading: True",
+        "Market: synthetic",
+        "Strategies: 1",
+        RULE,
+        "  [SPY_Adaptive]",
+        "    Tickers: SPY, QQQ",
+        "    Initial Cash: $10,000.00",
+        "    Warmup Bars: 50",
+        "    Asset Type: Stock",
+    ]
+    assert all("SIM" in text for text in lines)
+
+
+def test_a_refusal_names_rule_limit_and_value() -> None:
+    text = as_console(
+        line(
+            "order.denied",
+            strategy="a",
+            symbol="SPY",
+            side=Side.BUY,
+            qty=Decimal(1),
+            rule="max_daily_trades",
+            limit="10",
+            value="10",
+        )
+    )
+    assert text.endswith("[a] ✗ BUY 1.0000 SPY denied by max_daily_trades: limit 10, value 10")
+
+
+def test_a_days_loss_and_a_failed_strategy_say_what_happens_next() -> None:
+    loss = DailyLossReached(T0, "a", Decimal(500), Decimal("512.3"), flatten=True)
+    text = as_console(line("loss.reached", **msgspec.structs.asdict(loss)))
+    assert "Daily loss $512.30 reached max_daily_loss $500.00" in text
+    assert text.endswith("no openings for the rest of the day, closing its positions")
+    traceback = 'Traceback\n  File "mine.py", line 3, in on_bar\n    boom()\nValueError: no\n'
+    failed = StrategyFailed(T0, "a", "SPY", "ValueError: no", traceback, flatten=False)
+    text = as_console(line("strategy.failed", **msgspec.structs.asdict(failed)))
+    assert text.endswith(
+        '✗ Strategy failed on SPY: ValueError: no (File "mine.py", line 3, in on_bar) - HALTED, holding its positions'
+    )
+
+
+def test_an_event_without_words_shows_its_keys() -> None:
+    assert as_console(line("bar.late", symbol="SPY")).endswith("bar.late symbol=SPY")
+
+
+def test_json_begins_with_time_level_mode_and_event_and_writes_money_as_text() -> None:
+    text = as_json(line("order.filled", **msgspec.structs.asdict(FILL)))
+    assert list(json.loads(text))[:4] == ["ts", "level", "mode", "event"]
+    values = json.loads(text)
+    assert (values["ts"], values["qty"], values["price"]) == ("2026-01-05T14:30:00Z", "23.5", "450.23")
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [("8500", "$8,500.00"), ("-50", "-$50.00"), ("-0.001", "$0.00"), ("0", "$0.00"), ("1234567.891", "$1,234,567.89")],
+)
+def test_money_is_shown_to_the_cent(amount: str, text: str) -> None:
+    assert money(Decimal(amount)) == text
+
+
+@pytest.mark.parametrize(
+    ("qty", "text"), [("23.5", "23.5000"), ("0.106250001", "0.106250001"), ("5", "5.0000"), ("1E-9", "0.000000001")]
+)
+def test_quantities_have_four_decimals_and_more_where_they_have_more(qty: str, text: str) -> None:
+    assert quantity(Decimal(qty)) == text
+
+
+def test_small_prices_keep_their_digits() -> None:
+    assert "@ $0.00002104 (" in filled(price=Decimal("0.00002104"))
