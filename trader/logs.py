@@ -18,8 +18,8 @@ Render = Callable[[dict[str, Any]], str]
 # About ten seconds of a very busy desk; a line is some 200 bytes, so the queue holds 2 MB at most.
 QUEUE_LINES = 10_000
 CLOSE_TIMEOUT_S = 1.0
-# A replay at full speed makes lines faster than a disk takes them: then the desk waits for the disk, which moves. A disk
-# that takes nothing for so long hangs, and is waited for no more until it does.
+# A replay at full speed makes lines faster than a disk takes them: then the desk waits for the disk, which moves.
+# A disk that takes nothing for so long hangs, and is waited for no more until it does.
 STUCK_AFTER_S = 0.5
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 

@@ -1,6 +1,5 @@
 """Every fill as one JSON line in a file."""
 
-from io import TextIOWrapper
 from pathlib import Path
 
 import msgspec
@@ -18,10 +17,11 @@ class TradesFile:
         """Create the file, replacing one that is there. Raises ConfigError when it cannot be written."""
         self._path = path
         try:
-            self._file: TextIOWrapper = path.open("w", encoding="utf-8")
+            self._file = path.open("wb", buffering=0)
         except OSError as error:
-            msg = f"--export-trades {path}: cannot be written ({error.strerror}); name a file in a folder you may write"
-            raise ConfigError(msg) from error
+            raise ConfigError(
+                f"--export-trades {path}: cannot be written ({error.strerror}); name a file in a folder you may write"
+            ) from error
 
     def write(self, fill: OrderFilled) -> None:
         """Add one fill. Raises EdgeError when the disk refuses it."""
@@ -40,11 +40,13 @@ class TradesFile:
             "reason": fill.reason,
         }
         try:
-            self._file.write(msgspec.json.encode(line).decode() + "\n")
-            self._file.flush()
+            data = msgspec.json.encode(line) + b"\n"
+            while data:
+                data = data[self._file.write(data) :]
         except OSError as error:
-            msg = f"--export-trades {self._path}: a fill could not be written ({error.strerror}); the run ends here"
-            raise EdgeError(msg) from error
+            raise EdgeError(
+                f"--export-trades {self._path}: a fill could not be written ({error.strerror}); the run ends here"
+            ) from error
 
     def close(self) -> None:
         """Close the file."""

@@ -1,0 +1,211 @@
+"""The coordinator in a program: typed objects or dicts, inside the caller's loop, to a summary."""
+
+import asyncio
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from tests.build import T0
+from trader import MultiTraderCoordinator, RiskConfig, RunOptions, StrategyConfig
+from trader.errors import ConfigError, EdgeError
+from trader.model.signals import Signals, Target
+from trader.model.ticks import Bar
+from trader.model.time import MINUTE, iso
+from trader.strategies import AdaptiveStrategy, Context, MomentumStrategy, Strategy
+
+
+class InAndOut(Strategy):
+    """Long on odd bars, flat on even ones."""
+
+    def __post_init__(self) -> None:
+        self.bars = 0
+
+    def on_bar(self, bar: Bar, ctx: Context) -> Signals:
+        self.bars += 1
+        return Target(bar.symbol, float(self.bars % 2))
+
+
+def tape(folder: Path, closes: list[float], symbol: str = "SPY") -> Path:
+    """Write a CSV of minute bars from T0 on."""
+    path = folder / f"{symbol}.csv"
+    rows = [f"{symbol},{iso(T0 + number * MINUTE)},{c},{c},{c},{c},100" for number, c in enumerate(closes)]
+    path.write_text("\n".join(["symbol,ts,open,high,low,close,volume", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def replay(path: Path, **settings: Any) -> RunOptions:
+    return RunOptions(feed="replay", data=(path,), speed=None, **settings)
+
+
+def entry(**settings: Any) -> dict[str, Any]:
+    return {"name": "one", "strategy": InAndOut(), "tickers": ["SPY"], "min_warmup_bars": 1, **settings}
+
+
+async def test_a_program_runs_to_the_end_of_its_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    coordinator = MultiTraderCoordinator([entry()], options=replay(tape(tmp_path, [100, 101, 102, 103])))
+    summary = await coordinator.run()
+    assert summary.strategies[0].trades == 3
+    assert "TOTAL PnL ACROSS ALL STRATEGIES" in capsys.readouterr().out
+    assert not structlog.is_configured()
+
+
+async def test_the_guides_program_works(tmp_path: Path) -> None:
+    strategies = [
+        {
+            "name": "MyStrategy",
+            "strategy": AdaptiveStrategy(short_window=10, long_window=30),
+            "tickers": ["SPY"],
+            "initial_cash": 10000.0,
+            "min_warmup_bars": 50,
+            "risk_config": RiskConfig(max_position_size=0.9),
+        }
+    ]
+    coordinator = MultiTraderCoordinator(
+        strategies=strategies,
+        api_key="your_key",
+        api_secret="your_secret",
+        paper=True,
+        options=replay(tape(tmp_path, [100.0 + number % 7 for number in range(90)])),
+    )
+    summary = await coordinator.run()
+    assert summary.mode == "SIM"
+    assert summary.strategies[0].initial_cash == Decimal(10000)
+
+
+async def test_typed_objects_do_as_well_as_dicts(tmp_path: Path) -> None:
+    typed = StrategyConfig(name="typed", strategy=MomentumStrategy(lookback_period=2), tickers=("SPY",))
+    coordinator = MultiTraderCoordinator([typed, entry()], options=replay(tape(tmp_path, [1, 2, 3]), report="none"))
+    assert [strategy.name for strategy in (await coordinator.run()).strategies] == ["typed", "one"]
+
+
+async def test_stop_ends_a_run_that_has_no_end_and_waits_for_it() -> None:
+    coordinator = MultiTraderCoordinator([entry()], options=RunOptions(speed=1.0, report="none"))
+    running = asyncio.create_task(coordinator.run())
+    await asyncio.sleep(0)
+    await coordinator.stop()
+    assert (await running).strategies[0].name == "one"
+
+
+async def test_a_stop_before_the_run_is_kept(tmp_path: Path) -> None:
+    coordinator = MultiTraderCoordinator([entry()], options=replay(tape(tmp_path, [1, 2, 3]), report="none"))
+    coordinator.request_stop()
+    assert (await coordinator.run()).strategies[0].trades == 0
+
+
+async def test_a_cancelled_run_still_shows_its_summary(capsys: pytest.CaptureFixture[str]) -> None:
+    coordinator = MultiTraderCoordinator([entry()], options=RunOptions(speed=1.0))
+    running = asyncio.create_task(coordinator.run())
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert "MULTI-TRADER COORDINATOR SUMMARY" in capsys.readouterr().out
+
+
+async def test_a_duration_at_full_speed_is_market_time(tmp_path: Path) -> None:
+    path = tape(tmp_path, [100.0] * 50)
+    coordinator = MultiTraderCoordinator([entry()], options=replay(path, duration=10 * MINUTE, report="none"))
+    summary = await coordinator.run()
+    assert summary.strategies[0].trades == 9
+
+
+async def test_a_start_makes_history_of_what_lies_before_it(tmp_path: Path) -> None:
+    path = tape(tmp_path, [100.0] * 10)
+    strategy = InAndOut()
+    options = replay(path, start=T0 + 5 * MINUTE, report="none")
+    summary = await MultiTraderCoordinator([entry(strategy=strategy)], options=options).run()
+    assert strategy.bars == 10
+    assert summary.strategies[0].trades == 3  # the seventh bar is the first that wants in; its fill is the eighth's
+
+
+async def test_every_fill_is_a_line_of_the_export_and_equal_runs_write_equal_bytes(tmp_path: Path) -> None:
+    path = tape(tmp_path, [100.5, 101, 102])
+    written = []
+    for number in (1, 2):
+        options = replay(path, export_trades=tmp_path / f"fills{number}.jsonl", report="none")
+        await MultiTraderCoordinator([entry()], options=options).run()
+        written.append((tmp_path / f"fills{number}.jsonl").read_bytes())
+    assert written[0] == written[1]
+    first = json.loads(written[0].splitlines()[0])
+    assert first == {
+        "ts": "2026-01-05T14:31:00Z",
+        "strategy": "one",
+        "symbol": "SPY",
+        "side": "buy",
+        "qty": "94.5273",
+        "price": "101",
+        "fee": "0",
+        "fee_asset": "USD",
+        "order_id": "sim-000001",
+        "execution_id": "sim-x000001",
+        "decision_price": "100.5",
+        "reason": "signal",
+    }
+
+
+async def test_the_state_folder_keeps_the_whole_log_as_json(tmp_path: Path) -> None:
+    options = replay(tape(tmp_path, [100, 101]), state_dir=tmp_path / "state", report="none")
+    await MultiTraderCoordinator([entry()], options=options).run()
+    lines = [json.loads(line) for line in (tmp_path / "state" / "log.jsonl").read_text().splitlines()]
+    assert {"coordinator.started", "order.created", "order.filled", "coordinator.stopped"} <= {
+        x["event"] for x in lines
+    }
+    assert {line["mode"] for line in lines} == {"SIM"}
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "live": ({"paper": False}, "comes with the Alpaca adapter"),
+    "data without replay": ({"options": RunOptions(data=(Path("x"),))}, "add --feed replay"),
+    "replay without data": ({"options": RunOptions(feed="replay")}, "add --data"),
+    "quotes from bars": (
+        {"options": RunOptions(feed="replay", data=(Path("x"),)), "broker": {"simulated": {"fill": "next_quote"}}},
+        "broker.simulated.fill: next_quote needs quotes",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_cannot_run_says_so_at_once(case: str) -> None:
+    settings, message = WRONG[case]
+    with pytest.raises(ConfigError, match="(?s).*" + message):
+        MultiTraderCoordinator([entry()], **settings)
+
+
+def test_one_strategy_object_cannot_serve_two_sandboxes() -> None:
+    shared = InAndOut()
+    with pytest.raises(ConfigError, match=r"strategies\[1\].strategy: the same object"):
+        MultiTraderCoordinator([entry(strategy=shared), entry(strategy=shared, name="two")])
+
+
+async def test_an_export_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    options = replay(tape(tmp_path, [1, 2]), export_trades=tmp_path / "no" / "fills.jsonl")
+    with pytest.raises(ConfigError, match=r"--export-trades .* cannot be written"):
+        await MultiTraderCoordinator([entry()], options=options).run()
+
+
+async def test_a_disk_that_refuses_a_fill_ends_the_run_with_its_summary(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = replay(tape(tmp_path, [1, 2, 3]), export_trades=Path("/dev/full"))
+    with pytest.raises(EdgeError, match="a fill could not be written"):
+        await MultiTraderCoordinator([entry()], options=options).run()
+    assert "MULTI-TRADER COORDINATOR SUMMARY" in capsys.readouterr().out
+
+
+async def test_a_state_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    options = replay(tape(tmp_path, [1, 2]), state_dir=tmp_path / "file")
+    with pytest.raises(ConfigError, match="--state-dir"):
+        await MultiTraderCoordinator([entry()], options=options).run()
+
+
+def test_names_of_the_package_are_found_and_others_are_not() -> None:
+    import trader
+
+    assert trader.RiskConfig is RiskConfig
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        trader.nothing  # noqa: B018
