@@ -3,8 +3,8 @@
 Indicators are vectorised over whole columns; the books are a plain loop over minutes in exact Decimals. Strategies own
 their money, so each is run alone. Nothing here may import `trader`: two programs that share a mistake agree.
 
-A price or an indicator can lie on a threshold so closely that the last float bit decides. Such decisions are noted in
-`Book.near_ties`, so that a difference there is recognised for what it is.
+A price or an indicator can lie on a threshold, where a program that computes in floats may see it on either side. Such
+decisions are noted in `Book.near_ties`, so that a difference there is recognised for what it is.
 """
 
 from collections import Counter
@@ -19,11 +19,10 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pandas as pd
 
-from tests.recorded.signals import FLAT, KEEP, NOISE, Decision, decisions, exact
+from tests.recorded.signals import DIGITS, FLAT, KEEP, NOISE, Decision, decisions, exact
 
 RESERVE = Decimal("1.02")  # an approved entry sets aside its value at the close and 2 % more
 TAKER_FEE, FEE_STEP = Decimal("0.0025"), Decimal("1e-9")
-DIGITS = 60  # more than any product or quotient here needs, so that no rounding but the written one takes place
 
 
 class Fill(NamedTuple):

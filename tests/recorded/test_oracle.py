@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tests.recorded.oracle import Book, Fill, recompute
-from tests.recorded.signals import build_bars, wilder_rsi, z_scores
+from tests.recorded.signals import build_bars, exact, exact_rsi, exact_z_score, wilder_rsi, z_scores
 
 OPENING = datetime(2024, 1, 3, 15, 0, tzinfo=UTC)  # ten in the morning in New York
 Row = tuple[float, float, float, float]
@@ -176,6 +176,13 @@ def test_a_flat_window_has_no_deviation() -> None:
     assert np.isnan(z[:2]).all()
     assert z[2] == 0
     assert np.isclose(z[3], 2**0.5)
+
+
+def test_a_value_on_the_threshold_is_on_it_whatever_floats_say() -> None:
+    prices = [4559.14] * 4 + [4559.15]  # a fifth above the mean of the others: in cents 0.8 / 0.4
+    assert z_scores(np.array(prices), 5)[4] != 2
+    assert exact_z_score([exact(price) for price in prices]) == 2
+    assert exact_rsi([exact(price) for price in (84.1, 84.4, 83.7)], 2) == 30
 
 
 def test_adaptive_lets_volume_break_the_balance() -> None:

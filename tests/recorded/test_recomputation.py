@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tests.recorded.lively import crypto, lively_config
-from tests.recorded.oracle import DIGITS, Book, Fill, load_bars, recompute
+from tests.recorded.oracle import Book, Fill, load_bars, recompute
+from tests.recorded.signals import DIGITS
 
 pytestmark = pytest.mark.recorded
 
@@ -111,7 +112,7 @@ def assert_same(summary: dict[str, Any], export: bytes, books: Sequence[Book]) -
     assert len({line["execution_id"] for line in lines}) == len(lines)
     assert [line["ts"] for line in lines] == sorted(line["ts"] for line in lines)
     told = [as_fill(line) for line in lines]
-    problems = [problem for book in books for problem in differences(book, told)]
+    problems = [problem for book in books if (problem := difference(book, told))]
     assert not problems, "\n".join([f"{len(problems)} strategies differ", *problems])
     by_name = {told_book["name"]: told_book for told_book in summary["strategies"]}
     assert {name: amounts(told_book) for name, told_book in by_name.items()} == {
@@ -119,21 +120,22 @@ def assert_same(summary: dict[str, Any], export: bytes, books: Sequence[Book]) -
     }
 
 
-def differences(book: Book, told: Sequence[Fill]) -> list[str]:
+def difference(book: Book, told: Sequence[Fill]) -> str:
     """Describe the first fill that the two programs tell differently, with the close calls before it."""
     name = book.spec["name"]
     theirs, ours = (sorted(fills) for fills in ([fill for fill in told if fill.strategy == name], book.fills))
     if theirs == ours:
-        return []
+        return ""
     at = next((i for i, (a, b) in enumerate(zip(theirs, ours, strict=False)) if a != b), min(len(theirs), len(ours)))
     first = min(fills[at].ts for fills in (theirs, ours) if at < len(fills))
     ties = [f"{ts:%Y-%m-%d %H:%M} {ticker} {what}" for ts, ticker, what in book.near_ties if ts <= first]
-    return [
+    lines = [
         f"\n{name}: {len(theirs)} fills by the package, {len(ours)} by the oracle; first difference is number {at}",
         *(f"  package {fill}" for fill in theirs[at : at + 2]),
         *(f"  oracle  {fill}" for fill in ours[at : at + 2]),
         f"  decisions so far that float noise may have turned: {len(ties)}, the last ones {ties[-3:]}",
     ]
+    return "\n".join(lines)
 
 
 def as_fill(line: dict[str, Any]) -> Fill:
