@@ -30,7 +30,7 @@ class LineWriter:
     def __init__(self, fd: int) -> None:
         """Begin writing to ``fd``, which the caller keeps open."""
         self._fd = fd
-        self._lines: queue.Queue[str | None] = queue.Queue(QUEUE_LINES)
+        self._lines: queue.Queue[str | threading.Event | None] = queue.Queue(QUEUE_LINES)
         self.dropped = 0
         self._is_stuck = False
         self._thread = threading.Thread(target=self._write, name="log-writer", daemon=True)
@@ -44,18 +44,29 @@ class LineWriter:
             self._is_stuck = True
             self.dropped += 1
 
-    def close(self) -> bool:
+    def flush(self) -> bool:
         """Write what is queued, for :data:`CLOSE_TIMEOUT_S` at most; tell whether all of it went out."""
+        is_written = threading.Event()
         try:
-            self._lines.put_nowait(None)
+            self._lines.put_nowait(is_written)
         except queue.Full:
             return False
-        self._thread.join(CLOSE_TIMEOUT_S)
-        return not self._thread.is_alive()
+        return is_written.wait(CLOSE_TIMEOUT_S)
+
+    def close(self) -> bool:
+        """Flush and end the thread; tell whether both succeeded."""
+        if not self.flush():
+            return False
+        self._lines.put(None)
+        self._thread.join()
+        return True
 
     def _write(self) -> None:
         reported = 0
         while (line := self._lines.get()) is not None:
+            if isinstance(line, threading.Event):
+                line.set()
+                continue
             if self.dropped > reported:
                 reported, lost = self.dropped, self.dropped - reported
                 line = f"{lost} log lines were dropped: whoever reads this log is too slow\n{line}"

@@ -36,6 +36,8 @@ _WORDS = {
     "less_than_equal": "must be ≤ {le}",
     "literal_error": "must be one of {expected}",
     "model_type": "must be an object",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must have at least {min_length} characters",
     "string_type": "must be text",
     "too_long": "must have at most {max_length} entries",
     "tuple_type": "must be a list",
@@ -85,9 +87,9 @@ def unfit(data: object) -> Iterator[Finding]:
             if isinstance(value, Doubled):
                 yield from (((*loc, key), "written twice; keep one of them") for key in value.doubled)
             yield from (((*loc, key), _NO_SECRETS) for key in value if _is_secret(str(key)))
-            pending.extend(((*loc, key), below) for key, below in value.items())
+            pending.extend(((*loc, key), below) for key, below in reversed([*value.items()]))
         elif isinstance(value, list | tuple):
-            pending.extend(((*loc, index), below) for index, below in enumerate(value))
+            pending.extend(((*loc, index), value[index]) for index in reversed(range(len(value))))
         elif isinstance(value, float | Decimal) and not Decimal(value).is_finite():
             yield loc, "must be a finite number; there is no trading on NaN or Infinity"
 

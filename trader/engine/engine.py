@@ -103,25 +103,25 @@ class Engine:
     def _on_history(self, history: History) -> None:
         for bar in history.bars:
             if self._grid.add(bar) is Verdict.EARLY:
-                self._learn_minute()
+                self._learn_minute(history.ts)
                 self._grid.add(bar)
         if self._grid.ts:
-            self._learn_minute()
+            self._learn_minute(history.ts)
 
-    def _learn_minute(self) -> None:
+    def _learn_minute(self, ts: int) -> None:
         """Close a minute of history: memory and marks, no decision."""
         minute = self._grid.ts
         for end in sorted(end for end in self._buckets if end < minute):
-            self._learn(self._close_built(end), end)
+            self._learn(self._close_built(end), ts)
         closed: list[Series] = []
         for bar in self._grid.close():
             self._absorb(self.listings[bar.symbol], bar, closed)
-        self._learn([*closed, *self._close_built(minute)], minute)
+        self._learn([*closed, *self._close_built(minute)], ts)
 
     def _learn(self, closed: list[Series], ts: int) -> None:
         """Show closed bars to every listener, ignore the answers, and see who is warm by now."""
-        self._moment.ts = ts
         for series in closed:
+            self._moment.ts = max(self._moment.ts, series.bar.ts)
             self._teach([*series.warm, *series.cold], ts)
             self._promote(series, ts)
 

@@ -70,7 +70,7 @@ class MultiTraderCoordinator:
             EdgeError: fills could not be written to the export file.
         """
         clock = self._clock = MarketClock(self._feed.start, self._options.speed)
-        with Outputs(self._options, mode=MODE, now=clock.now):
+        with Outputs(self._options, mode=MODE, now=clock.now) as outputs:
             if self._is_stopping:
                 clock.stop()
             if self._options.export_trades:
@@ -80,7 +80,7 @@ class MultiTraderCoordinator:
             try:
                 await self._trade(clock)
             finally:
-                self._close()
+                self._close(outputs)
         return summarize(self.engine, MODE)
 
     def request_stop(self) -> None:
@@ -157,9 +157,9 @@ class MultiTraderCoordinator:
     def _open(self) -> None:
         self._take(Opened(self._feed.start))
         for bars in self._feed.history(build.depth_of(self.engine)):
-            self._take(History(bars[-1].ts, bars))
+            self._take(History(self._feed.start, bars))
 
-    def _close(self) -> None:
+    def _close(self, outputs: Outputs) -> None:
         """End the run: close the file of fills, say what the feed refused, show the summary."""
         if self._trades is not None:
             self._trades.close()
@@ -167,6 +167,7 @@ class MultiTraderCoordinator:
             log.warning("rows.skipped", **skipped)
         result = summarize(self.engine, MODE)
         log.info("coordinator.stopped", total_pnl=result.total_pnl)
+        outputs.flush()
         if self._options.report != "none":
             _print(summary.as_json(result) if self._options.report == "json" else summary.as_text(result))
         self._finished.set()
@@ -175,7 +176,7 @@ class MultiTraderCoordinator:
 def _print(text: str) -> None:
     """Show data on standard output; whoever closed it does not want it, and the log has the total."""
     try:
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(f"\n{text}\n" if sys.stdout.isatty() else f"{text}\n")  # a terminal shows ^C on our line
         sys.stdout.flush()
     except (AttributeError, OSError, ValueError) as error:  # None or closed, a broken pipe, a full disk
         log.warning("summary.unwritten", why=f"standard output is closed or full ({error})")

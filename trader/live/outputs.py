@@ -45,6 +45,11 @@ class Outputs:
         if self._is_ours:
             structlog.reset_defaults()
 
+    def flush(self) -> None:
+        """Write what is queued, so that what is printed next comes after it."""
+        for writer in self._writers:
+            writer.flush()
+
     def _writer(self, fd: int) -> logs.LineWriter:
         writer = logs.LineWriter(fd)
         self._writers.append(writer)
