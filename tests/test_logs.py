@@ -35,7 +35,7 @@ def test_a_reader_that_stopped_costs_lines_and_one_short_wait(
 ) -> None:
     monkeypatch.setattr(logs, "QUEUE_LINES", 50)
     monkeypatch.setattr(logs, "STUCK_AFTER_S", 0.01)
-    monkeypatch.setattr(logs, "CLOSE_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(logs, "FLUSH_TIMEOUT_S", 0.01)
     reader, writer = pipe
     lines = logs.LineWriter(writer)
     for number in range(3000):
@@ -47,7 +47,7 @@ def test_a_reader_that_stopped_costs_lines_and_one_short_wait(
         text += os.read(reader, 65_536)
     assert b"0   " in text
     os.close(reader)  # what is queued now goes nowhere, and the thread ends
-    monkeypatch.setattr(logs, "CLOSE_TIMEOUT_S", 60)
+    monkeypatch.setattr(logs, "FLUSH_TIMEOUT_S", 60)
     while not lines.close():
         pass
 

@@ -17,7 +17,7 @@ Render = Callable[[dict[str, Any]], str]
 
 # About ten seconds of a very busy desk; a line is some 200 bytes, so the queue holds 2 MB at most.
 QUEUE_LINES = 10_000
-CLOSE_TIMEOUT_S = 1.0
+FLUSH_TIMEOUT_S = 0.5
 # A replay at full speed makes lines faster than a disk takes them: then the desk waits for the disk, which moves.
 # A disk that takes nothing for so long hangs, and is waited for no more until it does.
 STUCK_AFTER_S = 0.5
@@ -45,17 +45,18 @@ class LineWriter:
             self.dropped += 1
 
     def flush(self) -> bool:
-        """Write what is queued, for :data:`CLOSE_TIMEOUT_S` at most; tell whether all of it went out."""
+        """Write what is queued, for :data:`FLUSH_TIMEOUT_S` at most; tell whether all of it went out."""
         is_written = threading.Event()
         try:
             self._lines.put_nowait(is_written)
         except queue.Full:
             return False
-        return is_written.wait(CLOSE_TIMEOUT_S)
+        self._is_stuck = not is_written.wait(FLUSH_TIMEOUT_S)
+        return not self._is_stuck
 
     def close(self) -> bool:
         """Flush and end the thread; tell whether both succeeded."""
-        if not self.flush():
+        if self._is_stuck or not self.flush():
             return False
         self._lines.put(None)
         self._thread.join()
