@@ -6,6 +6,7 @@ import pytest
 
 from tests.build import T0, Rehearsal, Scripted, always, bar, by_minute, minutes_of, spec
 from trader.access.sim.fills import VenueRules
+from trader.model.commands import CancelOrder
 from trader.model.events import BarLate, BarRefused, OrderCreated, OrderDenied, OrderMoved, SandboxWarmed
 from trader.model.inputs import History, Ticks
 from trader.model.orders import Reason, Side
@@ -342,3 +343,22 @@ def test_a_partly_filled_entry_that_is_no_longer_wanted_is_cancelled_then_sold()
     assert (desk.fills[3].side, desk.fills[3].qty) == (Side.SELL, part.qty)
     assert desk.book().position("SPY").qty == 0
     assert desk.book().reserved == 0
+
+
+def test_an_entry_wanted_again_while_its_cancel_is_on_the_way_is_sent_anew() -> None:
+    desk = Rehearsal(spec(by_minute({1: 1.0, 2: 0.0, 3: 1.0}), "SPY", "QQQ"))
+    desk.minute(bar("QQQ", 1), bar("SPY", 1))
+    slot = desk.engine.sandboxes[0].slots["SPY"]
+    first = slot.order
+    assert first is not None
+    desk.engine.desk.leave(slot, Reason.SIGNAL, ts=T0 + MINUTE, price=100.0)  # asks the venue, which has not answered
+    desk.engine.desk.aim(slot, 1.0, ts=T0 + MINUTE)
+    assert slot.unsettled
+    for command in desk.engine.desk.commands:
+        assert isinstance(command, CancelOrder)
+        desk.venue.cancel(command.order_id, command.ts)
+    desk.settle(T0 + MINUTE)
+    sent = len(desk.of(OrderCreated))
+    desk.minute(bar("SPY", 4))
+    assert len(desk.of(OrderCreated)) == sent + 1
+    assert desk.of(OrderCreated)[-1].approved.order_id != first.approved.order_id

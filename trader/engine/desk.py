@@ -101,9 +101,11 @@ class Desk:
         """Do the one next thing that brings the position nearer to its target (at the mark, unless told otherwise)."""
         order, held, target = slot.order, slot.held, slot.target
         if order is not None and not order.approved.intent.reduces:
+            if order.status is OrderStatus.PENDING_CANCEL:
+                return  # what comes of it decides what is next
             if target * order.approved.intent.side.sign > 0:
                 slot.unsettled = False
-            elif order.status is not OrderStatus.PENDING_CANCEL:
+            else:
                 self._cancel(slot, order.approved.order_id, ts)
         elif held * target > 0:
             slot.unsettled = False

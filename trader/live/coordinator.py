@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from trader.config import BrokerConfig, StrategyConfig, parse
+from trader.director.grid import GRACE
 from trader.engine.engine import Step
 from trader.engine.summary import Summary, summarize
 from trader.errors import ConfigError
@@ -97,17 +98,21 @@ class MultiTraderCoordinator:
     async def _trade(self, clock: MarketClock) -> None:
         """Hand over what happens, timers first, at the pace of the clock."""
         end = self._end(clock)
+        last = self._feed.start
         for batch in self._feed.ticks():
-            while (due := self.engine.next_timer()) is not None and due <= min(batch.ts, end):
-                await clock.until(due)
-                self._take(TimerFired(due))
-            await clock.until(min(batch.ts, end))
+            last = min(batch.ts, end)
+            await self._wake(clock, upto=last)
+            await clock.until(last)
             if clock.is_stopped or batch.ts > end:
                 return
             self._broker.observe(batch.ticks)
             self._settle(batch.ts)
             self._take(batch)
-        while (due := self.engine.next_timer()) is not None and not clock.is_stopped:
+        await self._wake(clock, upto=last + GRACE)  # the data's last minute may still be open
+
+    async def _wake(self, clock: MarketClock, *, upto: int) -> None:
+        """Wake the desk whenever it wants to be woken until then."""
+        while (due := self.engine.next_timer()) is not None and due <= upto and not clock.is_stopped:
             await clock.until(due)
             self._take(TimerFired(due))
 
