@@ -43,6 +43,10 @@ class Registry:
         """Return the names that :meth:`load` knows, the built-in ones first."""
         return [*self._builtins, *self._entry_points]
 
+    def allowed(self) -> str:
+        """Return what may be given to :meth:`load`, for people: ``'momentum', 'rsi' or module:Class``."""
+        return f"{', '.join(map(repr, self.names()))} or module:Class"
+
     def load(self, name: str) -> type:
         """Return the class of that name, importing it when it is not built in.
 
@@ -55,8 +59,7 @@ class Registry:
             return _load_class(name)
         if name in self._entry_points:
             return self._load_entry_point(name)
-        allowed = f"{', '.join(map(repr, self.names()))} or module:Class"
-        raise ConfigError(f"must be one of {allowed}, got {name!r}{did_you_mean(name, self.names())}")
+        raise ConfigError(f"must be one of {self.allowed()}, got {name!r}{did_you_mean(name, self.names())}")
 
     def entries(self) -> Iterator[Entry]:
         """Yield every name with its class, or with the reason why it cannot be loaded."""
@@ -87,7 +90,7 @@ class Registry:
             raise ConfigError(
                 f"{self._kind} {name!r} is offered twice, by {offers}; write the one meant as module:Class"
             )
-        return _load_class(points[0].value, f"{self._kind} {name!r} of {_describe(points[0])}: ")
+        return _load_class(f"{points[0].module}:{points[0].attr}", f"{self._kind} {name!r} of {_describe(points[0])}: ")
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
@@ -132,14 +135,16 @@ def _class_in(module: ModuleType, class_name: str, where: str) -> type:
 def _current_folder() -> Iterator[None]:
     """Import from the current folder too, after everything else: a file there must not replace an installed module."""
     folder = str(Path.cwd())
+    if folder in sys.path:
+        yield
+        return
     sys.path.append(folder)
     importlib.invalidate_caches()
     try:
         yield
     finally:
-        if folder in sys.path:
-            # The last one is ours; the module may have moved it, or have put the same folder in front for itself.
-            del sys.path[len(sys.path) - 1 - sys.path[::-1].index(folder)]
+        if folder in sys.path:  # a module may rearrange the path as it likes
+            sys.path.remove(folder)
 
 
 def _reason(error: BaseException, module: str) -> str:

@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stdout = _nowhere()  # who reads our output has closed it: nobody is left to tell
+        sys.stdout = io.StringIO()  # who reads our output has closed it: nobody is left to tell
         return 1
     except Exception as error:  # noqa: BLE001 -- no traceback on the screen, whatever happened
         return _explain(error)

@@ -1,6 +1,7 @@
 """From data to settings: the one door, for files and programs alike."""
 
 from collections.abc import Iterator, Mapping
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from pydantic import ValidationError
 
 from trader.config.files import read, shown
 from trader.config.findings import Finding, Loc, explain, explain_call, place, problems, show, unfit
-from trader.config.sections import Config, StrategyConfig, floats
+from trader.config.sections import MAX_WARMUP_BARS, Config, StrategyConfig, floats
 from trader.errors import ConfigError
 from trader.registry import Registry
 from trader.strategies import STRATEGIES, Strategy
@@ -82,7 +83,7 @@ def _type_findings(values: Mapping[str, object]) -> Iterator[Finding]:
         if kind or params:
             yield ("strategy",), "takes the place of strategy_type and strategy_params; leave them out"
     elif kind == "":
-        yield ("strategy_type",), f"required, but missing; one of {', '.join(STRATEGY_TYPES.names())} or module:Class"
+        yield ("strategy_type",), f"required, but missing; one of {STRATEGY_TYPES.allowed()}"
     elif isinstance(kind, str):
         yield from _try_strategy(kind, params if isinstance(params, Mapping) else {})[1]
 
@@ -98,8 +99,12 @@ def _try_strategy(kind: str, params: Mapping[str, object]) -> tuple[Strategy | N
         return None, [(at_type, f"{kind} is not a strategy: it must be a subclass of trader.strategies.Strategy")]
     plain_params: Any = floats(params)
     try:
-        return cls(**plain_params), []
+        made = cls(**plain_params)
+        needed: Any = made.warmup  # whatever the class says
     except ValidationError as error:
         return None, [(("strategy_params", *loc), message) for loc, message in explain_call(error, cls)]
     except Exception as error:  # noqa: BLE001 -- a person's own class may raise anything
         return None, [(at_type, f"{kind} cannot be made: {type(error).__name__}: {error}")]
+    if not isinstance(needed, Integral) or not 0 <= needed <= MAX_WARMUP_BARS:
+        return None, [(at_type, f"{kind} must need 0 to {MAX_WARMUP_BARS} bars of warm-up, got {show(needed)}")]
+    return made, []

@@ -25,6 +25,7 @@ from trader.strategies import Strategy
 
 MAX_STRATEGIES = 10_000
 MAX_TICKERS = 1_000
+MAX_WARMUP_BARS = 100_000  # ten weeks of minutes around the clock
 MAX_DECIMALS, MAX_DIGITS = 18, 30  # of any number: beyond lies no amount of money, only slow arithmetic
 
 LONGEST_STOCK = 5  # letters of a US stock or ETF before the dot; six are a pair without its slash
@@ -150,7 +151,7 @@ class StrategyConfig(_Section):
     """Stocks and ETFs like SPY or BRK.B, crypto pairs like BTC/USD."""
     initial_cash: Annotated[Decimal, Field(gt=0, le=1_000_000_000_000), EXACT] = Decimal(10_000)
     """Starting capital in dollars."""
-    min_warmup_bars: Annotated[int, Field(ge=1, le=100_000), EXACT] = 50
+    min_warmup_bars: Annotated[int, Field(ge=1, le=MAX_WARMUP_BARS), EXACT] = 50
     """Bars of a ticker before its first decision; more where the strategy's indicators need more."""
     risk_config: RiskConfig = RiskConfig()
     """Limits of this strategy."""

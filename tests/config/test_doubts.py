@@ -1,0 +1,48 @@
+"""What is allowed but probably not meant is said, and what is fine is not."""
+
+from typing import Any
+
+import pytest
+
+from tests.config.entries import entry
+from trader.config import advice, parse
+
+
+def doubts(**changes: Any) -> list[str]:
+    return [str(problem) for problem in advice(parse({"strategies": [entry(**changes)]}))]
+
+
+def test_an_ordinary_strategy_raises_no_doubt() -> None:
+    assert doubts() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"min_warmup_bars": 5}, "min_warmup_bars: 5 bars, but the strategy needs 30: it first decides on bar 30"),
+        (
+            {"tickers": ["SPY", "QQQ", "IWM"], "risk_config": {"max_position_size": 0.5}},
+            "risk_config.max_position_size: at 0.5 of equity each, about 2 of 3 tickers can be held at a time",
+        ),
+        (
+            {"initial_cash": 1000, "risk_config": {"max_daily_loss": 1000}},
+            "risk_config.max_daily_loss: $1000 is all of the capital, $1000",
+        ),
+        (
+            {"tickers": ["BTC/USD"], "initial_cash": 10},
+            "initial_cash: no order of BTC/USD can reach the smallest the venue takes, $10",
+        ),
+    ],
+)
+def test_a_doubt_is_told_at_its_place(changes: dict[str, Any], said: str) -> None:
+    assert doubts(**changes) == [f"strategies[0].{said}"]
+
+
+def test_one_ticker_may_have_all_the_capital() -> None:
+    assert doubts(risk_config={"max_position_size": 1}) == []
+
+
+def test_fills_at_quotes_are_doubted_because_bars_have_none() -> None:
+    config = parse({"strategies": [entry()], "broker": {"simulated": {"fill": "next_quote"}}})
+    (doubt,) = advice(config)
+    assert str(doubt) == "broker.simulated.fill: files of bars hold no quotes: a replay of them fills no order"
