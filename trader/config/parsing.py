@@ -1,7 +1,6 @@
 """From data to settings: the one door, for files and programs alike."""
 
 from collections.abc import Iterator, Mapping
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +104,6 @@ def _try_strategy(kind: str, params: Mapping[str, object]) -> tuple[Strategy | N
         return None, [(("strategy_params", *loc), message) for loc, message in explain_call(error, cls)]
     except Exception as error:  # noqa: BLE001 -- a person's own class may raise anything
         return None, [(at_type, f"{kind} cannot be made: {type(error).__name__}: {error}")]
-    if not isinstance(needed, Integral) or not 0 <= needed <= MAX_WARMUP_BARS:
+    if not isinstance(needed, int) or not 0 <= needed <= MAX_WARMUP_BARS:
         return None, [(at_type, f"{kind} must need 0 to {MAX_WARMUP_BARS} bars of warm-up, got {show(needed)}")]
     return made, []
