@@ -23,9 +23,9 @@ LOCKS = sorted((ROOT / "scripts" / "locks").glob("*.txt"))
 # Lines a room (or a file that stands alone) may have; 20% more is let pass. Rooms that are still to come are in it.
 ROOM_LINES = {
     "cli": 900,
-    "config": 500,
+    "config": 650,  # 500 were planned; one finding per kind of mistake, each with its place and its remedy, needs more
     "errors": 120,
-    "registry": 80,
+    "registry": 135,  # 80 were planned; broken and doubled entry points are told apart and never take the rest down
     "logs": 120,
     "testing": 120,
     "model": 1000,

@@ -76,7 +76,7 @@ def tight_days() -> list[dict[str, Any]]:
     """Reach the limits of a day."""
     move = {"lookback_period": 4, "momentum_threshold": 0.0009}
     return [
-        strategy("momentum", ["AAPL", "TSLA"], move, name="few trades", max_daily_trades=7, fractionable=False),
+        strategy("momentum", ["AAPL", "TSLA"], move, name="few trades", max_daily_trades=7),
         strategy("momentum", ["UVXY", "SVXY"], move, name="flatten", max_daily_loss=41.5, max_position_size=0.5),
         strategy("momentum", ["UVXY", "AAPL"], move, name="hold", max_daily_loss=37.5, on_daily_loss="hold"),
         strategy("adaptive", ["AAPL"], {}, name="late", max_daily_loss=25.0, max_daily_trades=21),
@@ -107,4 +107,4 @@ def strategy(kind: str, tickers: list[str], params: dict[str, Any], **changes: o
 
 # An order of the last minute of 2017 fills at the first price of 2018, two thirds higher.
 OVERDRAWN = {"lookback_period": 7, "momentum_threshold": 0.003}
-OWN_FIELDS = {"name", "initial_cash", "min_warmup_bars", "bar", "allow_short", "on_daily_loss", "fractionable"}
+OWN_FIELDS = {"name", "initial_cash", "min_warmup_bars", "bar", "allow_short", "on_daily_loss"}

@@ -231,9 +231,9 @@ class Book:
         elif max_orders is not None and self.orders_today >= max_orders:
             self.refusals["max_daily_trades"] += 1
         elif self.cash <= 0:
-            self.refusals["no_cash"] += 1
+            self.refusals["cash"] += 1
         elif qty * close < least:
-            self.refusals["below_minimum"] += 1
+            self.refusals["min_notional"] += 1
         else:
             self.orders_today += 1
             self.orders[ticker] = Order(side * qty, close, "signal", qty * close * RESERVE)

@@ -151,7 +151,7 @@ def test_a_larger_bar_is_decided_at_the_end_of_its_bucket_though_its_last_minute
 
 
 def test_too_small_an_order_is_not_sent() -> None:
-    assert run(spec(initial_cash=1.0), {"A": closes(100, 101, 101)}).refusals == {"below_minimum": 1}
+    assert run(spec(initial_cash=1.0), {"A": closes(100, 101, 101)}).refusals == {"min_notional": 1}
 
 
 def test_whole_shares_are_bought_where_fractions_are_not() -> None:
@@ -162,7 +162,7 @@ def test_entries_wait_until_cash_is_positive() -> None:
     gap = {"A": closes(100, 101, 160), "B": closes(100, 100, 101, 101)}
     book = run(spec(tickers=["A", "B"], max_position_size=1.0), gap)
     assert book.cash < 0
-    assert book.refusals == {"no_cash": 1}
+    assert book.refusals == {"cash": 1}
 
 
 def test_rsi_is_wilders() -> None:

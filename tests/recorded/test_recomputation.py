@@ -60,7 +60,7 @@ def test_every_rule_fires_and_is_recomputed(tmp_path: Path, say: Say) -> None:
     refusals = sum((book.refusals for book in books), Counter[str]())
     say(f"lively: {reasons.total()} fills compared: {dict(reasons)}; entries refused: {dict(refusals)}")
     assert min(reasons[reason] for reason in ("signal", "stop_loss", "take_profit", "max_daily_loss")) > 50
-    assert refusals.keys() == {"max_daily_loss", "max_daily_trades", "no_cash", "below_minimum"}
+    assert refusals.keys() == {"max_daily_loss", "max_daily_trades", "cash", "min_notional"}
     assert any(fill.fee_asset == "BTC" and fill.fee > 0 for book in books for fill in book.fills)
     assert any(goes_short(book) for book in books)
 
@@ -114,10 +114,10 @@ def assert_same(summary: dict[str, Any], export: bytes, books: Sequence[Book]) -
     told = [as_fill(line) for line in lines]
     problems = [problem for book in books if (problem := difference(book, told))]
     assert not problems, "\n".join([f"{len(problems)} strategies differ", *problems])
-    by_name = {told_book["name"]: told_book for told_book in summary["strategies"]}
-    assert {name: amounts(told_book) for name, told_book in by_name.items()} == {
+    assert {told_book["name"]: amounts(told_book) for told_book in summary["strategies"]} == {
         book.spec["name"]: expected_amounts(book) for book in books
     }
+    assert Decimal(summary["total_pnl"]) == sum(expected_amounts(book)["pnl"] for book in books)
 
 
 def difference(book: Book, told: Sequence[Fill]) -> str:
@@ -162,7 +162,8 @@ def amounts(told: dict[str, Any]) -> dict[str, Any]:
         held["symbol"]: tuple(Decimal(held[key]) for key in ("qty", "avg_price", "mark", "value"))
         for held in told["positions"]
     }
-    return {key: Decimal(told[key]) for key in keys} | {"trades": told["trades"], "positions": positions}
+    counts = {key: told[key] for key in ("trades", "open_orders", "denials")}
+    return {key: Decimal(told[key]) for key in keys} | counts | {"positions": positions}
 
 
 def expected_amounts(book: Book) -> dict[str, Any]:
@@ -174,10 +175,12 @@ def expected_amounts(book: Book) -> dict[str, Any]:
         }
         return {
             "initial_cash": book.initial_cash,
-            "available_cash": book.cash,
+            "available_cash": book.cash - book.reserved,
             "total_value": book.equity,
             "pnl": book.equity - book.initial_cash,
             "trades": len(book.fills),
+            "open_orders": len(book.orders),
+            "denials": dict(book.refusals),
             "positions": positions,
         }
 
