@@ -204,19 +204,27 @@ class BarStore:
 
     def _probe(self, file: BarFile) -> None:
         """Refuse a text column of which no cell can be read: a wrong column is one mistake, not a million bad rows."""
-        for role, column in file.roles.items():
-            if role == "symbol" or not is_text(column):
-                continue
-            row = self.connection.execute(
-                f"SELECT count(value), any_value(cell) FROM (SELECT {column.sql} AS cell, "  # noqa: S608 - quoted
-                f"{parsed_sql(role, column)} AS value FROM {file.table} WHERE {column.sql} <> '' LIMIT {_PROBED_ROWS})"
-            ).fetchone()
-            if row and not row[0] and row[1] is not None:
-                raise unreadable(role, column, example=row[1], file=file.path)
+        texts = [(role, column) for role, column in file.roles.items() if role != "symbol" and is_text(column)]
+        if not texts:
+            return
+        counts = ", ".join(f"count(value_{role}), any_value(nullif(cell_{role}, ''))" for role, _ in texts)
+        cells = ", ".join(
+            f"{parsed_sql(role, column)} AS value_{role}, {column.sql} AS cell_{role}" for role, column in texts
+        )
+        row = self.connection.execute(
+            f"SELECT {counts} FROM (SELECT {cells} FROM {file.table} LIMIT {_PROBED_ROWS})"  # noqa: S608 - quoted
+        ).fetchone()
+        assert row is not None, "an aggregate always has its row"
+        for (role, column), readable, example in zip(texts, row[::2], row[1::2], strict=True):
+            if not readable and example is not None:
+                raise unreadable(role, column, example=example, file=file.path)
 
     def _insert_sql(self, number: int, file: BarFile) -> str:
-        symbol = file.roles["symbol"].sql if not file.name_symbols else quoted(self._symbol_named(file))
-        wanted = ", ".join(quoted(name) for name in self._symbols)
+        if file.name_symbols:
+            symbol, condition = quoted(self._symbol_named(file)), ""
+        else:
+            symbol, wanted = file.roles["symbol"].sql, ", ".join(quoted(name) for name in self._symbols)
+            condition = f"WHERE {symbol} IN ({wanted}) OR coalesce({symbol}, '') = '' OR {file.flaw} = 'open_quote'"
         values = ", ".join(f"{parsed_sql(name, file.roles[name])} AS {name}" for name in NUMBERS)
         return f"""
             INSERT INTO bars
@@ -225,8 +233,7 @@ class BarStore:
             FROM (
                 SELECT TRY_CAST({symbol} AS wanted) AS sym, {parsed_sql("ts", file.roles["ts"])} AS start, {values},
                     {file.flaw} AS flaw
-                FROM {file.table}
-                WHERE {symbol} IN ({wanted}) OR coalesce({symbol}, '') = '' OR {file.flaw} = 'open_quote')"""  # noqa: S608
+                FROM {file.table} {condition})"""  # noqa: S608 - every name and path in it is quoted
 
 
 def _release(folder: str, *connections: duckdb.DuckDBPyConnection) -> None:
