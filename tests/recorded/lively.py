@@ -16,6 +16,7 @@ def single_funds() -> list[dict[str, Any]]:
     moves = [("UVXY", 5), ("SQQQ", 9), ("TQQQ", 12), ("XOP", 15), ("GDXJ", 20), ("SPY", 30)]
     swings = [("IVV", 20), ("TLT", 26), ("XLE", 15), ("KRE", 32), ("AGG", 40)]
     indices = [("EWZ", 7), ("IBB", 14), ("XBI", 9), ("SLV", 5), ("UNG", 14)]
+    still = ["AGG", "MUB", "XLF"]  # the first closes of each are equal
     blends = [("QQQ", 10), ("FXI", 7), ("DIA", 10), ("HYG", 5), ("MSFT", 8)]
     return [
         *(strategy("momentum", [t], {"lookback_period": n, "momentum_threshold": 0.0021}, **stops) for t, n in moves),
@@ -24,6 +25,8 @@ def single_funds() -> list[dict[str, Any]]:
             strategy("rsi", [t], {"rsi_period": n, "rsi_oversold": 33, "rsi_overbought": 68}, **stops)
             for t, n in indices
         ),
+        strategy("rsi", still, {"rsi_period": 3}, name="still", min_warmup_bars=1, max_position_size=0.3),
+        strategy("adaptive", ["FXE"], EQUAL_VOLUMES, name="equal volumes", min_warmup_bars=3),
         *(strategy("adaptive", [t], {"short_window": n, "long_window": 3 * n}, **stops) for t, n in blends),
     ]
 
@@ -46,7 +49,9 @@ def larger_bars() -> list[dict[str, Any]]:
     """Decide on bars that are built from minutes, while stops watch every minute."""
     stops = {"stop_loss_pct": 0.003, "take_profit_pct": 0.004}
     move = {"lookback_period": 3, "momentum_threshold": 0.0013}
+    sparse = ["UGA", "PPLT", "QQQ"]  # the first two trade in one minute of four, and seldom in the last of a bar
     return [
+        strategy("momentum", sparse, move, bar="5Min", name="sparse", max_position_size=0.6, min_warmup_bars=4),
         strategy("momentum", ["UVXY", "XOP", "AAPL"], move, bar="5Min", max_position_size=0.45, **stops),
         strategy(
             "adaptive", ["SPY", "UGA"], {"short_window": 3, "long_window": 9, "rsi_period": 5}, bar="5Min", **stops
@@ -79,6 +84,13 @@ def tight_days() -> list[dict[str, Any]]:
         strategy("momentum", ["AAPL", "TSLA"], move, name="few trades", max_daily_trades=7),
         strategy("momentum", ["UVXY", "SVXY"], move, name="flatten", max_daily_loss=41.5, max_position_size=0.5),
         strategy("momentum", ["UVXY", "AAPL"], move, name="hold", max_daily_loss=37.5, on_daily_loss="hold"),
+        strategy("momentum", ["TSLA"], move, name="exactly the loss", max_daily_loss=25.836143),
+        strategy(
+            "momentum", ["TSLA", "UGA", "PPLT"], EAGER, name="late entry", max_daily_loss=29.0, max_position_size=0.33
+        ),
+        strategy(
+            "momentum", ["MU", "UGA", "AMT"], EAGER, name="later entry", max_daily_loss=24.0, max_position_size=0.33
+        ),
         strategy("adaptive", ["AAPL"], {}, name="late", max_daily_loss=25.0, max_daily_trades=21),
         strategy("rsi", ["ETH/USD", "BTC/USD"], {"rsi_period": 5}, name="coin loss", max_daily_loss=83.0),
     ]
@@ -105,6 +117,10 @@ def strategy(kind: str, tickers: list[str], params: dict[str, Any], **changes: o
     return own | {"strategy_type": kind, "strategy_params": params, "tickers": tickers, "risk_config": risk}
 
 
+# So quick that entries of sparse tickers still wait for a bar when the day's loss is reached.
+EAGER = {"lookback_period": 5, "momentum_threshold": 0.0003}
+# Averages of two: a volume that repeats the one before is not above them.
+EQUAL_VOLUMES = {"short_window": 1, "long_window": 2, "rsi_period": 2}
 # An order of the last minute of 2017 fills at the first price of 2018, two thirds higher.
 OVERDRAWN = {"lookback_period": 7, "momentum_threshold": 0.003}
 OWN_FIELDS = {"name", "initial_cash", "min_warmup_bars", "bar", "allow_short", "on_daily_loss"}

@@ -185,11 +185,12 @@ class Book:
                 return
 
     def check_daily_loss(self) -> None:
-        """Stop opening for the day once the day's loss reaches its limit, and flatten unless told to hold."""
+        """Open nothing for the day once its loss reaches the limit, waiting entries included; flatten unless held."""
         limit = self.risk.get("max_daily_loss")
         if limit is None or self.equity > self.day_start - exact(limit):
             return
         self.is_stopped_for_the_day = True
+        self.orders = {ticker: order for ticker, order in self.orders.items() if ticker in self.qty}
         if self.spec.get("on_daily_loss", "flatten") == "flatten":
             for ticker in [ticker for ticker in self.qty if ticker not in self.orders]:
                 self.exit(ticker, self.marks[ticker], "max_daily_loss")

@@ -123,6 +123,13 @@ def test_the_daily_loss_may_be_held() -> None:
     assert [fill.side for fill in book.fills] == ["buy"]
 
 
+def test_an_entry_that_still_waits_is_not_opened_after_the_daily_loss() -> None:
+    rows = {"A": closes(100, 101, 101, 100, 100, 100), "B": closes(100, 100, 101) | {5: (101, 101, 101, 101)}}
+    for then in ("flatten", "hold"):
+        book = run(spec(tickers=["A", "B"], max_position_size=0.4, max_daily_loss=30.0, on_daily_loss=then), rows)
+        assert {fill.symbol for fill in book.fills} == {"A"}
+
+
 def test_a_reversal_leaves_first_and_enters_at_the_next_decision() -> None:
     book = run(spec(allow_short=True), {"A": closes(100, 101, 101, 99, 99, 99)})
     moves = [(fill.side, fill.reason, fill.ts - OPENING) for fill in book.fills]

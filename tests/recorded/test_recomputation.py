@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.recorded.lively import crypto, lively_config
+from tests.recorded.lively import EAGER, crypto, lively_config, strategy
 from tests.recorded.oracle import Book, Fill, load_bars, recompute
 from tests.recorded.signals import DIGITS
 
@@ -22,6 +22,7 @@ pytestmark = pytest.mark.recorded
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("TRADER_SHARED", ROOT.parent / "shared")) / "data"
 FUNDS = DATA / "us_1min" / "etf_2019-12.parquet"
+STOCKS = DATA / "us_1min" / "us23_2019-02-11_13.parquet"
 COINS = DATA / "crypto_1min" / "coinbase_usd_2017-09_2018-04.parquet"
 Say = Callable[[str], None]
 
@@ -78,6 +79,22 @@ def test_fees_can_be_switched_off(tmp_path: Path, say: Say) -> None:
     books = compare(config, [COINS, FUNDS], tmp_path)
     say(f"without fees: {sum(len(book.fills) for book in books)} fills compared")
     assert all(fill.fee == 0 for book in books for fill in book.fills)
+
+
+@pytest.mark.parametrize("whole_first", [True, False])
+def test_whole_shares_hold_for_their_own_strategy_only(tmp_path: Path, whole_first: bool) -> None:
+    risk = {"max_position_size": 0.5}
+    common = {"strategy_type": "rsi", "strategy_params": {"rsi_period": 5}, "tickers": ["XLE"], "risk_config": risk}
+    pair = [{"name": "whole", "fractionable": False} | common, {"name": "fractions"} | common]
+    books = compare({"strategies": pair if whole_first else pair[::-1]}, [FUNDS], tmp_path)
+    assert all(book.fills for book in books)
+
+
+@pytest.mark.parametrize("then", ["flatten", "hold"])
+def test_an_entry_that_still_waits_is_not_opened_after_the_daily_loss(tmp_path: Path, then: str) -> None:
+    late = strategy("momentum", ["TSLA", "UGA", "PPLT"], EAGER, max_daily_loss=29.0, max_position_size=0.33)
+    (book,) = compare({"strategies": [late | {"on_daily_loss": then}]}, [STOCKS], tmp_path)
+    assert book.refusals["max_daily_loss"] > 0
 
 
 def compare(config: dict[str, Any], data: Sequence[Path], folder: Path, *, start: datetime | None = None) -> list[Book]:
