@@ -3,7 +3,7 @@
 Every outcome of an order arrives as an :class:`~trader.model.orders.ExecutionReport`: one channel, no return values.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from trader.model.inputs import Ticks
@@ -35,10 +35,11 @@ class SimulatedFeed(Protocol):
         ``depth`` asks for at least so many newest bars per symbol, where there are as many.
         """
 
-    def ticks(self) -> Iterator[Ticks]:
+    def ticks(self) -> Generator[Ticks, None, None]:
         """Yield what happened after :attr:`start` in time order; all bars of one minute come in one batch.
 
-        ``Ticks.ts`` is when the batch became knowable: for bars the end of their minute.
+        ``Ticks.ts`` is when the batch became knowable: for bars the end of their minute. Closing the generator lets go
+        of what the feed holds.
         """
 
 

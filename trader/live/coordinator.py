@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 
 import structlog
 
@@ -99,15 +100,16 @@ class MultiTraderCoordinator:
         """Hand over what happens, timers first, at the pace of the clock."""
         end = self._end(clock)
         last = self._feed.start
-        for batch in self._feed.ticks():
-            last = min(batch.ts, end)
-            await self._wake(clock, upto=last)
-            await clock.until(last)
-            if clock.is_stopped or batch.ts > end:
-                return
-            self._broker.observe(batch.ticks)
-            self._settle(batch.ts)
-            self._take(batch)
+        with closing(self._feed.ticks()) as batches:
+            for batch in batches:
+                last = min(batch.ts, end)
+                await self._wake(clock, upto=last)
+                await clock.until(last)
+                if clock.is_stopped or batch.ts > end:
+                    return
+                self._broker.observe(batch.ticks)
+                self._settle(batch.ts)
+                self._take(batch)
         await self._wake(clock, upto=last + GRACE)  # the data's last minute may still be open
 
     async def _wake(self, clock: MarketClock, *, upto: int) -> None:

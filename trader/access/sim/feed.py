@@ -21,7 +21,7 @@ too_many_cells         the CSV row has more cells than the header
 run from the newest to the oldest, are one mistake of a person, who wants to hear it once and at the start.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
@@ -105,7 +105,7 @@ class ReplayFeed:
                 return
             yield bars
 
-    def ticks(self) -> Iterator[Ticks]:
+    def ticks(self) -> Generator[Ticks, None, None]:
         """Yield the bars after :attr:`start`, one minute a batch, then let go of the data."""
         try:
             for bars in self._minutes:

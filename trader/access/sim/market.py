@@ -5,7 +5,7 @@ by step: every price is a function of the seed, the symbol and the minute (``syn
 past to be run through, and adding a ticker changes nobody else's prices.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import count, repeat
 
 from trader.access.sim.synthetic_bars import PRINTS, DayBars, Factors, SyntheticSymbol
@@ -72,7 +72,7 @@ class SyntheticMarket:
                 if ts <= self._start:
                     yield bars
 
-    def ticks(self) -> Iterator[Ticks]:
+    def ticks(self) -> Generator[Ticks, None, None]:
         """Yield every minute's bars after :attr:`start`, for ever, with quotes and prints before them if wanted."""
         for day in count(self._start // DAY):
             inside = self._inside(day) if self._has_quotes else {}
