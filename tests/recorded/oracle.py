@@ -71,26 +71,26 @@ def load_bars(paths: Sequence[Path]) -> dict[str, pd.DataFrame]:
 def recompute(
     config: Mapping[str, Any], bars: Mapping[str, pd.DataFrame], *, start: datetime | None = None
 ) -> list["Book"]:
-    """Run every strategy of a configuration over the bars; those before `start` only warm up."""
+    """Run every strategy of a configuration over the bars; those before `start` only warm up.
+
+    Time ends with the last bar of all: a larger bar that is still open then is never decided on.
+    """
     fees = config.get("broker", {}).get("simulated", {}).get("fees", "alpaca")
-    first_minute = 0 if start is None else int(start.timestamp()) // 60
+    used = {ticker for spec in config["strategies"] for ticker in spec["tickers"]} & bars.keys()
+    end = max(int(bars[ticker]["minute"].iloc[-1]) for ticker in used) + 1
+    span = range(0 if start is None else int(start.timestamp()) // 60, end)
     with localcontext(prec=DIGITS):
-        return [
-            run_strategy(spec, bars, has_fees=fees == "alpaca", first_minute=first_minute)
-            for spec in config["strategies"]
-        ]
+        return [run_strategy(spec, bars, has_fees=fees == "alpaca", span=span) for spec in config["strategies"]]
 
 
-def run_strategy(
-    spec: Mapping[str, Any], bars: Mapping[str, pd.DataFrame], *, has_fees: bool, first_minute: int
-) -> "Book":
+def run_strategy(spec: Mapping[str, Any], bars: Mapping[str, pd.DataFrame], *, has_fees: bool, span: range) -> "Book":
     """Run one strategy over the minutes of its tickers, in the order of steps that the rules give a minute."""
     tickers = [ticker for ticker in spec["tickers"] if ticker in bars]
     feed = {ticker: minute_bars(bars[ticker]) for ticker in tickers}
     plans = {ticker: decisions(spec, bars[ticker]) for ticker in tickers}
     book = Book(spec, has_fees=has_fees)
     minutes = set().union(*feed.values(), *plans.values())
-    for minute in sorted(m for m in minutes if m >= first_minute):
+    for minute in sorted(minute for minute in minutes if minute in span):
         now = {ticker: feed[ticker][minute] for ticker in tickers if minute in feed[ticker]}
         book.enter_minute(minute, has_content=bool(now))
         for ticker, bar in now.items():
