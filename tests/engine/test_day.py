@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.build import T0, Rehearsal, Scripted, always, bar, by_minute, minutes_of, spec
@@ -18,6 +19,7 @@ from trader.model.events import (
     StrategyFailed,
 )
 from trader.model.inputs import Reported
+from trader.model.instruments import instrument_of
 from trader.model.orders import ExecutionReport, OrderStatus, Reason, Side
 from trader.model.signals import Target
 from trader.model.ticks import Bar, Trade
@@ -274,3 +276,37 @@ def test_a_trade_after_midnight_begins_the_day_too() -> None:
     desk.minute(bar("BTC/USD", 1))
     desk.minute(Trade("BTC/USD", T0 + DAY - 10 * HOUR, 100.0, 1.0))
     assert len(desk.of(DayStarted)) == 1
+
+
+@pytest.mark.parametrize("flatten", [True, False])
+def test_an_entry_that_still_waits_is_withdrawn_when_the_loss_is_reached(*, flatten: bool) -> None:
+    desk = Rehearsal(spec(by_minute({1: 0.4}), "SPY", "QQQ", max_daily_loss="250", flatten_on_loss=flatten))
+    desk.minute(bar("SPY", 1), bar("QQQ", 1))
+    desk.minute(bar("SPY", 2, open=100, close=90))
+    desk.minute(bar("SPY", 3, close=90), bar("QQQ", 3))
+    assert [fill.symbol for fill in desk.fills if fill.opened] == ["SPY"]
+    assert (desk.book().position("SPY").qty == 0) is flatten
+    assert desk.book().reserved == 0
+
+
+def test_a_failed_strategy_that_holds_withdraws_the_entry_that_still_waits() -> None:
+    def say(one: Bar) -> Any:
+        if one.symbol == "SPY":
+            raise ValueError("no")
+        return Target(one.symbol, 0.4)
+
+    desk = Rehearsal(spec(Scripted(say), "QQQ", "SPY", flatten_on_error=False))
+    desk.minute(bar("QQQ", 1))
+    desk.minute(bar("SPY", 2))
+    desk.minute(bar("QQQ", 3))
+    assert not desk.fills
+    assert desk.book().reserved == 0
+
+
+def test_whole_shares_hold_for_the_sandbox_that_asks_for_them_only() -> None:
+    whole = spec(always(0.5), name="whole")
+    whole = msgspec.structs.replace(whole, instruments=(instrument_of("SPY", fractionable=False),))
+    for order in ([whole, spec(always(0.5))], [spec(always(0.5)), whole]):
+        desk = Rehearsal(*order)
+        desk.closes(60.7, 60.7)
+        assert {fill.strategy: fill.qty for fill in desk.fills} == {"one": Decimal("82.3723"), "whole": Decimal(82)}

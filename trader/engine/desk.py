@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 from decimal import Decimal
 
-from trader.books.ledger import Ledger
+from trader.books.ledger import Ledger, OrderRecord
 from trader.engine.sandbox import Sandbox, Slot
 from trader.model.commands import CancelOrder, Command, SubmitOrder
 from trader.model.events import (
@@ -101,12 +101,11 @@ class Desk:
         """Do the one next thing that brings the position nearer to its target (at the mark, unless told otherwise)."""
         order, held, target = slot.order, slot.held, slot.target
         if order is not None and not order.approved.intent.reduces:
-            if order.status is OrderStatus.PENDING_CANCEL:
-                return  # what comes of it decides what is next
-            if target * order.approved.intent.side.sign > 0:
+            is_wanted = target * order.approved.intent.side.sign > 0
+            if not is_wanted:
+                self._cancel(slot, order, ts)
+            elif order.status is not OrderStatus.PENDING_CANCEL:  # else the venue's word decides what is next
                 slot.unsettled = False
-            else:
-                self._cancel(slot, order.approved.order_id, ts)
         elif held * target > 0:
             slot.unsettled = False
         elif held:
@@ -131,8 +130,10 @@ class Desk:
         reason = Reason.STOP_LOSS if fell == (slot.held > 0) else Reason.TAKE_PROFIT
         self.leave(slot, reason, ts=ts, price=price)
 
-    def _cancel(self, slot: Slot, order_id: str, ts: int) -> None:
-        status = OrderStatus.PENDING_CANCEL
+    def _cancel(self, slot: Slot, order: OrderRecord, ts: int) -> None:
+        if order.status is OrderStatus.PENDING_CANCEL:
+            return
+        order_id, status = order.approved.order_id, OrderStatus.PENDING_CANCEL
         self.emit(OrderMoved(ts, slot.sandbox.spec.name, slot.symbol, order_id, status, "no longer wanted"))
         self.commands.append(CancelOrder(order_id, ts))
 
@@ -158,7 +159,7 @@ class Desk:
         fraction = min(decimal_of(abs(slot.target)), sandbox.spec.limits.max_position_size, ONE)
         wanted = EXACT.multiply(fraction, self.equity(sandbox))
         value = min(wanted, divide(sandbox.book.free_cash, RESERVE_FACTOR))
-        return max(ZERO, floor_to(divide(value, price), slot.listing.instrument.qty_increment))
+        return max(ZERO, floor_to(divide(value, price), slot.instrument.qty_increment))
 
     def _send(self, slot: Slot, intent: OrderIntent) -> None:
         sandbox, book = slot.sandbox, slot.sandbox.book
@@ -170,7 +171,7 @@ class Desk:
             intent,
             standing,
             limits=sandbox.spec.limits,
-            instrument=slot.listing.instrument,
+            instrument=slot.instrument,
             order_id=f"{self._book_id}-{self._sequence + 1:06d}",
         )
         if isinstance(verdict, Denied):
@@ -258,8 +259,7 @@ class Desk:
         if loss < limit:
             return
         self.emit(DailyLossReached(ts, sandbox.spec.name, limit, loss, sandbox.spec.flatten_on_loss))
-        if sandbox.spec.flatten_on_loss:
-            self._flatten(sandbox, Reason.MAX_DAILY_LOSS, ts)
+        self._close_openings(sandbox, Reason.MAX_DAILY_LOSS, ts=ts, flatten=sandbox.spec.flatten_on_loss)
 
     def fail(self, slot: Slot, *, ts: int, error: str, traceback: str = "") -> None:
         """Halt a sandbox whose strategy raised or spoke nonsense; stops keep watching what it holds."""
@@ -270,13 +270,18 @@ class Desk:
         self.emit(StrategyFailed(ts, sandbox.spec.name, slot.symbol, error, traceback, flatten))
         for own in sandbox.slots.values():
             own.on_bar = _silent
-        if flatten:
-            self._flatten(sandbox, Reason.STRATEGY_FAILED, ts)
+        self._close_openings(sandbox, Reason.STRATEGY_FAILED, ts=ts, flatten=flatten)
 
-    def _flatten(self, sandbox: Sandbox, reason: Reason, ts: int) -> None:
+    def _close_openings(self, sandbox: Sandbox, reason: Reason, *, ts: int, flatten: bool) -> None:
+        """Withdraw the orders that would still open something, and end the positions where that is wished."""
         for slot in sandbox.slots.values():
-            if slot.held or slot.order is not None:
+            order = slot.order
+            if flatten and (slot.held or order is not None):
                 self.leave(slot, reason, ts=ts, price=slot.listing.mark)
+            else:
+                slot.unsettled = False
+                if order is not None and not order.approved.intent.reduces:
+                    self._cancel(slot, order, ts)
 
 
 def _level(avg_price: Decimal, fraction: Decimal | None) -> tuple[Decimal, Decimal] | None:

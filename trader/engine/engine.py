@@ -272,7 +272,7 @@ def _wire(sandboxes: Sequence[Sandbox]) -> dict[str, Listing]:
         if key not in series_of:
             series_of[key] = Series(key[1], capacity[key])
             listing.series.append(series_of[key])
-        slot = Slot(sandbox, listing, series=series_of[key], rank=rank)
+        slot = Slot(sandbox, instrument, listing=listing, series=series_of[key], rank=rank)
         sandbox.slots[instrument.symbol] = slot
         slot.series.cold.append(slot)
     return listings

@@ -57,17 +57,20 @@ class Slot:
     """One ticker in one sandbox: where market data, wish, order and position of the pair meet."""
 
     __slots__ = (
-        "ceiling", "context", "floor", "held", "is_warm", "listing", "on_bar", "order", "position", "rank", "reason",
-        "sandbox", "series", "symbol", "target", "unsettled", "warm_at",
+        "ceiling", "context", "floor", "held", "instrument", "is_warm", "listing", "on_bar", "order", "position",
+        "rank", "reason", "sandbox", "series", "symbol", "target", "unsettled", "warm_at",
     )  # fmt: skip
 
-    def __init__(self, sandbox: Sandbox, listing: Listing, *, series: Series, rank: int) -> None:
+    def __init__(
+        self, sandbox: Sandbox, instrument: Instrument, *, listing: Listing, series: Series, rank: int
+    ) -> None:
         """Begin flat, cold and without a wish."""
         self.sandbox = sandbox
+        self.instrument = instrument  # the sandbox's own: it may trade whole shares where another trades fractions
         self.listing = listing
         self.series = series
         self.rank = rank  # place in config order, then in listed order
-        self.symbol = listing.instrument.symbol
+        self.symbol = instrument.symbol
         self.context = sandbox.context
         self.on_bar: Callable[[Bar, Context], Signals] = sandbox.spec.strategy.on_bar
         self.warm_at = sandbox.spec.warm_at

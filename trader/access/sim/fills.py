@@ -77,5 +77,6 @@ def first_part(order_id: str, qty: Decimal, *, instrument: Instrument) -> Decima
     draw = int.from_bytes(blake2b(order_id.encode(), digest_size=8).digest(), "big") / 2**64
     if draw >= PARTIAL_CHANCE:
         return qty
-    part = floor_to(EXACT.multiply(qty, decimal_of(round(0.1 + 8 * draw, 3))), instrument.qty_increment)
+    step = instrument.qty_increment if qty % 1 else ONE  # an order of whole shares is split into whole shares
+    part = floor_to(EXACT.multiply(qty, decimal_of(round(0.1 + 8 * draw, 3))), step)
     return part if ZERO < part < qty else qty
