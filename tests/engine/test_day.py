@@ -1,5 +1,6 @@
 """The day's limits, failing strategies, and what the books say of a sandbox."""
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +19,7 @@ from trader.model.events import (
     ReportIgnored,
     StrategyFailed,
 )
-from trader.model.inputs import Reported
+from trader.model.inputs import Reported, Ticks
 from trader.model.instruments import instrument_of
 from trader.model.orders import ExecutionReport, OrderStatus, Reason, Side
 from trader.model.signals import Target
@@ -32,7 +33,7 @@ def test_entries_are_denied_once_the_days_trades_are_reached_and_exits_pass() ->
     assert [fill.side for fill in desk.fills] == [Side.BUY, Side.SELL, Side.BUY, Side.SELL]
     (denied,) = desk.of(OrderDenied)
     assert (denied.denied.rule, denied.denied.limit, denied.denied.value) == ("max_daily_trades", "3", "4")
-    assert desk.engine.sandboxes[0].denials == {"max_daily_trades": 1}
+    assert desk.book().denials == {"max_daily_trades": 1}
 
 
 def test_counters_begin_again_with_the_first_bar_that_begins_after_midnight_in_new_york() -> None:
@@ -68,7 +69,7 @@ def test_a_loss_that_reaches_its_limit_flattens_and_closes_the_day() -> None:
     desk.closes(100, 100, start=5)
     assert len(desk.fills) == 2
     assert desk.engine.sandboxes[0].state == "reduce_only"
-    assert desk.engine.sandboxes[0].denials == {"max_daily_loss": 3}
+    assert desk.book().denials == {"max_daily_loss": 3}
 
 
 def test_a_cent_less_than_the_limit_is_not_the_limit() -> None:
@@ -310,3 +311,66 @@ def test_whole_shares_hold_for_the_sandbox_that_asks_for_them_only() -> None:
         desk = Rehearsal(*order)
         desk.closes(60.7, 60.7)
         assert {fill.strategy: fill.qty for fill in desk.fills} == {"one": Decimal("82.3723"), "whole": Decimal(82)}
+
+
+def test_a_minute_still_open_at_midnight_belongs_to_the_day_that_ends() -> None:
+    desk = Rehearsal(spec(always(0.5), "BTC/USD", "ETH/USD", max_daily_loss="500"))
+    midnight = (T0 // DAY + 1) * DAY
+    last = (midnight - T0) // MINUTE
+    desk.minute(bar("BTC/USD", last - 2))
+    desk.minute(bar("BTC/USD", last - 1))
+    desk.take(Ticks(midnight, [bar("BTC/USD", last, close=95)]))  # ETH/USD has no bar: the minute waits for the grace
+    desk.take(Ticks(midnight + 1, [Trade("BTC/USD", midnight + 1, 95.0, 1.0)]))
+    (day,) = desk.of(DayStarted)
+    assert day.equity == Decimal(9750)
+
+
+ODD_ERRORS = [asyncio.CancelledError(), GeneratorExit(), BaseException("odd"), BaseExceptionGroup("g", [SystemExit()])]
+
+
+@pytest.mark.parametrize("error", ODD_ERRORS)
+def test_whatever_a_strategy_raises_halts_it_and_nothing_else(error: BaseException) -> None:
+    def say(_: Bar) -> Any:
+        raise error
+
+    desk = Rehearsal(spec(Scripted(say), name="bad"), spec(always(0.5), name="good"))
+    desk.closes(100, 100)
+    assert [box.state for box in desk.engine.sandboxes] == ["halted", "active"]
+
+
+def test_an_error_that_cannot_say_itself_or_says_too_much_leaves_one_printable_line() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    def mute(_: Bar) -> Any:
+        raise Mute
+
+    def loud(_: Bar) -> Any:
+        raise ValueError("\x1b[31m" + "x" * 10_000_000 + "\nsecond line")
+
+    desk = Rehearsal(spec(Scripted(mute), name="mute"), spec(Scripted(loud), name="loud"))
+    desk.closes(100)
+    first, second = desk.of(StrategyFailed)
+    assert first.error == "Mute: (its message cannot be read)"
+    assert len(second.error) < 600
+    assert second.error.isprintable()
+
+
+def test_ctrl_c_in_the_middle_of_a_strategy_is_not_the_strategys_failure() -> None:
+    def say(_: Bar) -> Any:
+        raise KeyboardInterrupt
+
+    desk = Rehearsal(spec(Scripted(say)))
+    with pytest.raises(KeyboardInterrupt):
+        desk.closes(100)
+
+
+def test_a_fill_without_an_execution_is_ignored_by_name() -> None:
+    desk = Rehearsal(spec(always(0.5)))
+    desk.minute(bar(minute=1))
+    order_id = desk.of(OrderCreated)[0].approved.order_id
+    desk.take(Reported(T0, ExecutionReport(order_id, OrderStatus.FILLED, T0)))
+    assert [event.why for event in desk.of(ReportIgnored)] == ["filled without an execution"]
+    desk.minute(bar(minute=2))
+    assert len(desk.fills) == 1

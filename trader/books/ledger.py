@@ -9,6 +9,7 @@ from trader.model.events import (
     DayStarted,
     Event,
     OrderCreated,
+    OrderDenied,
     OrderFilled,
     OrderMoved,
     ReportIgnored,
@@ -26,8 +27,8 @@ class Book:
     """One sandbox's money: cash, positions, reservations, the day's counters."""
 
     __slots__ = (
-        "bought", "cash", "daily_trades", "day_equity", "fees", "fills", "halted", "loss_reached", "opening_cash",
-        "positions", "realized", "reserved", "sold", "strategy",
+        "bought", "cash", "daily_trades", "day_equity", "denials", "fees", "fills", "halted", "loss_reached",
+        "opening_cash", "positions", "realized", "reserved", "sold", "strategy",
     )  # fmt: skip
 
     def __init__(self, strategy: str, cash: Decimal) -> None:
@@ -42,6 +43,7 @@ class Book:
         self.fees = ZERO
         self.realized = ZERO
         self.fills = 0
+        self.denials: dict[str, int] = {}
         self.daily_trades = 0
         self.day_equity = cash
         self.loss_reached = False
@@ -105,6 +107,7 @@ class Ledger:
     def __init__(self) -> None:
         """Begin empty; books open by :class:`~trader.model.events.SandboxOpened`."""
         self.books: dict[str, Book] = {}
+        self.orders_created = 0
         self.orders: dict[str, OrderRecord] = {}
         self._ended: deque[str] = deque()
 
@@ -124,6 +127,8 @@ class Ledger:
         if not allowed:
             return ReportIgnored(ts, report.order_id, report.execution_id, f"{record.status} to {report.status}")
         intent = record.approved.intent
+        if not report.execution_id and report.status in {OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED}:
+            return ReportIgnored(ts, report.order_id, "", f"{report.status} without an execution")
         if not report.execution_id:
             return OrderMoved(ts, intent.strategy, intent.symbol, report.order_id, report.status, report.text)
         effect = effect_of(self.books[intent.strategy].position(intent.symbol), intent.side, _execution(report))
@@ -154,6 +159,9 @@ class Ledger:
                 self._create(event.approved)
             case OrderMoved():
                 self._move(self.orders[event.order_id], event.status)
+            case OrderDenied(denied=denied):
+                denials = self.books[denied.intent.strategy].denials
+                denials[denied.rule] = denials.get(denied.rule, 0) + 1
             case SandboxOpened():
                 self.books[event.strategy] = Book(event.strategy, event.cash)
             case DayStarted():
@@ -169,6 +177,7 @@ class Ledger:
     def _create(self, approved: Approved) -> None:
         assert approved.order_id not in self.orders, f"order id {approved.order_id} was used before"
         self.orders[approved.order_id] = OrderRecord(approved)
+        self.orders_created += 1
         book = self.books[approved.intent.strategy]
         book.reserved = EXACT.add(book.reserved, approved.reserved)
         book.daily_trades += 1

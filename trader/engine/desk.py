@@ -26,7 +26,7 @@ from trader.model.events import (
     SandboxOpened,
     StrategyFailed,
 )
-from trader.model.money import EXACT, ONE, ZERO, decimal_of, divide, floor_to
+from trader.model.money import EXACT, ONE, ZERO, decimal_of, divide, floor_to, multiply
 from trader.model.orders import (
     TERMINAL,
     Denied,
@@ -54,7 +54,6 @@ class Desk:
         self.commands: list[Command] = []
         self._sandboxes = {sandbox.spec.name: sandbox for sandbox in sandboxes}
         self._book_id = book_id
-        self._sequence = 0
         self._watched: dict[int, Sandbox] = {}
 
     def emit(self, event: Event) -> None:
@@ -82,19 +81,26 @@ class Desk:
     # --- wishes -------------------------------------------------------------------------------------------------
 
     def aim(self, slot: Slot, fraction: float, *, ts: int) -> None:
-        """Take a strategy's new target for a ticker; a negative one is flat in a long-only sandbox."""
+        """Take a strategy's new target for a ticker; a negative one is flat in a long-only sandbox.
+
+        It cannot call off an exit of the host's: while one is due, only the opposite position may be wished after it.
+        """
         if fraction < 0 and not slot.sandbox.spec.limits.allow_short:
             fraction = 0.0
         held = slot.held
-        if slot.order is None and (held * fraction > 0 or held == fraction == 0):
+        if slot.is_leaving and held * fraction >= 0:
+            if slot.unsettled:
+                self.work(slot, ts)
+        elif slot.order is None and (held * fraction > 0 or held == fraction == 0):
             slot.unsettled = False
-            return
-        slot.target, slot.reason, slot.unsettled = fraction, Reason.SIGNAL, True
-        self.work(slot, ts)
+        else:
+            slot.target, slot.unsettled = fraction, True
+            slot.reason = slot.reason if slot.is_leaving else Reason.SIGNAL
+            self.work(slot, ts)
 
     def leave(self, slot: Slot, reason: Reason, *, ts: int, price: float) -> None:
         """Want out of a ticker, whatever the strategy thinks; ``price`` is what the exit is decided at."""
-        slot.target, slot.reason, slot.unsettled = 0.0, reason, True
+        slot.target, slot.reason, slot.unsettled, slot.is_leaving = 0.0, reason, True, slot.held != 0
         self.work(slot, ts, price=price)
 
     def work(self, slot: Slot, ts: int, *, price: float | None = None) -> None:
@@ -107,7 +113,7 @@ class Desk:
             elif order.status is not OrderStatus.PENDING_CANCEL:  # else the venue's word decides what is next
                 slot.unsettled = False
         elif held * target > 0:
-            slot.unsettled = False
+            slot.unsettled = order is not None  # wanted again while it is being sold: bought again after that
         elif held:
             slot.unsettled = target != 0
             if order is None:
@@ -172,13 +178,11 @@ class Desk:
             standing,
             limits=sandbox.spec.limits,
             instrument=slot.instrument,
-            order_id=f"{self._book_id}-{self._sequence + 1:06d}",
+            order_id=f"{self._book_id}-{self.ledger.orders_created + 1:06d}",
         )
         if isinstance(verdict, Denied):
-            sandbox.denials[verdict.rule] = sandbox.denials.get(verdict.rule, 0) + 1
             self.emit(OrderDenied(intent.ts, verdict))
             return
-        self._sequence += 1
         self.emit(OrderCreated(intent.ts, verdict))
         slot.order = self.ledger.orders[verdict.order_id]
         self.commands.append(SubmitOrder(verdict))
@@ -202,13 +206,14 @@ class Desk:
         assert ended is not None, f"order {event.order_id} ended but its ticker knew of none"
         if ended.approved.intent.reduces:
             if event.status is not OrderStatus.FILLED:  # still wanted: asked again at the ticker's next bar
-                slot.target, slot.unsettled = 0.0, True
+                slot.target, slot.unsettled = (0.0 if slot.target * slot.held > 0 else slot.target), True
         elif slot.unsettled and slot.held:
             self.work(slot, report.ts)
 
     def _refresh_slot(self, slot: Slot) -> None:
         position, limits = slot.position, slot.sandbox.spec.limits
         slot.held = float(position.qty)
+        slot.is_leaving = slot.is_leaving and position.qty != 0
         slot.floor, slot.ceiling = -math.inf, math.inf
         if position.qty:
             long = position.qty > 0
@@ -261,34 +266,37 @@ class Desk:
         self.emit(DailyLossReached(ts, sandbox.spec.name, limit, loss, sandbox.spec.flatten_on_loss))
         self._close_openings(sandbox, Reason.MAX_DAILY_LOSS, ts=ts, flatten=sandbox.spec.flatten_on_loss)
 
-    def fail(self, slot: Slot, *, ts: int, error: str, traceback: str = "") -> None:
-        """Halt a sandbox whose strategy raised or spoke nonsense; stops keep watching what it holds."""
+    def fail(self, slot: Slot, failure: tuple[str, str], *, ts: int) -> None:
+        """Halt a sandbox whose strategy failed; ``failure`` is (line, traceback). Its stops keep watching."""
         sandbox = slot.sandbox
         if sandbox.book.halted:
             return
         flatten = sandbox.spec.flatten_on_error
-        self.emit(StrategyFailed(ts, sandbox.spec.name, slot.symbol, error, traceback, flatten))
+        self.emit(StrategyFailed(ts, sandbox.spec.name, slot.symbol, *failure, flatten))
         for own in sandbox.slots.values():
             own.on_bar = _silent
         self._close_openings(sandbox, Reason.STRATEGY_FAILED, ts=ts, flatten=flatten)
 
     def _close_openings(self, sandbox: Sandbox, reason: Reason, *, ts: int, flatten: bool) -> None:
-        """Withdraw the orders that would still open something, and end the positions where that is wished."""
+        """Withdraw what would still open something, and end the positions where that is wished; exits go on."""
         for slot in sandbox.slots.values():
             order = slot.order
             if flatten and (slot.held or order is not None):
                 self.leave(slot, reason, ts=ts, price=slot.listing.mark)
-            else:
+                continue
+            if order is not None and not order.approved.intent.reduces:
+                self._cancel(slot, order, ts)
+            if slot.held * slot.target < 0:
+                slot.target = 0.0  # the first half of a turn goes on, the second does not follow
+            elif slot.target:
                 slot.unsettled = False
-                if order is not None and not order.approved.intent.reduces:
-                    self._cancel(slot, order, ts)
 
 
 def _level(avg_price: Decimal, fraction: Decimal | None) -> tuple[Decimal, Decimal] | None:
     """Return the prices that lie ``fraction`` under and over the average entry price."""
     if fraction is None:
         return None
-    return avg_price * (ONE - fraction), avg_price * (ONE + fraction)
+    return multiply(avg_price, EXACT.subtract(ONE, fraction)), multiply(avg_price, EXACT.add(ONE, fraction))
 
 
 def _silent(bar: object, ctx: object) -> None:

@@ -1,24 +1,22 @@
 """``Engine.handle(input) -> Step``: the one door of the desk. No I/O, no clock, no randomness, no logging."""
 
-import traceback
 from collections.abc import Sequence
 from operator import attrgetter
 
 import msgspec
 
 from trader.director.grid import GRACE, MinuteGrid, Verdict, next_close
+from trader.engine.answers import failure_of, wishes_of
 from trader.engine.desk import Desk
 from trader.engine.market import WINDOW_BARS, Listing, Series
 from trader.engine.sandbox import Moment, Sandbox, SandboxSpec, Slot
 from trader.model.commands import Command
 from trader.model.events import BarLate, BarRefused, Event, SandboxWarmed
 from trader.model.inputs import History, Input, Opened, Reported, Ticks
-from trader.model.signals import Target
-from trader.model.ticks import Bar, Quote, Tick
+from trader.model.ticks import Bar, Quote, Trade
 from trader.model.time import MINUTE, NEW_YORK, midnight_after
 
 _RANK = attrgetter("rank")
-_TRACEBACK_FRAMES = 20  # a recursion without end would otherwise fill the log
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -40,17 +38,12 @@ class Engine:
         self._grid = MinuteGrid(len(self.listings))
         self._buckets: dict[int, list[Series]] = {}  # end of the longer bars being built -> whose
         self._days = _Days(self.sandboxes)
+        self._live_from = 0  # what ended until then is history, also where it is closed later
 
     def handle(self, message: Input) -> Step:
         """Change the state by one input."""
         if isinstance(message, Ticks):
-            for tick in message.ticks:
-                if not isinstance(tick, Bar):
-                    self._on_mark(tick)
-                elif (verdict := self._grid.add(tick)) is not Verdict.TAKEN:
-                    self._place(tick, verdict, message.ts)
-            if self._grid.is_complete:
-                self._close_minute()
+            self._on_ticks(message)
         elif isinstance(message, Reported):
             if message.report.execution_id:
                 self._start_days(message.report.ts)
@@ -71,6 +64,18 @@ class Engine:
 
     # --- market data --------------------------------------------------------------------------------------------
 
+    def _on_ticks(self, message: Ticks) -> None:
+        now, oldest = message.ts, message.ts - GRACE
+        for tick in message.ticks:
+            if not isinstance(tick, Bar):
+                self._on_mark(tick)
+            elif not oldest <= tick.ts <= now:
+                self._on_untimely(tick, now)
+            elif (verdict := self._grid.add(tick)) is not Verdict.TAKEN:
+                self._place(tick, verdict, now)
+        if self._grid.is_complete:
+            self._close_minute()
+
     def _place(self, bar: Bar, verdict: Verdict, ts: int) -> None:
         """Find the place of a bar that the open minute did not take."""
         if verdict is Verdict.EARLY:
@@ -81,26 +86,38 @@ class Engine:
         else:
             self.desk.emit(BarRefused(ts, bar.symbol, bar.ts, verdict.value))
 
-    def _on_mark(self, tick: Tick) -> None:
+    def _on_mark(self, tick: Quote | Trade) -> None:
         listing = self.listings[tick.symbol]
-        price = (tick.bid + tick.ask) / 2 if isinstance(tick, Quote) else tick.price  # type: ignore[union-attr]
+        price = (tick.bid + tick.ask) / 2 if isinstance(tick, Quote) else tick.price
         self._start_days(tick.ts)
-        listing.mark = price
+        listing.mark, listing.quoted = price, tick.ts
         for slot in [slot for slot in listing.guards if price <= slot.floor or price >= slot.ceiling]:
             self.desk.protect(slot, (price, price, price), ts=tick.ts)
 
+    def _on_untimely(self, bar: Bar, ts: int) -> None:
+        if bar.ts > ts:
+            self.desk.emit(BarRefused(ts, bar.symbol, bar.ts, "ends in the future"))
+        else:
+            self._on_late(bar, ts)
+
     def _on_late(self, bar: Bar, ts: int) -> None:
+        """Take a bar whose minute is closed into mark, windows and memories; nobody decides on it."""
         listing = self.listings[bar.symbol]
         if bar.ts <= listing.newest:
             self.desk.emit(BarRefused(ts, bar.symbol, bar.ts, "older than the newest bar"))
             return
         self.desk.emit(BarLate(ts, bar.symbol, bar.ts))
         self._guard(listing, bar, ts)
-        closed: list[Series] = []
+        mark, closed = listing.mark, list[Series]()
         self._absorb(listing, bar, closed)
+        if listing.quoted > bar.ts:
+            listing.mark = mark
+        for end in sorted(end for end in self._buckets if end <= self._grid.closed):
+            closed += self._close_built(end)
         self._learn(closed, ts)
 
     def _on_history(self, history: History) -> None:
+        self._live_from = history.ts
         for bar in history.bars:
             if self._grid.add(bar) is Verdict.EARLY:
                 self._learn_minute(history.ts)
@@ -119,19 +136,18 @@ class Engine:
         self._learn([*closed, *self._close_built(minute)], ts)
 
     def _learn(self, closed: list[Series], ts: int) -> None:
-        """Show closed bars to every listener, ignore the answers, and see who is warm by now."""
+        """Show closed bars to every listener in rank order, ignore the answers, and see who is warm by now."""
         for series in closed:
             self._moment.ts = max(self._moment.ts, series.bar.ts)
-            self._teach([*series.warm, *series.cold], ts)
-            self._promote(series, ts)
-
-    def _teach(self, slots: Sequence[Slot], ts: int) -> None:
-        """Show slots their newest bar and ignore the answer."""
-        for slot in slots:
+        for slot in sorted((slot for series in closed for slot in (*series.warm, *series.cold)), key=_RANK):
             try:
                 slot.on_bar(slot.series.bar, slot.context)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a strategy raises is its own failure
-                self._fail(slot, ts, error)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever a strategy raises is its own failure
+                self.desk.fail(slot, failure_of(error), ts=ts)
+        for series in closed:
+            self._promote(series, ts)
 
     # --- the minute ---------------------------------------------------------------------------------------------
 
@@ -144,7 +160,11 @@ class Engine:
     def _close_built_before(self, ts: int) -> None:
         """Close the longer bars that ended before ``ts`` though their last minutes never came."""
         while self._buckets and (end := min(self._buckets)) < ts:
-            self._decide(self._close_built(end), end)
+            closed = self._close_built(end)
+            if end <= self._live_from:
+                self._learn(closed, self._live_from)
+            else:
+                self._decide(closed, end)
 
     def _close_minute(self) -> None:
         """Take the open minute through its five steps; fills, the first, came as reports."""
@@ -196,21 +216,23 @@ class Engine:
         for series in closed:
             if series.cold:
                 self._promote(series, ts)
-                self._teach(series.cold, ts)
+                due += series.cold  # they watch; what they answer is muted
             due += series.warm
-        if len(closed) > 1:
+        if len(due) > 1:
             due.sort(key=_RANK)
         desk = self.desk
         for slot in due:
             try:
                 signals = slot.on_bar(slot.series.bar, slot.context)
-                wishes = () if signals is None else _read(slot, signals)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a strategy raises is its own failure
-                self._fail(slot, ts, error)
+                wishes = () if signals is None else wishes_of(slot, signals)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever a strategy raises is its own failure
+                desk.fail(slot, failure_of(error), ts=ts)
                 continue
             for aimed, fraction in wishes:
                 desk.aim(aimed, fraction, ts=ts)
-            if slot.unsettled and not wishes:
+            if slot.unsettled and all(aimed is not slot for aimed, _ in wishes):
                 desk.work(slot, ts)
 
     def _promote(self, series: Series, ts: int) -> None:
@@ -218,43 +240,15 @@ class Engine:
             slot.is_warm = True
             sandbox = slot.sandbox
             if all(other.is_warm for other in sandbox.slots.values()):
-                sandbox.state_is_warm = True
+                sandbox.is_warm = True
                 self.desk.emit(SandboxWarmed(ts, sandbox.spec.name))
-
-    def _fail(self, slot: Slot, ts: int, error: BaseException) -> None:
-        text = "".join(traceback.format_exception(error, limit=_TRACEBACK_FRAMES))
-        self.desk.fail(slot, ts=ts, error=f"{type(error).__name__}: {error}", traceback=text)
 
     def _start_days(self, content_ts: int) -> None:
         if content_ts >= self._days.next_midnight:
+            if 0 < self._grid.ts <= content_ts:
+                self._close_minute()  # it belongs to the day that ends
             for sandboxes in self._days.begin(content_ts):
                 self.desk.start_day(content_ts, sandboxes)
-
-
-class SignalError(ValueError):
-    """A strategy answered with something that is no target of its own tickers."""
-
-
-def _read(slot: Slot, signals: object) -> list[tuple[Slot, float]]:
-    """Check a strategy's answer. Raises SignalError naming what was said and what is allowed.
-
-    Targets for tickers that are not warm yet are left out.
-    """
-    wishes = []
-    for target in signals if isinstance(signals, list | tuple) else (signals,):
-        if not isinstance(target, Target):
-            msg = f"on_bar answered {target!r}; allowed: Target(symbol, fraction), a list of them, or None"
-            raise SignalError(msg)
-        aimed = slot.sandbox.slots.get(target.symbol)
-        if aimed is None:
-            msg = f"target for unknown symbol {target.symbol!r}; this sandbox trades {', '.join(slot.sandbox.slots)}"
-            raise SignalError(msg)
-        if not -1.0 <= target.fraction <= 1.0:
-            msg = f"target fraction {target.fraction} for {target.symbol}; allowed: -1.0 to 1.0"
-            raise SignalError(msg)
-        if aimed.is_warm:
-            wishes.append((aimed, float(target.fraction)))
-    return wishes
 
 
 def _wire(sandboxes: Sequence[Sandbox]) -> dict[str, Listing]:

@@ -37,8 +37,8 @@ class Window:
         """Begin empty; memory is taken at once: 2 × ``capacity`` × 40 bytes."""
         self._capacity = capacity
         self._rows = bytearray(2 * capacity * _ROW.size)
-        self._table = np.frombuffer(self._rows, dtype=np.float64).reshape(-1, 5)
-        self._table.flags.writeable = False
+        readable = memoryview(self._rows).toreadonly()  # nobody who is shown a column can make it writeable
+        self._table = np.frombuffer(readable, dtype=np.float64).reshape(-1, 5)
         self._end = 0
 
     def append(self, bar: Bar) -> None:
@@ -96,12 +96,13 @@ class Series:
 class Listing:
     """One symbol on the desk: its mark, its series, and the slots whose stops watch it."""
 
-    __slots__ = ("guards", "instrument", "mark", "newest", "series")
+    __slots__ = ("guards", "instrument", "mark", "newest", "quoted", "series")
 
     def __init__(self, instrument: Instrument) -> None:
         """Begin without a mark."""
         self.instrument = instrument
         self.mark = math.nan
         self.newest = 0  # end of the newest minute bar
+        self.quoted = 0  # time of the newest quote or trade
         self.series: list[Series] = []
         self.guards: dict[Slot, None] = {}  # a set that keeps its order

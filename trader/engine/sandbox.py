@@ -57,8 +57,8 @@ class Slot:
     """One ticker in one sandbox: where market data, wish, order and position of the pair meet."""
 
     __slots__ = (
-        "ceiling", "context", "floor", "held", "instrument", "is_warm", "listing", "on_bar", "order", "position",
-        "rank", "reason", "sandbox", "series", "symbol", "target", "unsettled", "warm_at",
+        "ceiling", "context", "floor", "held", "instrument", "is_leaving", "is_warm", "listing", "on_bar", "order",
+        "position", "rank", "reason", "sandbox", "series", "symbol", "target", "unsettled", "warm_at",
     )  # fmt: skip
 
     def __init__(
@@ -80,15 +80,16 @@ class Slot:
         self.order: OrderRecord | None = None
         self.target = 0.0
         self.reason = Reason.SIGNAL
+        self.is_leaving = False  # the host wants out, whatever the strategy thinks, until the position is flat
         self.unsettled = False  # the target is not reached and nothing in flight will reach it
         self.floor = -math.inf  # a low at or under it, or a high at or over the ceiling, ends the position
         self.ceiling = math.inf
 
 
 class Sandbox:
-    """One strategy with its slots, its book, and what it was refused."""
+    """One strategy with its slots and its book."""
 
-    __slots__ = ("book", "cash", "context", "denials", "loss_floor", "rank", "slots", "spec", "state_is_warm")
+    __slots__ = ("book", "cash", "context", "denials", "is_warm", "loss_floor", "rank", "slots", "spec")
 
     def __init__(self, spec: SandboxSpec, *, rank: int, moment: Moment) -> None:
         """Begin without slots; the book comes when it is opened."""
@@ -96,18 +97,17 @@ class Sandbox:
         self.rank = rank
         self.slots: dict[str, Slot] = {}
         self.context = SandboxContext(self, moment)
-        self.denials: dict[str, int] = {}
         self.book: Book
         self.cash = 0.0  # the book's cash as a float, for the checks of every bar
         self.loss_floor = -math.inf  # equity at or under it is worth an exact look at the day's loss
-        self.state_is_warm = False
+        self.is_warm = False
 
     @property
     def state(self) -> str:
         """Return what the sandbox does: warming, active, reduce_only (the day's loss is reached) or halted."""
         if self.book.halted:
             return "halted"
-        if not self.state_is_warm:
+        if not self.is_warm:
             return "warming"
         return "reduce_only" if self.book.loss_reached else "active"
 

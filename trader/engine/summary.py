@@ -6,7 +6,7 @@ import msgspec
 
 from trader.engine.engine import Engine
 from trader.engine.sandbox import Sandbox
-from trader.model.money import EXACT, ZERO, decimal_of
+from trader.model.money import EXACT, ZERO, decimal_of, divide
 
 
 class PositionSummary(msgspec.Struct, frozen=True):
@@ -73,11 +73,11 @@ def _strategy(engine: Engine, sandbox: Sandbox) -> StrategySummary:
         available_cash=book.free_cash,
         total_value=worth,
         pnl=pnl,
-        pnl_pct=round(float(pnl / book.opening_cash) * 100, 6),
+        pnl_pct=round(float(divide(pnl, book.opening_cash)) * 100, 6),
         daily_trades=book.daily_trades,
         trades=book.fills,
         active_positions=len(positions),
         positions=positions,
         open_orders=sum(slot.order is not None for slot in sandbox.slots.values()),
-        denials=dict(sorted(sandbox.denials.items())),
+        denials=dict(sorted(book.denials.items())),
     )

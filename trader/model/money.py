@@ -42,6 +42,11 @@ def divide(value: Decimal, by: Decimal) -> Decimal:
     return _DIVIDE.divide(value, by)
 
 
+def multiply(value: Decimal, by: Decimal) -> Decimal:
+    """Multiply to 80 digits, for factors that are themselves quotients; the caller rounds to the step it means."""
+    return _DIVIDE.multiply(value, by)
+
+
 def share_of(total: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     """Return ``total × part / whole`` rounded down to a picodollar; all of ``total`` when part equals whole."""
     if part == whole:

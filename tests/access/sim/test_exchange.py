@@ -107,13 +107,13 @@ def test_a_split_order_fills_the_rest_at_the_next_bar() -> None:
 
 def test_slippage_moves_the_price_against_the_trader_and_rounds_against_him() -> None:
     rules = VenueRules(slippage_bps=Decimal(5))
-    assert price_of(33.3333, Side.BUY, rules=rules, instrument=INSTRUMENTS["SPY"]) == Decimal("33.3500")
-    assert price_of(33.3333, Side.SELL, rules=rules, instrument=INSTRUMENTS["SPY"]) == Decimal("33.3166")
+    assert price_of(Decimal("33.3333"), Side.BUY, rules=rules, instrument=INSTRUMENTS["SPY"]) == Decimal("33.3500")
+    assert price_of(Decimal("33.3333"), Side.SELL, rules=rules, instrument=INSTRUMENTS["SPY"]) == Decimal("33.3166")
 
 
 def test_a_price_never_slips_to_nothing() -> None:
     rules = VenueRules(slippage_bps=Decimal(9999))
-    assert price_of(0.0001, Side.SELL, rules=rules, instrument=INSTRUMENTS["SPY"]) == Decimal("0.0001")
+    assert price_of(Decimal("0.0001"), Side.SELL, rules=rules, instrument=INSTRUMENTS["SPY"]) == Decimal("0.0001")
 
 
 FEES = {

@@ -2,7 +2,8 @@
 
 ``next_open`` fills at the open of the first bar that begins at or after the order's arrival; ``next_quote`` at the
 first quote from then on, a buy at the ask, a sell at the bid; ``signal_price`` at the price the order was decided at,
-at once. An order waits as long as it takes, over the night too.
+at once, whatever the latency. Slippage makes each of them worse. An order waits as long as it takes, over the night
+too, and a cancel that is late by the latency is carried out at the symbol's next tick.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from decimal import Decimal
 
 from trader.access.sim.fills import VenueRules, fee_of, first_part, price_of
 from trader.model.instruments import Instrument
-from trader.model.money import EXACT
+from trader.model.money import EXACT, decimal_of
 from trader.model.orders import Approved, ExecutionReport, OrderStatus, Side
 from trader.model.ticks import Bar, Quote, Tick
 from trader.model.time import MINUTE
@@ -30,20 +31,22 @@ class SimExchange:
 
     def submit(self, approved: Approved) -> None:
         """Take an order; it can fill from its time plus the latency on."""
-        arrival = approved.intent.ts + self._rules.latency_ns
-        order = _Resting(approved, arrival)
-        self._reports.append(ExecutionReport(approved.order_id, OrderStatus.OPEN, arrival))
+        at_once = self._rules.fill == "signal_price"
+        order = _Resting(approved, approved.intent.ts + (0 if at_once else self._rules.latency_ns))
+        self._reports.append(ExecutionReport(approved.order_id, OrderStatus.OPEN, order.arrival))
         self._by_id[approved.order_id] = order
         self._resting.setdefault(approved.intent.symbol, []).append(order)
-        if self._rules.fill == "signal_price":
-            self._execute(order, arrival, price=approved.intent.decision_price)
+        if at_once:
+            self._execute(order, order.arrival, reference=approved.intent.decision_price)
 
     def cancel(self, order_id: str, ts: int) -> None:
-        """Cancel what has not filled; an order that is gone is left as it is."""
+        """Cancel what has not filled by the time the request arrives; an order that is gone is left as it is."""
         order = self._by_id.get(order_id)
-        if order is not None:
-            self._forget(order)
-            self._reports.append(ExecutionReport(order_id, OrderStatus.CANCELED, ts + self._rules.latency_ns))
+        if order is None:
+            return
+        order.cancel_at = ts + self._rules.latency_ns
+        if not self._rules.latency_ns:
+            self._end(order, ts)
 
     def observe(self, ticks: Sequence[Tick]) -> None:
         """Fill what the market fills."""
@@ -60,24 +63,29 @@ class SimExchange:
         return taken
 
     def _match(self, tick: Tick, orders: Sequence["_Resting"]) -> None:
+        ts = tick.ts - MINUTE if isinstance(tick, Bar) else tick.ts
+        for order in orders:
+            if order.cancel_at is not None and ts >= order.cancel_at:
+                self._end(order, order.cancel_at)
+            elif ts >= order.arrival:
+                self._offer(order, tick, ts)
+
+    def _offer(self, order: "_Resting", tick: Tick, ts: int) -> None:
+        """Fill an order if this kind of tick is what it waits for."""
         if isinstance(tick, Bar) and self._rules.fill == "next_open":
-            begin = tick.ts - MINUTE
-            for order in orders:
-                if begin >= order.arrival:
-                    self._execute(order, begin, price=self._price(order, tick.open))
+            self._execute(order, ts, reference=decimal_of(tick.open))
         elif isinstance(tick, Quote) and self._rules.fill == "next_quote":
-            for order in orders:
-                if tick.ts >= order.arrival:
-                    far = tick.ask if order.approved.intent.side is Side.BUY else tick.bid
-                    self._execute(order, tick.ts, price=self._price(order, far))
+            far = tick.ask if order.approved.intent.side is Side.BUY else tick.bid
+            self._execute(order, ts, reference=decimal_of(far))
 
-    def _price(self, order: "_Resting", reference: float) -> Decimal:
-        intent = order.approved.intent
-        return price_of(reference, intent.side, rules=self._rules, instrument=self._instruments[intent.symbol])
+    def _end(self, order: "_Resting", ts: int) -> None:
+        self._forget(order)
+        self._reports.append(ExecutionReport(order.approved.order_id, OrderStatus.CANCELED, ts))
 
-    def _execute(self, order: "_Resting", ts: int, *, price: Decimal) -> None:
+    def _execute(self, order: "_Resting", ts: int, *, reference: Decimal) -> None:
         intent = order.approved.intent
         instrument = self._instruments[intent.symbol]
+        price = price_of(reference, intent.side, rules=self._rules, instrument=instrument)
         qty = order.left
         if self._rules.has_partial_fills and qty == intent.qty:
             qty = first_part(order.approved.order_id, qty, instrument=instrument)
@@ -93,7 +101,7 @@ class SimExchange:
         if not order.left:
             self._forget(order)
         elif self._rules.fill == "signal_price":
-            self._execute(order, ts, price=price)
+            self._execute(order, ts, reference=reference)
 
     def _forget(self, order: "_Resting") -> None:
         del self._by_id[order.approved.order_id]
@@ -104,9 +112,10 @@ class SimExchange:
 
 
 class _Resting:
-    __slots__ = ("approved", "arrival", "left")
+    __slots__ = ("approved", "arrival", "cancel_at", "left")
 
     def __init__(self, approved: Approved, arrival: int) -> None:
         self.approved = approved
         self.arrival = arrival
         self.left = approved.intent.qty
+        self.cancel_at: int | None = None

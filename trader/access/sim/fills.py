@@ -7,14 +7,14 @@ Source: Alpaca documentation "Crypto fees", read 2026-11 (first tier); rounding 
 buy of 0.000617391 left 0.000615847.
 """
 
-from decimal import ROUND_UP, Decimal
+from decimal import Decimal
 from hashlib import blake2b
 from typing import Literal
 
 import msgspec
 
 from trader.model.instruments import Instrument
-from trader.model.money import EXACT, NANO, ONE, ZERO, ceil_to, decimal_of, floor_to
+from trader.model.money import EXACT, NANO, ONE, ZERO, ceil_to, decimal_of, divide, floor_to
 from trader.model.orders import Side
 
 CRYPTO_TAKER = Decimal("0.0025")
@@ -45,12 +45,12 @@ class VenueRules(msgspec.Struct, frozen=True):
     has_partial_fills: bool = False
 
 
-def price_of(reference: float, side: Side, *, rules: VenueRules, instrument: Instrument) -> Decimal:
+def price_of(reference: Decimal, side: Side, *, rules: VenueRules, instrument: Instrument) -> Decimal:
     """Return the reference price, moved against the trader by the slippage and rounded against him."""
-    price = decimal_of(reference)
     if not rules.slippage_bps:
-        return price
-    moved = EXACT.multiply(price, ONE + side.sign * rules.slippage_bps / _BPS)
+        return reference
+    factor = EXACT.add(ONE, EXACT.multiply(divide(rules.slippage_bps, _BPS), side.sign))
+    moved = EXACT.multiply(reference, factor)
     rounded = ceil_to if side is Side.BUY else floor_to
     return max(instrument.price_increment, rounded(moved, instrument.price_increment))
 
@@ -67,9 +67,9 @@ def fee_of(
     if side is Side.BUY:
         return ZERO, "USD"
     sold, regulatory = EXACT.multiply(qty, price), rules.regulatory
-    sec = (sold * regulatory.sec_usd_per_million / _MILLION).quantize(_CENT, ROUND_UP)
-    taf = min((qty * regulatory.taf_usd_per_share).quantize(_CENT, ROUND_UP), regulatory.taf_cap_usd)
-    return sec + taf, "USD"
+    sec = ceil_to(divide(EXACT.multiply(sold, regulatory.sec_usd_per_million), _MILLION), _CENT)
+    taf = min(ceil_to(EXACT.multiply(qty, regulatory.taf_usd_per_share), _CENT), regulatory.taf_cap_usd)
+    return EXACT.add(sec, taf), "USD"
 
 
 def first_part(order_id: str, qty: Decimal, *, instrument: Instrument) -> Decimal:
@@ -77,6 +77,8 @@ def first_part(order_id: str, qty: Decimal, *, instrument: Instrument) -> Decima
     draw = int.from_bytes(blake2b(order_id.encode(), digest_size=8).digest(), "big") / 2**64
     if draw >= PARTIAL_CHANCE:
         return qty
-    step = instrument.qty_increment if qty % 1 else ONE  # an order of whole shares is split into whole shares
+    step = (
+        instrument.qty_increment if EXACT.remainder(qty, ONE) else ONE
+    )  # an order of whole shares is split into whole shares
     part = floor_to(EXACT.multiply(qty, decimal_of(round(0.1 + 8 * draw, 3))), step)
     return part if ZERO < part < qty else qty
