@@ -25,7 +25,7 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
 
 class LineWriter:
-    """Writes lines to a file descriptor from its own thread; never blocks the caller."""
+    """Writes lines to a file descriptor from its own thread; waits for one that hangs only once, and shortly."""
 
     def __init__(self, fd: int) -> None:
         """Begin writing to ``fd``, which the caller keeps open."""

@@ -10,6 +10,8 @@ from trader.model.time import DAY, HOUR, SECOND
 
 async def test_at_a_speed_a_wait_takes_its_part_of_real_time() -> None:
     clock = MarketClock(T0, 3600.0)
+    assert clock.now() == T0
+    clock.begin()
     began = time.monotonic()
     await clock.until(T0 + 180 * SECOND)
     assert time.monotonic() - began >= 0.05
@@ -37,6 +39,7 @@ async def test_at_full_speed_other_tasks_get_their_turn() -> None:
 
 async def test_stopping_ends_a_wait_at_once_and_those_to_come() -> None:
     clock = MarketClock(T0, 1.0)
+    clock.begin()
     asyncio.get_running_loop().call_later(0.01, clock.stop)
     began = time.monotonic()
     await clock.until(T0 + DAY)

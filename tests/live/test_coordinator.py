@@ -96,6 +96,31 @@ async def test_a_stop_before_the_run_is_kept(tmp_path: Path) -> None:
     assert (await coordinator.run()).strategies[0].trades == 0
 
 
+async def test_stop_without_a_run_returns_and_a_second_run_is_refused(tmp_path: Path) -> None:
+    coordinator = MultiTraderCoordinator([entry()], options=replay(tape(tmp_path, [1, 2]), report="none"))
+    await coordinator.stop()
+    await coordinator.run()
+    with pytest.raises(RuntimeError, match="make a new one"):
+        await coordinator.run()
+
+
+async def test_stop_after_a_run_that_could_not_begin_returns(tmp_path: Path) -> None:
+    options = replay(tape(tmp_path, [1, 2]), export_trades=tmp_path / "no" / "fills.jsonl")
+    coordinator = MultiTraderCoordinator([entry()], options=options)
+    with pytest.raises(ConfigError):
+        await coordinator.run()
+    await coordinator.stop()
+
+
+async def test_the_last_minute_of_a_duration_counts_though_a_bar_of_it_is_missing(tmp_path: Path) -> None:
+    path = tape(tmp_path, [100.0] * 9 + [109.0] + [120.0] * 5)
+    other = tape(tmp_path, [50.0], symbol="QQQ")
+    options = RunOptions(feed="replay", data=(path, other), speed=None, duration=10 * MINUTE, report="none")
+    settings = entry(tickers=["SPY", "QQQ"], strategy=MomentumStrategy(lookback_period=1, momentum_threshold=0.0))
+    summary = await MultiTraderCoordinator([settings], options=options).run()
+    assert summary.strategies[0].positions[0].mark == Decimal("109.0")
+
+
 async def test_a_cancelled_run_still_shows_its_summary(capsys: pytest.CaptureFixture[str]) -> None:
     coordinator = MultiTraderCoordinator([entry()], options=RunOptions(speed=1.0))
     running = asyncio.create_task(coordinator.run())

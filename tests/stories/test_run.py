@@ -245,3 +245,52 @@ def test_a_mistake_is_told_in_one_breath_with_what_to_do(trader: Any, case: str)
     assert "Traceback" not in out + log
     for word in words:
         assert word in log
+
+
+def test_a_signal_during_the_start_ends_it_quietly(trader: Any) -> None:
+    program = trader("run", "--speed", "1")
+    while not Path(f"/proc/{program.process.pid}/status").exists():
+        pass
+    # the handlers stand before anything heavy is imported; wait until Python has them
+    while not _catches_sigterm(program.process.pid):
+        assert program.process.poll() is None
+    program.process.send_signal(signal.SIGTERM)
+    code, out, log = program.end()
+    assert code == 0
+    assert "Traceback" not in out + log
+
+
+def _catches_sigterm(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = int(next(line for line in status.splitlines() if line.startswith("SigCgt")).split()[1], 16)
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
+def test_what_a_strategy_prints_does_not_spoil_the_json(trader: Any, tmp_path: Path) -> None:
+    config = strategy_file(tmp_path, "print('hello from the strategy')")
+    code, out, log = trader("run", "--config", config, "--for", "5m", "--speed", "max", "--json").end()
+    assert code == 0
+    assert json.loads(out)["mode"] == "SIM"
+    assert "hello from the strategy" in log
+
+
+def test_a_stop_during_a_long_warm_up_is_heard(trader: Any, tmp_path: Path) -> None:
+    config = tmp_path / "long.json"
+    tickers = ["BTC/USD", "ETH/USD", "SOL/USD", "LTC/USD"]
+    one = {"name": "Long", "strategy_type": "momentum", "tickers": tickers, "bar": "1Day", "min_warmup_bars": 400}
+    config.write_text(json.dumps({"strategies": [one]}))
+    program = trader("run", "--config", config, "--log-format", "console")
+    program.until("Asset Type")
+    program.process.send_signal(signal.SIGINT)
+    code, out, _ = program.end()
+    assert code == 0
+    assert "State: warming" in out
+
+
+def test_a_full_disk_of_the_state_folder_is_told_on_the_screen(trader: Any, tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").symlink_to("/dev/full")
+    run = trader("run", "--for", "1h", "--speed", "max", "--log-format", "console", "--state-dir", tmp_path)
+    code, out, log = run.end()
+    assert code == 0
+    assert "log.incomplete lost_lines=" in log
+    assert "TOTAL PnL" in out

@@ -3,16 +3,18 @@
 import asyncio
 import os
 import signal
+import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from trader.live.build import RunOptions
-    from trader.live.coordinator import MultiTraderCoordinator
 
 EXIT_AT_ONCE = 130
 _UNSET = -1.0  # no --speed: what it is depends on the feed
@@ -90,17 +92,21 @@ def command(**given: object) -> None:
     Without --config five built-in strategies trade a synthetic market. One Ctrl+C stops in order and prints the
     summary; a second one ends at once.
     """
-    from trader.config import default_config, load
-    from trader.errors import ConfigError
-    from trader.live.build import NO_LIVE
-    from trader.live.coordinator import MultiTraderCoordinator
+    with _Signals() as signals:
+        from trader.config import default_config, load
+        from trader.errors import ConfigError
+        from trader.live.build import NO_LIVE
+        from trader.live.coordinator import MultiTraderCoordinator
 
-    if given["live"]:
-        raise ConfigError(NO_LIVE)
-    path = given["config"]
-    config = load(path) if isinstance(path, Path) else default_config()
-    coordinator = MultiTraderCoordinator(config.strategies, broker=config.broker, options=_options(given))
-    _loop(coordinator)
+        if given["live"]:
+            raise ConfigError(NO_LIVE)
+        path = given["config"]
+        config = load(path) if isinstance(path, Path) else default_config()
+        coordinator = MultiTraderCoordinator(config.strategies, broker=config.broker, options=_options(given))
+        with asyncio.Runner(loop_factory=_fastest_loop()) as runner, _prints(to_stderr=bool(given["as_json"])):
+            loop = runner.get_loop()
+            signals.stop = lambda: loop.call_soon_threadsafe(coordinator.request_stop)
+            runner.run(coordinator.run())
 
 
 def _options(given: dict[str, Any]) -> "RunOptions":
@@ -127,25 +133,38 @@ def _options(given: dict[str, Any]) -> "RunOptions":
     )
 
 
-def _loop(coordinator: "MultiTraderCoordinator") -> None:
-    """Run on the fastest loop there is, with signals that also reach a loop that a strategy keeps busy."""
-    with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
-        loop = runner.get_loop()
-        asked = False
+class _Signals:
+    """SIGINT and SIGTERM from the first moment on: one asks the run to stop, a second ends the process at once.
 
-        def on_signal(*_: object) -> None:
-            nonlocal asked
-            if asked:
-                os._exit(EXIT_AT_ONCE)
-            asked = True
-            loop.call_soon_threadsafe(coordinator.request_stop)
+    They are Python's own signals and not the loop's, so that they also reach a loop that a strategy keeps busy.
+    """
 
-        previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            runner.run(coordinator.run())
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+    def __init__(self) -> None:
+        self.stop: Callable[[], object] | None = None
+        self._is_asked = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _on_signal(self, *_: object) -> None:
+        if self._is_asked:
+            os._exit(EXIT_AT_ONCE)
+        self._is_asked = True
+        if self.stop is None:
+            click.echo("stopped before the run began", err=True)
+            raise SystemExit(0)
+        self.stop()
+
+
+def _prints(*, to_stderr: bool) -> "AbstractContextManager[object]":
+    """Send what strategies print to standard error where standard output is for one JSON object."""
+    return redirect_stdout(sys.stderr) if to_stderr else nullcontext()
 
 
 def _fastest_loop() -> "Callable[[], asyncio.AbstractEventLoop]":

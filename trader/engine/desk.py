@@ -156,7 +156,7 @@ class Desk:
         side = Side.BUY if slot.target > 0 else Side.SELL
         qty = self._size(slot, decided)
         self._send(slot, OrderIntent(
-            slot.sandbox.spec.name, slot.symbol, side, qty, decided, reduces=False, reason=slot.reason, ts=ts
+            slot.sandbox.spec.name, slot.symbol, side, qty, decided, reduces=False, reason=Reason.SIGNAL, ts=ts
         ))  # fmt: skip
 
     def _size(self, slot: Slot, price: Decimal) -> Decimal:

@@ -19,7 +19,7 @@ from trader.logs import Format
 from trader.model.instruments import instrument_of
 from trader.model.signals import Signals
 from trader.model.ticks import Bar
-from trader.model.time import parse_time
+from trader.model.time import DAY, MINUTE, parse_time
 from trader.risk.limits import Limits
 from trader.strategies import Context
 
@@ -31,6 +31,7 @@ NO_LIVE = (
 SYNTHETIC_START = parse_time("2026-01-05T14:30:00+00:00")
 # One call of a strategy that takes longer holds up every other one; it is warned about by name.
 STEP_BUDGET_NS = 250_000_000
+SESSION_MINUTES = 390  # of New York; a day's bar of a stock is made of no more
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,8 +108,10 @@ def depth_of(desk: Engine) -> Mapping[str, int]:
     """Return how many minutes of history each symbol needs for the longest warm-up that listens to it."""
     depth: dict[str, int] = {}
     for sandbox in desk.sandboxes:
-        for symbol in sandbox.slots:
-            depth[symbol] = max(depth.get(symbol, 0), sandbox.spec.warm_at * sandbox.spec.bar_minutes)
+        for symbol, slot in sandbox.slots.items():
+            day = SESSION_MINUTES if slot.instrument.asset_class == "stock" else DAY // MINUTE
+            minutes = sandbox.spec.warm_at * min(sandbox.spec.bar_minutes, day)
+            depth[symbol] = max(depth.get(symbol, 0), minutes)
     return depth
 
 

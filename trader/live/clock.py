@@ -13,17 +13,21 @@ class MarketClock:
     """Runs from ``start`` (ns UTC) at ``speed`` times real time; None is as fast as the desk can."""
 
     def __init__(self, start: int, speed: float | None) -> None:
-        """Begin at ``start`` now."""
+        """Stand at ``start`` until :meth:`begin`."""
         self._start = start
         self._speed = speed
-        self._began = time.monotonic_ns()
-        self._yielded = self._began
+        self._began: int | None = None
+        self._yielded = 0
         self._now = start
         self._stopped = asyncio.Event()
 
+    def begin(self) -> None:
+        """Run from now on."""
+        self._began = time.monotonic_ns()
+
     def now(self) -> int:
         """Return the market's time: at full speed the newest moment that was waited for."""
-        if self._speed is None:
+        if self._speed is None or self._began is None:
             return self._now
         return self._start + round((time.monotonic_ns() - self._began) * self._speed)
 
@@ -45,12 +49,17 @@ class MarketClock:
         """Wait until the market's time is ``ts``, or the clock is stopped."""
         self._now = max(self._now, ts)
         wait_s = 0.0 if self._speed is None else (ts - self.now()) / SECOND / self._speed
-        if wait_s > 0:
-            self._yielded = time.monotonic_ns()
-            try:
-                await asyncio.wait_for(self._stopped.wait(), wait_s)
-            except TimeoutError:
-                return
-        elif time.monotonic_ns() - self._yielded > _YIELD_NS:
+        if wait_s <= 0:
+            await self.breathe()
+            return
+        self._yielded = time.monotonic_ns()
+        try:
+            await asyncio.wait_for(self._stopped.wait(), wait_s)
+        except TimeoutError:
+            return
+
+    async def breathe(self) -> None:
+        """Give the loop a turn if it has had none for a while."""
+        if time.monotonic_ns() - self._yielded > _YIELD_NS:
             await asyncio.sleep(0)
             self._yielded = time.monotonic_ns()

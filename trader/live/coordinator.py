@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from typing import TextIO
 
 import structlog
 
@@ -60,29 +61,36 @@ class MultiTraderCoordinator:
         self._is_stopping = False
         self._finished = asyncio.Event()
         self._narrator = Narrator()
+        self._out = sys.stdout  # of now: a strategy's print() may be sent elsewhere during the run
         self._trades: TradesFile | None = None
 
     async def run(self) -> Summary:
         """Trade until the data ends, the duration is over or :meth:`stop` is called; return where everything stands.
 
         Logs go to standard error, the summary to standard output (see ``RunOptions.report``), also when the task is
-        cancelled.
+        cancelled. A coordinator runs once.
 
         Raises:
-            EdgeError: fills could not be written to the export file.
+            ConfigError: the export file or the state folder cannot be written.
+            EdgeError: a fill could not be written to the export file.
         """
+        if self._clock is not None:
+            raise RuntimeError("this coordinator has run; make a new one")
         clock = self._clock = MarketClock(self._feed.start, self._options.speed)
-        with Outputs(self._options, mode=MODE, now=clock.now) as outputs:
-            if self._is_stopping:
-                clock.stop()
-            if self._options.export_trades:
-                self._trades = TradesFile(self._options.export_trades)
-            self._announce()
-            self._open()
-            try:
-                await self._trade(clock)
-            finally:
-                self._close(outputs)
+        try:
+            with Outputs(self._options, mode=MODE, now=clock.now) as outputs:
+                if self._options.export_trades:
+                    self._trades = TradesFile(self._options.export_trades)
+                self._announce()
+                self._take(Opened(self._feed.start))
+                try:
+                    await self._learn(clock)
+                    clock.begin()
+                    await self._trade(clock)
+                finally:
+                    self._close(outputs)
+        finally:
+            self._finished.set()
         return summarize(self.engine, MODE)
 
     def request_stop(self) -> None:
@@ -92,9 +100,18 @@ class MultiTraderCoordinator:
             self._clock.stop()
 
     async def stop(self) -> None:
-        """End the run in order and wait until it has."""
+        """End the run in order and wait until it has; nothing to wait for where none was begun."""
         self.request_stop()
-        await self._finished.wait()
+        if self._clock is not None:
+            await self._finished.wait()
+
+    async def _learn(self, clock: MarketClock) -> None:
+        """Show the desk what was before its first minute."""
+        for bars in self._feed.history(build.depth_of(self.engine)):
+            if self._is_stopping:
+                return
+            self._take(History(self._feed.start, bars))
+            await clock.breathe()
 
     async def _trade(self, clock: MarketClock) -> None:
         """Hand over what happens, timers first, at the pace of the clock."""
@@ -105,16 +122,16 @@ class MultiTraderCoordinator:
                 last = min(batch.ts, end)
                 await self._wake(clock, upto=last)
                 await clock.until(last)
-                if clock.is_stopped or batch.ts > end:
-                    return
+                if self._is_stopping or batch.ts > end:
+                    break
                 self._broker.observe(batch.ticks)
                 self._settle(batch.ts)
                 self._take(batch)
-        await self._wake(clock, upto=last + GRACE)  # the data's last minute may still be open
+        await self._wake(clock, upto=last + GRACE)  # the last minute may still be open
 
     async def _wake(self, clock: MarketClock, *, upto: int) -> None:
         """Wake the desk whenever it wants to be woken until then."""
-        while (due := self.engine.next_timer()) is not None and due <= upto and not clock.is_stopped:
+        while (due := self.engine.next_timer()) is not None and due <= upto and not self._is_stopping:
             await clock.until(due)
             self._take(TimerFired(due))
 
@@ -161,11 +178,6 @@ class MultiTraderCoordinator:
         if self._feed.missing:
             log.warning("data.missing", symbols=" ".join(self._feed.missing), why="no bar of these in the data")
 
-    def _open(self) -> None:
-        self._take(Opened(self._feed.start))
-        for bars in self._feed.history(build.depth_of(self.engine)):
-            self._take(History(self._feed.start, bars))
-
     def _close(self, outputs: Outputs) -> None:
         """End the run: close the file of fills, say what the feed refused, show the summary."""
         if self._trades is not None:
@@ -176,14 +188,15 @@ class MultiTraderCoordinator:
         log.info("coordinator.stopped", total_pnl=result.total_pnl)
         outputs.flush()
         if self._options.report != "none":
-            _print(summary.as_json(result) if self._options.report == "json" else summary.as_text(result))
-        self._finished.set()
+            _print(self._out, summary.as_json(result) if self._options.report == "json" else summary.as_text(result))
 
 
-def _print(text: str) -> None:
+def _print(out: TextIO | None, text: str) -> None:
     """Show data on standard output; whoever closed it does not want it, and the log has the total."""
     try:
-        sys.stdout.write(f"\n{text}\n" if sys.stdout.isatty() else f"{text}\n")  # a terminal shows ^C on our line
-        sys.stdout.flush()
-    except (AttributeError, OSError, ValueError) as error:  # None or closed, a broken pipe, a full disk
+        if out is None:
+            raise OSError("there is none")
+        out.write(f"\n{text}\n" if out.isatty() else f"{text}\n")  # a terminal shows ^C on our line
+        out.flush()
+    except (OSError, ValueError) as error:  # a broken pipe, a full disk; closed
         log.warning("summary.unwritten", why=f"standard output is closed or full ({error})")

@@ -11,7 +11,7 @@ DAY = 24 * HOUR
 
 NEW_YORK = ZoneInfo("America/New_York")
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|min|h|d|w)?")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|min|m|h|d|w)")
 _UNIT_NS = {"ms": SECOND // 1000, "s": SECOND, "m": MINUTE, "min": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -45,16 +45,15 @@ def parse_time(text: str) -> int:
 
 
 def parse_duration(text: str) -> int:
-    """Read ``90s``, ``15m``, ``1h30m``, ``2d`` (a bare number is seconds) as nanoseconds.
+    """Read ``90s``, ``15m``, ``1h30m``, ``2d`` (a number alone is seconds) as nanoseconds.
 
     Raises:
         ValueError: it is none of these, or not above zero.
     """
-    parts = [(match.group(1), match.group(2) or "s") for match in _DURATION.finditer(text)]
+    parts = _DURATION.findall(text) if not text.replace(".", "", 1).isdigit() else [(text, "s")]
     total = sum(round(float(number) * _UNIT_NS[unit]) for number, unit in parts)
-    if _DURATION.sub("", text) or total <= 0:
-        msg = f"{text!r} is not a duration; write it like 30s, 15m, 1h30m or 2d"
-        raise ValueError(msg)
+    if "".join(map("".join, parts)) not in {text, f"{text}s"} or total <= 0:
+        raise ValueError(f"{text!r} is not a duration; write it like 30s, 15m, 1h30m or 2d")
     return total
 
 
