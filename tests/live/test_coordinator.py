@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,7 @@ async def test_an_export_that_cannot_be_written_says_so(tmp_path: Path) -> None:
         await MultiTraderCoordinator([entry()], options=options).run()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full, which only Linux has")
 async def test_a_disk_that_refuses_a_fill_ends_the_run_with_its_summary(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

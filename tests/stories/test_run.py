@@ -14,6 +14,7 @@ import pytest
 from tests.build import T0
 from trader.model.time import MINUTE, iso
 
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc or /dev/full, which only Linux has")
 SLOW = 60  # seconds that a machine under load may take for what takes one
 
 
@@ -247,6 +248,7 @@ def test_a_mistake_is_told_in_one_breath_with_what_to_do(trader: Any, case: str)
         assert word in log
 
 
+@linux
 def test_a_signal_during_the_start_ends_it_quietly(trader: Any) -> None:
     program = trader("run", "--speed", "1")
     while not Path(f"/proc/{program.process.pid}/status").exists():
@@ -287,6 +289,7 @@ def test_a_stop_during_a_long_warm_up_is_heard(trader: Any, tmp_path: Path) -> N
     assert "State: warming" in out
 
 
+@linux
 def test_a_full_disk_of_the_state_folder_is_told_on_the_screen(trader: Any, tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").symlink_to("/dev/full")
     run = trader("run", "--for", "1h", "--speed", "max", "--log-format", "console", "--state-dir", tmp_path)

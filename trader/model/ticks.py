@@ -3,7 +3,14 @@
 ``Bar.ts`` is the *end* of the interval, the moment it became knowable; feeds that stamp the start add the interval.
 """
 
+from typing import Final
+
 import msgspec
+
+# A price beyond these is a mistake of whoever sent it, and feeds refuse it: no coin is cheaper, no share dearer, and
+# within them the books' 80 digits hold every product exactly.
+MIN_PRICE: Final = 1e-9
+MAX_PRICE: Final = 1e9
 
 
 class Bar(msgspec.Struct, frozen=True, gc=False):

@@ -266,6 +266,7 @@ class TestBadRows:
             *((("not_a_number"), {"open": text}) for text in ("", "nan", "inf", "-inf", "abc", "1e999")),
             *((("not_a_number"), {name: "nan"}) for name in ("high", "low", "close", "volume")),
             *((("price_not_positive"), {"low": text}) for text in ("0", "-1", "-0.0")),
+            *((("price_out_of_range"), {name: value}) for name, value in (("low", "1e-90"), ("high", "1e90"))),
             ("negative_volume", {"volume": "-1"}),
             ("high_below_low", {"high": 98.0}),
             *((("outside_range"), {name: value}) for name, value in (("open", 101.1), ("close", 98.9), ("high", 99.5))),

@@ -8,6 +8,7 @@ bad_time               the time is absent or unreadable
 off_minute             the time is not on a whole minute
 not_a_number           a price or the volume is absent, text, NaN or infinite
 price_not_positive     a price is zero or less
+price_out_of_range     a price is under 1e-9 or over 1e9
 negative_volume        the volume is below zero
 high_below_low         the high is below the low
 outside_range          the open or the close is outside low to high

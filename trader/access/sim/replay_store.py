@@ -19,7 +19,7 @@ import duckdb
 from trader.access.sim.replay_columns import NUMBERS, is_text, parsed_sql, quoted, unreadable
 from trader.access.sim.replay_files import BarFile, cannot_read, open_file
 from trader.errors import DataError
-from trader.model.ticks import Bar
+from trader.model.ticks import MAX_PRICE, MIN_PRICE, Bar
 from trader.model.time import MINUTE
 
 MEMORY_LIMIT = "512MB"  # what the sort may hold; beyond it goes to the temporary folder
@@ -40,6 +40,8 @@ _REFUSED = f"""CASE
     WHEN start % {MINUTE} <> 0 THEN 'off_minute'
     WHEN NOT coalesce({" AND ".join(f"isfinite({name})" for name in NUMBERS)}, false) THEN 'not_a_number'
     WHEN least(open, high, low, close) <= 0 THEN 'price_not_positive'
+    WHEN least(open, high, low, close) < {MIN_PRICE} OR greatest(open, high, low, close) > {MAX_PRICE}
+        THEN 'price_out_of_range'
     WHEN volume < 0 THEN 'negative_volume'
     WHEN high < low * {1 - _NOISE} THEN 'high_below_low'
     WHEN greatest(open, close) > high * {1 + _NOISE} OR least(open, close) < low * {1 - _NOISE} THEN 'outside_range'
