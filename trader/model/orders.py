@@ -22,11 +22,6 @@ class Side(StrEnum):
         """Return +1 for a buy, −1 for a sell."""
         return 1 if self is Side.BUY else -1
 
-    @property
-    def opposite(self) -> "Side":
-        """Return the other side."""
-        return Side.SELL if self is Side.BUY else Side.BUY
-
 
 class OrderStatus(StrEnum):
     """Where an order is in its life. Denied is our gate's word and Rejected the venue's."""
