@@ -1,6 +1,7 @@
 """The program as a shell starts it."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,8 @@ def run(*words: str, cwd: Path | None = None, **env: str) -> subprocess.Complete
 
 
 def run_line(line: str) -> subprocess.CompletedProcess[str]:
-    """Run a line of the shell, in which ``$trader`` is the program."""
-    return start(["bash", "-c", line], trader=" ".join(PROGRAM))
+    """Run a line of the shell, in which ``trader`` is the program."""
+    return start(["bash", "-c", f'trader() {{ {shlex.join(PROGRAM)} "$@"; }}; {line}'])
 
 
 def start(command: list[str], *, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
