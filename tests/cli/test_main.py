@@ -13,7 +13,8 @@ import pytest
 from click.shell_completion import ShellComplete
 
 import trader
-from tests.cli.commands import PROGRAM, ROOT, run, run_line
+from tests.cli.commands import PROGRAM, run, run_line
+from tests.conftest import ROOT
 from trader.cli import VERBS, command, main
 from trader.errors import ConfigError, Problem, TraderError
 
