@@ -1,7 +1,8 @@
 """The desk: joins the pure rooms behind one synchronous door, ``Engine.handle(input) -> Step(events, commands)``.
 
 ``engine.py`` takes inputs and keeps the minute's order, ``desk.py`` turns wishes into orders and reports into books,
-``market.py`` holds marks and windows, ``sandbox.py`` one strategy's world. May import every pure room; does no I/O.
+``market.py`` holds marks and windows, ``sandbox.py`` one strategy's world, ``answers.py`` is where other people's code
+meets the desk, ``summary.py`` says where everything stands. May import every pure room; does no I/O.
 
 One minute, on the UTC grid: fills that the minute's opens made come first, as reports; then stops and targets against
 each bar's low and high; then marks move to the closes; then the day's loss is checked; then sandboxes decide in config

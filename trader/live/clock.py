@@ -1,8 +1,16 @@
-"""Market time for a feed that knows its own: the wall clock, N times as fast, or as fast as the desk can."""
+"""Market time for a feed that knows its own: the wall clock, N times as fast, or as fast as the desk can.
+
+:func:`paced` is what a live loop consumes: the desk's inputs, each at its time. A feed that pushes offers the same.
+"""
 
 import asyncio
 import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import closing
 
+from trader.access.ports import SimulatedFeed
+from trader.director.grid import GRACE
+from trader.model.inputs import Ticks, TimerFired
 from trader.model.time import SECOND
 
 # At full speed the loop is given a turn this often, so that Ctrl+C and other tasks of the program are heard.
@@ -63,3 +71,26 @@ class MarketClock:
         if time.monotonic_ns() - self._yielded > _YIELD_NS:
             await asyncio.sleep(0)
             self._yielded = time.monotonic_ns()
+
+
+async def paced(
+    feed: SimulatedFeed, clock: MarketClock, *, wake: Callable[[], int | None], end: int
+) -> AsyncGenerator[Ticks | TimerFired, None]:
+    """Yield what the feed has up to ``end`` and the wakings that the desk asks for by ``wake``, earliest first.
+
+    A timer that is due with a batch comes before it. After the end the minute that is still open gets its grace.
+    """
+    last = feed.start
+    with closing(feed.ticks()) as batches:
+        for batch in batches:
+            last = min(batch.ts, end)
+            while (due := wake()) is not None and due <= last and not clock.is_stopped:
+                await clock.until(due)
+                yield TimerFired(due)
+            await clock.until(last)
+            if clock.is_stopped or batch.ts > end:
+                break
+            yield batch
+    while (due := wake()) is not None and due <= last + GRACE and not clock.is_stopped:
+        await clock.until(due)
+        yield TimerFired(due)

@@ -3,24 +3,23 @@
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import aclosing
 from typing import TextIO
 
 import structlog
 
 from trader.config import BrokerConfig, StrategyConfig, parse
-from trader.director.grid import GRACE
 from trader.engine.engine import Step
 from trader.engine.summary import Summary, summarize
 from trader.errors import ConfigError
 from trader.live import build, summary
-from trader.live.clock import MarketClock
+from trader.live.clock import MarketClock, paced
 from trader.live.narrate import Narrator
 from trader.live.outputs import Outputs
 from trader.live.trades import TradesFile
 from trader.model.commands import SubmitOrder
 from trader.model.events import OrderFilled
-from trader.model.inputs import History, Input, Opened, Reported, TimerFired
+from trader.model.inputs import History, Input, Opened, Reported, Ticks
 
 log = structlog.get_logger()
 
@@ -77,6 +76,8 @@ class MultiTraderCoordinator:
         if self._clock is not None:
             raise RuntimeError("this coordinator has run; make a new one")
         clock = self._clock = MarketClock(self._feed.start, self._options.speed)
+        if self._is_stopping:
+            clock.stop()
         try:
             with Outputs(self._options, mode=MODE, now=clock.now) as outputs:
                 if self._options.export_trades:
@@ -108,32 +109,19 @@ class MultiTraderCoordinator:
     async def _learn(self, clock: MarketClock) -> None:
         """Show the desk what was before its first minute."""
         for bars in self._feed.history(build.depth_of(self.engine)):
-            if self._is_stopping:
+            if clock.is_stopped:
                 return
             self._take(History(self._feed.start, bars))
             await clock.breathe()
 
     async def _trade(self, clock: MarketClock) -> None:
-        """Hand over what happens, timers first, at the pace of the clock."""
-        end = self._end(clock)
-        last = self._feed.start
-        with closing(self._feed.ticks()) as batches:
-            for batch in batches:
-                last = min(batch.ts, end)
-                await self._wake(clock, upto=last)
-                await clock.until(last)
-                if self._is_stopping or batch.ts > end:
-                    break
-                self._broker.observe(batch.ticks)
-                self._settle(batch.ts)
-                self._take(batch)
-        await self._wake(clock, upto=last + GRACE)  # the last minute may still be open
-
-    async def _wake(self, clock: MarketClock, *, upto: int) -> None:
-        """Wake the desk whenever it wants to be woken until then."""
-        while (due := self.engine.next_timer()) is not None and due <= upto and not self._is_stopping:
-            await clock.until(due)
-            self._take(TimerFired(due))
+        """Hand over what happens, in the order it happens."""
+        async with aclosing(paced(self._feed, clock, wake=self.engine.next_timer, end=self._end(clock))) as happenings:
+            async for message in happenings:
+                if isinstance(message, Ticks):
+                    self._broker.observe(message.ticks)
+                    self._settle(message.ts)
+                self._take(message)
 
     def _pace(self) -> str:
         speed = self._options.speed
