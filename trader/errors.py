@@ -4,6 +4,7 @@ TraderError
 ├── ConfigError        tell the person, with the place in the file; exit 3
 │   └── DataError      a data file that cannot be read as bars; exit 3
 └── EdgeError          something outside us; the shell decides; exit 1
+    └── WireError      bytes we do not understand: keep the frame, count it, alarm
 
 Dropped, Denied, Rejected and Canceled are values, not exceptions.
 A broken invariant is an ``AssertionError`` and ends the process.
@@ -55,3 +56,20 @@ class DataError(ConfigError):
 
 class EdgeError(TraderError):
     """Something outside this program did not do what it should."""
+
+
+class WireError(EdgeError):
+    """Bytes that are no message of the protocol; ``frame`` keeps their beginning and ``size`` says how many they were.
+
+    Pass no frame where it may hold a secret.
+    """
+
+    KEPT = 1024  # enough to see what it is, little enough to log
+
+    def __init__(self, why: str, frame: bytes | str = b"") -> None:
+        """Keep a bounded copy: the frame itself may be a view of a buffer, or a megabyte."""
+        whole = frame.encode(errors="backslashreplace") if isinstance(frame, str) else frame
+        self.why = why
+        self.size = len(whole)
+        self.frame = bytes(whole[: self.KEPT])
+        super().__init__(f"{why} (a frame of {self.size} bytes, beginning {self.frame[:80]!r})" if whole else why)
