@@ -1,0 +1,70 @@
+"""Times on the wire keep every nanosecond."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.msgpack import Ext
+
+from trader.access.alpaca.wire_time import extension, ns_of
+from trader.model.time import HOUR, MINUTE, SECOND, iso
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_text_keeps_every_nanosecond(ns: int) -> None:
+    assert ns_of(iso(ns)) == ns
+
+
+@given(st.integers(-(2**63), 2**80))
+def test_extension_keeps_every_nanosecond(ns: int) -> None:
+    assert ns_of(extension(ns)) == ns
+
+
+@pytest.mark.parametrize(
+    ("ns", "length"), [(1_700_000_000 * SECOND, 4), (1_700_000_000 * SECOND + 1, 8), (2**34 * SECOND, 12), (-1, 12)]
+)
+def test_extension_takes_the_shortest_form(ns: int, length: int) -> None:
+    assert len(bytes(extension(ns).data)) == length
+
+
+def test_extension_is_what_other_implementations_write() -> None:
+    golden = bytes.fromhex("d7ff1d6f34546553f100")  # fixext 8: 123456789 ns << 34 | 1700000000 s
+    assert msgspec.msgpack.encode(extension(1_700_000_000_123_456_789)) == golden
+    assert ns_of(msgspec.msgpack.decode(golden, type=Ext)) == 1_700_000_000_123_456_789
+
+
+@pytest.mark.parametrize(
+    ("text", "ns"),
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("1970-01-01T00:00:00.1Z", 100_000_000),
+        ("1970-01-01T00:00:00.000000001Z", 1),
+        ("1970-01-01T00:00:00.0000000019Z", 1),  # finer than a nanosecond: cut
+        ("1970-01-01T01:30:00+01:30", 0),
+        ("1970-01-01T00:00:00-05:00", 5 * HOUR),
+        ("1970-01-01T00:00:60Z", MINUTE),  # a leap second
+    ],
+)
+def test_text_is_read_as_rfc_3339_means_it(text: str, ns: int) -> None:
+    assert ns_of(text) == ns
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        "",
+        "yesterday",
+        "2023-02-30T00:00:00Z",
+        "2023-02-03T00:00:61Z",
+        "2023-02-03T00:00:00",
+        "2023-02-03 00:00:00Z",
+        "2023-02-03T00:00:٠٠Z",
+        Ext(5, b"1234"),
+        Ext(-1, b"12345"),
+        Ext(-1, b"\xff" * 8),
+        Ext(-1, b"\xff" * 12),
+    ],
+)
+def test_what_is_no_time_is_refused(stamp: Ext | str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        ns_of(stamp)
