@@ -17,6 +17,7 @@ from trader.model.events import (
     OrderDenied,
     OrderMoved,
     ReportIgnored,
+    SandboxWarmed,
     StrategyFailed,
 )
 from trader.model.inputs import Reported, Ticks
@@ -174,6 +175,8 @@ class TestFailingStrategies:
         desk.learn(bar(minute=0))
         desk.closes(100, 100)
         assert [event.error for event in desk.of(StrategyFailed)] == ["RuntimeError: cold"]
+        desk.closes(*[100] * 9, start=3)
+        assert not desk.of(SandboxWarmed)
         assert desk.engine.sandboxes[0].state == "halted"
 
     def test_a_recursion_without_end_leaves_a_short_traceback(self) -> None:

@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from trader.model.signals import Signals, Target
 from trader.model.ticks import Bar
-from trader.strategies import Context, PerSymbol, Strategy
+from trader.strategies import Context, MomentumStrategy, PerSymbol, Strategy
 from trader.strategies.base import MAX_WINDOW
 from trader.testing import bars, decisions
 
@@ -180,3 +180,9 @@ def test_annotated_memory_is_refused_because_it_would_be_a_parameter() -> None:
 
         class Leaky(Dip):
             _seen: int = 0
+
+
+@pytest.mark.parametrize("value", ["20", True, 20.5])
+def test_a_number_given_as_something_else_is_refused(value: object) -> None:
+    with pytest.raises(ValidationError, match="lookback_period"):
+        MomentumStrategy(lookback_period=value)  # type: ignore[arg-type]

@@ -31,6 +31,8 @@ _WORDS = {
     "greater_than": "must be > {gt}",
     "greater_than_equal": "must be ≥ {ge}",
     "int_from_float": "must be a whole number",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
     "dict_type": "must be an object",
     "less_than": "must be < {lt}",
     "less_than_equal": "must be ≤ {le}",

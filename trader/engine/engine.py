@@ -239,7 +239,7 @@ class Engine:
         for slot in series.promote():
             slot.is_warm = True
             sandbox = slot.sandbox
-            if all(other.is_warm for other in sandbox.slots.values()):
+            if not sandbox.book.halted and all(other.is_warm for other in sandbox.slots.values()):
                 sandbox.is_warm = True
                 self.desk.emit(SandboxWarmed(ts, sandbox.spec.name))
 

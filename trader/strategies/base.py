@@ -17,10 +17,11 @@
                 return Target(bar.symbol, 1.0)
             return None
 
-Parameters are the annotated fields of the class. They are checked when an instance is made, an unknown name or a value
-out of bounds is an error, and editors and mypy know the constructor. Memory is made in ``__post_init__``, one part per
-symbol (:class:`PerSymbol`), and must be a pure function of the bars that were fed: after a restart the host feeds
-history through :meth:`Strategy.on_bar` again and ignores the answers until the warm-up is over.
+Parameters are the annotated fields of the class. They are checked when an instance is made; an unknown name, a value
+out of bounds or of another type (``"20"`` or ``true`` for a number) is an error; editors and mypy know the constructor.
+Memory is made in ``__post_init__``, one part per symbol (:class:`PerSymbol`), and must be a pure function of the bars
+that were fed: after a restart the host feeds history through :meth:`Strategy.on_bar` again and ignores the answers
+until the warm-up is over.
 """
 
 import dataclasses
@@ -39,7 +40,9 @@ from trader.model.ticks import Bar
 
 MAX_WINDOW = 10_000  # bars; a week of minutes around the clock, and a bound on what one symbol may hold in memory
 
-_PARAMETERS = ConfigDict(extra="forbid", allow_inf_nan=False, validate_default=True, use_attribute_docstrings=True)
+_PARAMETERS = ConfigDict(
+    extra="forbid", strict=True, allow_inf_nan=False, validate_default=True, use_attribute_docstrings=True
+)
 
 _State = TypeVar("_State")
 _Number = TypeVar("_Number", int, float)
