@@ -95,6 +95,12 @@ def test_amount_that_is_none_is_left_out_and_named(bad: Any) -> None:
     assert set(update.order.unread) == {"limit_price", "extended_hours"}
 
 
+@pytest.mark.parametrize("bad", ["NaN", "-Infinity", "1E+999999", "1E-40"])
+def test_amount_no_market_has_is_left_out_though_it_is_a_decimal(bad: str) -> None:
+    update = update_of(frame(price=bad))
+    assert (update.price, update.qty, update.unread) == (None, Decimal("0.5"), ("price",))
+
+
 def test_update_with_an_event_of_another_type_still_counts() -> None:
     update = update_of(frame(event=5))
     assert (update.event, update.unread, update.order.id) == ("", ("event",), "o-1")

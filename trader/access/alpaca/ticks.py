@@ -5,8 +5,9 @@ revised by a late trade is a tick like the first one, and whoever delivers it kn
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import inf
+from typing import Any
 
 from trader.access.alpaca.wire import Unknown
 from trader.access.alpaca.wire_data import (
@@ -21,8 +22,6 @@ from trader.access.alpaca.wire_time import ns_of
 from trader.model.ticks import MAX_PRICE, MIN_PRICE, Bar, Quote, Tick, Trade
 from trader.model.time import MINUTE
 
-_LAST_TS = 2**63 - 1  # the year 2262, where 64 bits of nanoseconds end
-
 
 def ticks_of(messages: Iterable[DataMessage | ControlMessage | Unknown], refused: Counter[str]) -> list[Tick]:
     """Translate trades, quotes and minute bars in order; pass over the rest.
@@ -30,18 +29,14 @@ def ticks_of(messages: Iterable[DataMessage | ControlMessage | Unknown], refused
     Each that is refused adds one to ``refused`` under its reason; so does each ``Unknown``, as ``unknown_message``.
     """
     ticks: list[Tick] = []
-    tick: Tick | str
     for message in messages:
-        if isinstance(message, QuoteMessage):
-            tick = _quote(message)
-        elif isinstance(message, TradeMessage):
-            tick = _trade(message)
-        elif isinstance(message, BarMessage | UpdatedBarMessage):
-            tick = _bar(message)
-        elif isinstance(message, Unknown):
-            tick = "unknown_message"
-        else:
+        translate = _TRANSLATE.get(type(message))
+        if translate is None:
             continue
+        try:
+            tick = translate(message)
+        except ValueError:
+            tick = "bad_time"
         if isinstance(tick, str):
             refused[tick] += 1
         else:
@@ -49,35 +44,33 @@ def ticks_of(messages: Iterable[DataMessage | ControlMessage | Unknown], refused
     return ticks
 
 
+# In each of these one chain of comparisons lets the sound message pass; NaN fails it. Only then a reason is looked for.
+
+
 def _trade(message: TradeMessage) -> Trade | str:
-    # One chained comparison lets a sound print pass; NaN fails it, and its reason is looked for after that.
-    if not (MIN_PRICE <= message.price <= MAX_PRICE and 0 <= message.size < inf):
-        return _flaw((message.price,), (message.size,))
-    ts = _ts(message)
-    return Trade(message.symbol, ts, message.price, message.size) if ts else "bad_time"
+    price, size = message.price, message.size
+    if MIN_PRICE <= price <= MAX_PRICE and 0 <= size < inf:
+        return Trade(message.symbol, ns_of(message.stamp), price, size)
+    return _flaw((price,), (size,))
 
 
 def _quote(message: QuoteMessage) -> Quote | str:
-    bid, ask = message.bid, message.ask
-    if not (MIN_PRICE <= bid <= MAX_PRICE and MIN_PRICE <= ask <= MAX_PRICE):
-        is_one_sided = 0 in {bid, ask} and 0 <= bid < inf and 0 <= ask < inf
-        return "one_sided_quote" if is_one_sided else _flaw((bid, ask), ())
-    if not (0 <= message.bid_size < inf and 0 <= message.ask_size < inf):
-        return _flaw((), (message.bid_size, message.ask_size))
-    ts = _ts(message)
-    return Quote(message.symbol, ts, bid, message.bid_size, ask, message.ask_size) if ts else "bad_time"
+    bid, bid_size, ask, ask_size = message.bid, message.bid_size, message.ask, message.ask_size
+    if MIN_PRICE <= bid <= MAX_PRICE and MIN_PRICE <= ask <= MAX_PRICE and 0 <= bid_size < inf and 0 <= ask_size < inf:
+        return Quote(message.symbol, ns_of(message.stamp), bid, bid_size, ask, ask_size)
+    flaw = _flaw((bid, ask), (bid_size, ask_size))
+    return "one_sided_quote" if flaw == "price_not_positive" and min(bid, ask) == 0 else flaw
 
 
 def _bar(message: BarMessage | UpdatedBarMessage) -> Bar | str:
-    low, high = message.low, message.high
-    is_sound = MIN_PRICE <= low <= message.open <= high <= MAX_PRICE and low <= message.close <= high
-    if not (is_sound and 0 <= message.volume < inf):
-        flaw = _flaw((message.open, high, low, message.close), (message.volume,))
+    first, high, low, last = message.open, message.high, message.low, message.close
+    if not (MIN_PRICE <= low <= first <= high <= MAX_PRICE and low <= last <= high and 0 <= message.volume < inf):
+        flaw = _flaw((first, high, low, last), (message.volume,))
         return flaw or ("high_below_low" if high < low else "outside_range")
-    start = _ts(message)
-    if not start or start % MINUTE:
-        return "off_minute" if start else "bad_time"
-    return Bar(message.symbol, start + MINUTE, message.open, high, low, message.close, message.volume)
+    start = ns_of(message.stamp)
+    return (
+        "off_minute" if start % MINUTE else Bar(message.symbol, start + MINUTE, first, high, low, last, message.volume)
+    )
 
 
 def _flaw(prices: tuple[float, ...], sizes: tuple[float, ...]) -> str:
@@ -92,10 +85,10 @@ def _flaw(prices: tuple[float, ...], sizes: tuple[float, ...]) -> str:
     return ""
 
 
-def _ts(message: TradeMessage | QuoteMessage | BarMessage | UpdatedBarMessage) -> int:
-    """Return the message's time, 0 where it has none that the desk could hold."""
-    try:
-        ts = ns_of(message.stamp)
-    except ValueError:
-        return 0
-    return ts if 0 < ts < _LAST_TS - MINUTE else 0
+_TRANSLATE: dict[type, Callable[[Any], Tick | str]] = {
+    QuoteMessage: _quote,
+    TradeMessage: _trade,
+    BarMessage: _bar,
+    UpdatedBarMessage: _bar,
+    Unknown: lambda _: "unknown_message",
+}

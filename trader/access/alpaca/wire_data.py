@@ -5,8 +5,10 @@ floats; whoever sends whole shares puts ints in. ``stamp`` is the time as the en
 Source: Alpaca, "Real-time Stock Data" and "Real-time Crypto Data", read 2026-11.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType, field
@@ -221,9 +223,10 @@ class Auth(Struct, frozen=True, tag_field="action", tag="auth"):
         return f"Auth(key={self.key!r}, secret=…)"
 
 
-def by_field(channels: Mapping[Channel, Iterable[str]]) -> dict[str, tuple[str, ...]]:
-    """Spell channels as keyword arguments of a subscription message, each channel's symbols in order."""
-    return {channel.name.lower(): tuple(sorted(symbols)) for channel, symbols in channels.items()}
+def by_field(entries: Iterable[tuple[Channel, str]]) -> dict[str, tuple[str, ...]]:
+    """Spell channels and symbols as keyword arguments of a subscription message, each channel's symbols in order."""
+    groups = groupby(sorted(entries), key=itemgetter(0))
+    return {channel.name.lower(): tuple(symbol for _, symbol in group) for channel, group in groups}
 
 
 DataMessage = (

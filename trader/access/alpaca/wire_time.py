@@ -6,7 +6,9 @@ Source: MessagePack specification, "Timestamp extension type"; RFC 3339, section
 """
 
 import re
+import struct
 from functools import lru_cache
+from typing import Final
 
 from msgspec.msgpack import Ext
 
@@ -14,44 +16,58 @@ from trader.model.time import MINUTE, SECOND, parse_time
 
 Stamp = Ext | str
 
+LAST: Final = 2**63 - 1 - MINUTE  # 64 bits hold the end of the bar that starts then
+
 _EXTENSION = -1
-_SECONDS_BITS = 34  # the 8-byte form: 30 bits of nanoseconds, 34 bits of seconds
-_SECONDS_MASK = (1 << _SECONDS_BITS) - 1
-_SHORT_FORM, _COMMON_FORM, _LONG_FORM = 4, 8, 12  # bytes
+_COMMON_FORM = struct.Struct(">II")  # 30 bits of nanoseconds, then 34 bits of seconds, cut into halves
+_SHORT_FORM = struct.Struct(">I")  # seconds
+_LONG_FORM = struct.Struct(">Iq")  # nanoseconds, seconds
+_SECONDS_BITS = 34
 _LONGEST_SECOND = 60  # RFC 3339 allows a leap second
 
 _TEXT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII)
 
 
 def ns_of(stamp: Stamp) -> int:
-    """Read a time of the wire as nanoseconds UTC. Raises ValueError when it is none."""
+    """Read a time of the wire as nanoseconds UTC. Raises ValueError when it is none, or not within 1970 to 2262."""
+    high: int
+    low: int
     if isinstance(stamp, str):
-        return _parse(stamp)
-    data = bytes(stamp.data)
-    if stamp.code != _EXTENSION:
+        ns = _parse(stamp)
+    elif stamp.code != _EXTENSION:
         raise ValueError(f"extension type {stamp.code} is no timestamp")
-    number = int.from_bytes(data, "big")
-    if len(data) == _COMMON_FORM:
-        seconds, fraction = number & _SECONDS_MASK, number >> _SECONDS_BITS
-    elif len(data) == _SHORT_FORM:
-        seconds, fraction = number, 0
-    elif len(data) == _LONG_FORM:
-        seconds, fraction = int.from_bytes(data[4:], "big", signed=True), number >> 64
     else:
-        raise ValueError(f"a timestamp has 4, 8 or 12 bytes, not {len(data)}")
-    if fraction >= SECOND:
-        raise ValueError(f"{fraction} nanoseconds are a second or more")
-    return seconds * SECOND + fraction
+        try:
+            high, low = _COMMON_FORM.unpack(stamp.data)
+        except struct.error:
+            ns = _other_form(bytes(stamp.data))
+        else:
+            ns = ((high & 0b11) << 32 | low) * SECOND + (high >> 2)
+            if high >> 2 >= SECOND:
+                raise ValueError(f"{high >> 2} nanoseconds are a second or more")
+    if 0 < ns <= LAST:
+        return ns
+    raise ValueError(f"{ns} ns is not within 1970 to 2262")
 
 
 def extension(ns: int) -> Ext:
     """Write a time as MessagePack's extension type −1, in the shortest of its three forms."""
     seconds, fraction = divmod(ns, SECOND)
-    if not 0 <= seconds <= _SECONDS_MASK:
-        return Ext(_EXTENSION, fraction.to_bytes(4, "big") + seconds.to_bytes(8, "big", signed=True))
+    if seconds >> _SECONDS_BITS:  # negative ones too
+        return Ext(_EXTENSION, _LONG_FORM.pack(fraction, seconds))
     if fraction or seconds >> 32:
-        return Ext(_EXTENSION, (fraction << _SECONDS_BITS | seconds).to_bytes(_COMMON_FORM, "big"))
-    return Ext(_EXTENSION, seconds.to_bytes(_SHORT_FORM, "big"))
+        return Ext(_EXTENSION, (fraction << _SECONDS_BITS | seconds).to_bytes(_COMMON_FORM.size, "big"))
+    return Ext(_EXTENSION, _SHORT_FORM.pack(seconds))
+
+
+def _other_form(data: bytes) -> int:
+    if len(data) == _SHORT_FORM.size:
+        return int.from_bytes(data, "big") * SECOND
+    if len(data) == _LONG_FORM.size:
+        fraction, seconds = _LONG_FORM.unpack(data)
+        if fraction < SECOND:
+            return int(seconds * SECOND + fraction)
+    raise ValueError(f"{data[:16]!r} is no timestamp of 4, 8 or 12 bytes")
 
 
 def _parse(text: str) -> int:
