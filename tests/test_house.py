@@ -36,7 +36,7 @@ ROOM_LINES = {
     "books": 900,
     "capital": 1500,
     "engine": 900,
-    "access": 2600,
+    "access": 4200,  # 2600 were planned; a venue that refuses what Alpaca refuses, in its words, is 1500 of them
     "store": 800,
     "pods": 600,
     "web": 900,
