@@ -98,6 +98,26 @@ def test_an_elected_buy_stop_pays_no_more_than_its_collar() -> None:
     assert floor.fills() == [(Decimal(10), Decimal("107.62"))]
 
 
+def test_a_penny_stock_has_a_finer_collar() -> None:
+    floor = Floor()
+    floor.quote(0.1, 0.11)
+    floor.order(type="stop", stop_price="0.1234", qty="100")
+    floor.quote(0.1, 0.1284)  # 0.1234 × 1.04 = 0.128336, cut to a hundredth of a cent: 0.1283
+    assert not floor.fills()
+    floor.quote(0.1, 0.1283)
+    assert floor.fills() == [(Decimal(100), Decimal("0.1283"))]
+
+
+def test_a_bar_that_comes_after_newer_trades_elects_no_stop() -> None:
+    floor = quoted()
+    floor.trade(100.0)
+    order = floor.order(**STOP)
+    floor.show(bar(minute=1, close=106))
+    floor.quote(99.99, 100.01)
+    assert not floor.fills()
+    assert floor[order].status == "new"
+
+
 def test_an_elected_stop_limit_waits_for_its_limit() -> None:
     floor = quoted()
     floor.order(type="stop_limit", stop_price="105", limit_price="104")

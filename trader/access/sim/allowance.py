@@ -1,13 +1,8 @@
 """What an account allows: no crossing of its own orders, no more shares than are free, no more than its money. Pure.
 
-The wash-trade table, checked against every open order of the symbol on the other side; trailing stops are exempt:
-
-| open order          | new order           | refused                         |
-|---------------------|---------------------|---------------------------------|
-| market or stop      | any                 | always                          |
-| limit or stop_limit | market or stop      | always                          |
-| limit or stop_limit | limit or stop_limit | if the buy limit ≥ the sell's   |
-
+Wash trades: an order is held against every open order on the other side of its symbol. Where one of the two would
+trade at any price (market, stop) it is refused; two that are limited (limit, stop_limit) may stand apart, and are
+refused when the buyer's limit reaches the seller's. A trailing stop neither is refused so nor makes others be.
 Source: Alpaca documentation "User Protection", 2026-09-16; buying power: "Orders at Alpaca", both read 2026-11.
 """
 

@@ -76,7 +76,8 @@ class Working:
         """Send a triggered stop to the market; a stock's buy stop pays no more than its collar."""
         self.is_elected = True
         if self.order.type == "stop" and self.order.side is Side.BUY and self.order.stop_price is not None:
-            self.limit = floor_to(collared(self.order.stop_price), _CENT)
+            highest = collared(self.order.stop_price)
+            self.limit = floor_to(highest, _CENT if highest >= ONE else self.asset.instrument.price_increment)
 
 
 class Market:
@@ -99,7 +100,8 @@ class Market:
     def take(self, tick: Tick) -> bool:
         """Learn from a tick; say whether orders meet the market on it."""
         if isinstance(tick, Bar):
-            self.last = decimal_of(tick.close)
+            if not self.has_trades:  # a bar comes when its minute is over; a trade may be newer than its close
+                self.last = decimal_of(tick.close)
             return not (self.has_quotes or self.has_trades)
         if isinstance(tick, Trade):
             self.last, self.has_trades = decimal_of(tick.price), True

@@ -36,7 +36,7 @@ from trader.access.sim.venue_orders import (
 )  # fmt: skip
 from trader.access.sim.venue_rules import not_found, refusal_of, unprocessable
 from trader.model.money import NANO, ZERO, divide, floor_to
-from trader.model.ticks import Bar, Tick
+from trader.model.ticks import Bar, Tick, Trade
 from trader.model.time import DAY, MINUTE
 
 GTC_LIFE = 90 * DAY  # Alpaca ends "good till canceled" orders after 90 days ("Orders at Alpaca", read 2026-11)
@@ -160,10 +160,8 @@ class Venue:
             if working.order.status not in ENDED:
                 self._do(working, due)
         self._now = max(self._now, now)
-        for working in tuple(self._waiting.values()):
-            if self._admits(working, self._phase(working.asset, self._now)):
-                del self._waiting[working.order.id]
-                self._go_live(working)
+        if self._waiting:
+            self._wake(self._sessions.phase(self._now))
 
     def updates(self) -> list[TradeUpdate]:
         """Take the trade updates made since the last call, oldest first."""
@@ -229,6 +227,13 @@ class Venue:
         else:
             self._go_live(working)
 
+    def _wake(self, phase: Phase) -> None:
+        """Let the orders that waited for this session go to the market, oldest first."""
+        for working in tuple(self._waiting.values()):
+            if self._admits(working, phase):
+                del self._waiting[working.order.id]
+                self._go_live(working)
+
     def _close(self, working: Working) -> None:
         """End an order with its day; one for the closing auction gets the last price first, if it may."""
         market = self.markets[working.order.symbol]
@@ -248,19 +253,25 @@ class Venue:
         is_leaving = working.order.status == "pending_cancel"
         self._tell(working, "new", status="pending_cancel" if is_leaving else "new")
         market = self.markets[working.order.symbol]
-        quoted_at = market.quoted_at
-        if quoted_at is None or market.is_halted or working.order.time_in_force == "cls":
+        if market.is_halted or working.order.time_in_force == "cls":
             return
-        phase, phase_then = (self._phase(working.asset, ts) for ts in (self._now, quoted_at))
-        if phase == phase_then and self._now - quoted_at < DAY // 2:
+        if self._is_quoted(working.asset, market, self._now):
             self._offer(working, market, meets_quote(working, market, self._rules))
+
+    def _is_quoted(self, asset: VenueAsset, market: Market, now: int) -> bool:
+        """Return whether the standing quote is of this very session: yesterday's or the morning's fills nobody."""
+        then = market.quoted_at
+        return then is not None and now - then < DAY // 2 and self._phase(asset, then) == self._phase(asset, now)
 
     def _meet(self, tick: Tick, market: Market, begin: int) -> None:
         book = self._books[tick.symbol]
         if not market.take(tick) or not book or market.is_halted:
             return
+        asset = self.assets[tick.symbol]
+        if isinstance(tick, Trade) and not self._is_quoted(asset, market, tick.ts):
+            return
         self._now = max(self._now, tick.ts)
-        phase = self._phase(self.assets[tick.symbol], begin)
+        phase = self._phase(asset, begin)
         prices = prices_of(tick) if isinstance(tick, Bar) else None
         for working in sorted(book.values(), key=lambda one: one.priority):
             is_there = working.is_live and working.arrival <= begin and self._admits(working, phase)
