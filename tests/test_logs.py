@@ -54,6 +54,8 @@ def test_a_reader_that_stopped_costs_lines_and_one_short_wait(
 
 def test_a_slow_reader_is_waited_for_and_loses_nothing(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "QUEUE_LINES", 10)
+    monkeypatch.setattr(logs, "STUCK_AFTER_S", 60)  # slow, not stuck, however busy this machine is
+    monkeypatch.setattr(logs, "FLUSH_TIMEOUT_S", 60)
     reader, writer = pipe
     got: list[bytes] = []
 
