@@ -45,11 +45,12 @@ class LineWriter:
             self.dropped += 1
 
     def flush(self) -> bool:
-        """Write what is queued, for :data:`FLUSH_TIMEOUT_S` at most; tell whether all of it went out."""
+        """Write what is queued, for twice :data:`FLUSH_TIMEOUT_S` at most; tell whether all of it went out."""
         is_written = threading.Event()
         try:
-            self._lines.put_nowait(is_written)
+            self._lines.put(is_written, block=not self._is_stuck, timeout=FLUSH_TIMEOUT_S)
         except queue.Full:
+            self._is_stuck = True
             return False
         self._is_stuck = not is_written.wait(FLUSH_TIMEOUT_S)
         return not self._is_stuck
