@@ -1,0 +1,53 @@
+"""Events become log lines: named after what happened, repeated refusals said once a day."""
+
+from decimal import Decimal
+
+from structlog.testing import capture_logs
+
+from tests.build import T0, Rehearsal, always, bar, by_minute, spec
+from trader.engine.summary import summarize
+from trader.live.narrate import Narrator
+from trader.live.summary import as_json, as_text
+from trader.model.events import OrderMoved
+from trader.model.orders import OrderStatus
+
+
+def test_a_refusal_is_said_once_a_day_and_whispered_after_that() -> None:
+    desk = Rehearsal(
+        spec(by_minute(dict.fromkeys(range(1, 900), -1.0) | {1: 1.0, 2: 0.0, 4: 1.0, 5: 1.0}), max_daily_trades=2)
+    )
+    desk.closes(*[100.0] * 6)
+    desk.closes(100, 100, start=871)
+    narrator = Narrator()
+    with capture_logs() as lines:
+        for event in desk.events:
+            narrator.narrate(event)
+    denied = [line for line in lines if line["event"] == "order.denied"]
+    assert [line["log_level"] for line in denied] == ["info", "debug"]
+    assert denied[0]["rule"] == "max_daily_trades"
+    assert not narrator._refused  # noqa: SLF001 - the new day may say it again
+    created = next(line for line in lines if line["event"] == "order.created")
+    assert (created["order_id"], created["reserved"]) == ("t-000001", Decimal("9999.99840"))
+
+
+def test_a_venues_refusal_is_a_warning() -> None:
+    with capture_logs() as lines:
+        Narrator().narrate(OrderMoved(T0, "one", "SPY", "o1", OrderStatus.REJECTED, "no"))
+        Narrator().narrate(OrderMoved(T0, "one", "SPY", "o1", OrderStatus.OPEN, ""))
+    assert [line["log_level"] for line in lines] == ["warning", "debug"]
+
+
+def test_the_summary_names_what_waits_what_was_refused_and_what_is_not_active() -> None:
+    desk = Rehearsal(spec(always(0.5), max_daily_trades=1), spec(always(0.5), name="cold", min_warmup_bars=99))
+    desk.closes(100)
+    text = as_text(summarize(desk.engine, "SIM"))
+    assert "  Open Orders: 1" in text
+    assert "  State: warming" in text
+    desk.engine.desk.leave(desk.engine.sandboxes[0].slots["SPY"], "signal", ts=T0, price=100.0)  # type: ignore[arg-type]
+    for command in desk.engine.desk.commands:
+        desk.venue.cancel(command.order_id, T0)  # type: ignore[union-attr]
+    desk.settle(T0)
+    desk.minute(bar(minute=2))
+    summary = summarize(desk.engine, "SIM")
+    assert "  Denied: max_daily_trades 1" in as_text(summary)
+    assert '"initial_cash":"10000"' in as_json(summary)
