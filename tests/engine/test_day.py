@@ -10,6 +10,7 @@ import pytest
 from tests.build import T0, Rehearsal, Scripted, always, bar, by_minute, minutes_of, spec
 from trader.access.sim.fills import VenueRules
 from trader.engine.summary import summarize
+from trader.model.commands import CancelOrder
 from trader.model.events import (
     DailyLossReached,
     DayStarted,
@@ -377,3 +378,28 @@ def test_a_fill_without_an_execution_is_ignored_by_name() -> None:
     assert [event.why for event in desk.of(ReportIgnored)] == ["filled without an execution"]
     desk.minute(bar(minute=2))
     assert len(desk.fills) == 1
+
+
+def test_an_exit_of_the_hosts_covers_what_an_entry_on_its_way_still_brings() -> None:
+    desk = Rehearsal(spec(by_minute({1: 0.4})), rules=VenueRules(has_fees=False, latency_ns=HOUR))
+    desk.minute(bar(minute=1))
+    entry = desk.of(OrderCreated)[0].approved
+    slot = desk.engine.sandboxes[0].slots["SPY"]
+    desk.engine.desk.leave(slot, Reason.MAX_DAILY_LOSS, ts=T0 + MINUTE, price=100.0)  # the cancel is on its way
+    desk.engine.desk.aim(slot, 1.0, ts=T0 + MINUTE)
+    filled = ExecutionReport(entry.order_id, OrderStatus.FILLED, T0 + MINUTE, "x1", entry.intent.qty, Decimal(100))
+    desk.take(Reported(T0 + MINUTE, filled))
+    assert [event.approved.intent.reason for event in desk.of(OrderCreated)] == ["signal", "max_daily_loss"]
+
+
+def test_a_host_that_wanted_out_of_an_entry_that_never_filled_wants_nothing_more() -> None:
+    desk = Rehearsal(spec(by_minute({1: 0.4, 2: 0.4})))
+    desk.take(Ticks(T0 + MINUTE, [bar(minute=1)]))
+    slot = desk.engine.sandboxes[0].slots["SPY"]
+    desk.engine.desk.leave(slot, Reason.MAX_DAILY_LOSS, ts=T0 + MINUTE, price=100.0)
+    for command in desk.engine.desk.commands:
+        assert isinstance(command, CancelOrder)
+        desk.venue.cancel(command.order_id, command.ts)
+    desk.settle(T0 + MINUTE)
+    desk.minute(bar(minute=2))
+    assert len(desk.of(OrderCreated)) == 2

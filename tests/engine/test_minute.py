@@ -359,7 +359,7 @@ def test_an_entry_wanted_again_while_its_cancel_is_on_the_way_is_sent_anew() -> 
     slot = desk.engine.sandboxes[0].slots["SPY"]
     first = slot.order
     assert first is not None
-    desk.engine.desk.leave(slot, Reason.SIGNAL, ts=T0 + MINUTE, price=100.0)  # asks the venue, which has not answered
+    desk.engine.desk.aim(slot, 0.0, ts=T0 + MINUTE)  # asks the venue, which has not answered
     desk.engine.desk.aim(slot, 1.0, ts=T0 + MINUTE)
     assert slot.unsettled
     for command in desk.engine.desk.commands:

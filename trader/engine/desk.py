@@ -100,7 +100,7 @@ class Desk:
 
     def leave(self, slot: Slot, reason: Reason, *, ts: int, price: float) -> None:
         """Want out of a ticker, whatever the strategy thinks; ``price`` is what the exit is decided at."""
-        slot.target, slot.reason, slot.unsettled, slot.is_leaving = 0.0, reason, True, slot.held != 0
+        slot.target, slot.reason, slot.unsettled, slot.is_leaving = 0.0, reason, True, True
         self.work(slot, ts, price=price)
 
     def work(self, slot: Slot, ts: int, *, price: float | None = None) -> None:
@@ -203,6 +203,7 @@ class Desk:
         if event.status not in TERMINAL:
             return
         ended, slot.order = slot.order, None
+        slot.is_leaving = slot.is_leaving and slot.held != 0
         assert ended is not None, f"order {event.order_id} ended but its ticker knew of none"
         if ended.approved.intent.reduces:
             if event.status is not OrderStatus.FILLED:  # still wanted: asked again at the ticker's next bar
@@ -213,7 +214,6 @@ class Desk:
     def _refresh_slot(self, slot: Slot) -> None:
         position, limits = slot.position, slot.sandbox.spec.limits
         slot.held = float(position.qty)
-        slot.is_leaving = slot.is_leaving and position.qty != 0
         slot.floor, slot.ceiling = -math.inf, math.inf
         if position.qty:
             long = position.qty > 0
@@ -269,8 +269,6 @@ class Desk:
     def fail(self, slot: Slot, failure: tuple[str, str], *, ts: int) -> None:
         """Halt a sandbox whose strategy failed; ``failure`` is (line, traceback). Its stops keep watching."""
         sandbox = slot.sandbox
-        if sandbox.book.halted:
-            return
         flatten = sandbox.spec.flatten_on_error
         self.emit(StrategyFailed(ts, sandbox.spec.name, slot.symbol, *failure, flatten))
         for own in sandbox.slots.values():

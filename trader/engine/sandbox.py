@@ -80,7 +80,7 @@ class Slot:
         self.order: OrderRecord | None = None
         self.target = 0.0
         self.reason = Reason.SIGNAL  # why an exit is wanted; openings are always the strategy's
-        self.is_leaving = False  # the host wants out, whatever the strategy thinks, until the position is flat
+        self.is_leaving = False  # the host wants out, whatever the strategy thinks, until all is flat
         self.unsettled = False  # the target is not reached and nothing in flight will reach it
         self.floor = -math.inf  # a low at or under it, or a high at or over the ceiling, ends the position
         self.ceiling = math.inf
