@@ -1,6 +1,7 @@
 """What arrives at the desk. Every input carries ``ts``, the desk's time when it arrives (ns UTC)."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import msgspec
 
@@ -28,6 +29,51 @@ class Ticks(msgspec.Struct, frozen=True):
     ticks: Sequence[Tick]
 
 
+class Backfilled(msgspec.Struct, frozen=True):
+    """Minute bars that were missed, oldest first, fetched later: windows and memories learn them, nobody decides.
+
+    They come before any later live bar of their symbols.
+    """
+
+    ts: int
+    bars: Sequence[Bar]
+
+
+class Revised(msgspec.Struct, frozen=True):
+    """Minute bars that replace the ones of the same symbol and end: a late trade was counted."""
+
+    ts: int
+    bars: Sequence[Bar]
+
+
+class Held(msgspec.Struct, frozen=True):
+    """No entry for these symbols from now on (an empty tuple: for none at all), until ``cause`` is released.
+
+    ``cause`` is a stable name (``stock stream``, ``order stream``, ``halt AAPL``); a second one for the same cause
+    replaces the first. Exits pass.
+    """
+
+    ts: int
+    cause: str
+    symbols: tuple[str, ...]
+    why: str
+
+
+class Released(msgspec.Struct, frozen=True):
+    """What :class:`Held` told under this ``cause`` is over."""
+
+    ts: int
+    cause: str
+
+
+class Split(msgspec.Struct, frozen=True):
+    """A share was split: every share held is ``ratio`` shares now, at that part of the price."""
+
+    ts: int
+    symbol: str
+    ratio: Decimal
+
+
 class TimerFired(msgspec.Struct, frozen=True):
     """The time the engine asked to be woken at has come."""
 
@@ -41,4 +87,4 @@ class Reported(msgspec.Struct, frozen=True):
     report: ExecutionReport
 
 
-Input = Opened | History | Ticks | TimerFired | Reported
+Input = Opened | History | Ticks | Backfilled | Revised | Held | Released | Split | TimerFired | Reported
