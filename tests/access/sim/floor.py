@@ -8,7 +8,8 @@ from tests.build import T0
 from trader.access.sim.accounts import Account, AccountRules
 from trader.access.sim.fills import VenueRules
 from trader.access.sim.venue import Venue
-from trader.access.sim.venue_orders import OrderRequest, Phase, Refusal, TradeUpdate, VenueAsset, VenueOrder
+from trader.access.sim.venue_orders import OrderRequest, Refusal, TradeUpdate, VenueAsset, VenueOrder
+from trader.model.calendar import Phase
 from trader.model.instruments import instrument_of
 from trader.model.orders import Side
 from trader.model.ticks import Quote, Tick, Trade

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import msgspec
 
 from trader.access.sim.fills import VenueRules, price_of
-from trader.access.sim.venue_orders import Phase, VenueAsset, VenueOrder
+from trader.access.sim.venue_orders import VenueAsset, VenueOrder
+from trader.model.calendar import Phase
 from trader.model.money import EXACT, ONE, ZERO, decimal_of, divide, floor_to
 from trader.model.orders import Side
 from trader.model.ticks import Bar, Tick, Trade

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trader.access.sim.synthetic_listings import Listing, listing_of
 from trader.access.sim.synthetic_paths import MINUTES, Path, chance, minute_variance, opening_minute, u_shape
-from trader.access.sim.synthetic_sessions import session_of
+from trader.model.calendar import session_of
 from trader.model.time import DAY, MINUTE
 
 PRINTS = 4  # quotes and prints inside a minute, one in each quarter of it

@@ -25,7 +25,6 @@ from trader.access.sim.venue_orders import (
     Ending,
     Event,
     OrderRequest,
-    Phase,
     Refusal,
     Replacement,
     Sessions,
@@ -35,6 +34,7 @@ from trader.access.sim.venue_orders import (
     VenueOrder,
 )  # fmt: skip
 from trader.access.sim.venue_rules import not_found, refusal_of, unprocessable
+from trader.model.calendar import Phase
 from trader.model.money import NANO, ZERO, divide, floor_to
 from trader.model.ticks import Bar, Tick, Trade
 from trader.model.time import DAY, MINUTE

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from trader.model.calendar import Phase
 from trader.model.instruments import AssetClass, Instrument
 from trader.model.money import ZERO
 from trader.model.orders import Side
@@ -23,7 +24,6 @@ Event = Literal[
     "canceled", "expired", "rejected", "replaced",
 ]  # fmt: skip
 Ending = Literal["canceled", "expired", "rejected", "replaced"]
-Phase = Literal["closed", "pre", "core", "post", "overnight"]
 PositionIntent = Literal["buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close"]
 
 ENDED: frozenset[Status] = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
