@@ -107,6 +107,11 @@ class Listing(NamedTuple):
     trades: float
 
 
+def known_symbols() -> tuple[str, ...]:
+    """Name the stocks, then the pairs in dollars, that have levels of their own; any other symbol can be had too."""
+    return (*_STOCKS, *(f"{base}/USD" for base in _COINS))
+
+
 def listing_of(symbol: str) -> Listing:
     """Describe ``symbol``; one that is not known gets a price of $10 to $500 and a character from its name."""
     if instrument_of(symbol).asset_class == "crypto":

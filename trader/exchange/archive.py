@@ -1,0 +1,222 @@
+"""What is true on the local exchange's market: any span of any symbol's time, and the same thing as a live feed.
+
+Bars are minute bars, found by their *start* as Alpaca finds them, both ends included. An archive knows its market's
+future too: whoever shows it to a client cuts at the market's time.
+"""
+
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from decimal import Decimal
+from functools import lru_cache
+from itertools import groupby, repeat
+from operator import attrgetter
+from typing import Protocol
+
+import numpy as np
+
+from trader.access.sim.synthetic_bars import DayBars, DayPrints, Factors, SyntheticSymbol
+from trader.access.sim.synthetic_listings import known_symbols
+from trader.access.sim.venue_orders import VenueAsset
+from trader.errors import ConfigError, Problem
+from trader.model.inputs import Ticks
+from trader.model.instruments import instrument_of
+from trader.model.money import NANO
+from trader.model.ticks import Bar, Quote, Tick, Trade
+from trader.model.time import DAY, MINUTE, SECOND, iso, parse_time
+
+# Alpaca's own history begins here; the synthetic market would have an earlier one, at the price of drawing every day.
+_EARLIEST = parse_time("2016-01-01")
+_LATEST = parse_time("2200-01-01")  # nanoseconds in 64 bits end some decades later
+
+_DAYS_KEPT = 2  # of each symbol's prints: the pages of one request follow each other
+_BLOCK = 10 * MINUTE  # of ticks made at once by a live feed: a few milliseconds of work
+
+NO_BARS = DayBars(np.empty(0, np.int64), *repeat(np.empty(0), 5))
+
+
+class Archive(Protocol):
+    """A market's truth, by random access; an unknown symbol has nothing, at any time."""
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        """Return all symbols, sorted."""
+
+    @property
+    def first(self) -> int:
+        """Return a time (ns UTC) before which there is nothing."""
+
+    @property
+    def last(self) -> int:
+        """Return a time (ns UTC) after which there is nothing."""
+
+    def describe(self) -> str:
+        """Return one line for people: what this market is."""
+
+    def assets(self) -> dict[str, VenueAsset]:
+        """Return what a venue on this market lists, by symbol."""
+
+    def columns(self, symbol: str, start: int, end: int) -> DayBars:
+        """Return the minute bars that start within ``start`` and ``end`` as arrays, of any number of days."""
+
+    def bars(self, symbol: str, start: int, end: int) -> list[Bar]:
+        """Return the minute bars that start within ``start`` and ``end``, oldest first."""
+
+    def trades(self, symbol: str, start: int, end: int) -> list[Trade]:
+        """Return the prints within ``start`` and ``end``, oldest first."""
+
+    def quotes(self, symbol: str, start: int, end: int) -> list[Quote]:
+        """Return the quotes within ``start`` and ``end``, oldest first."""
+
+    def feed(self, start: int) -> "ArchiveFeed":
+        """Return the market as it runs from ``start`` on; a :class:`~trader.access.ports.SimulatedFeed`."""
+
+
+class SyntheticArchive:
+    """The synthetic market's past and future: the stocks and coins it knows, and any further symbol that is named.
+
+    Without ``quotes`` its market is bars only.
+    """
+
+    def __init__(self, symbols: Collection[str] = (), *, seed: int, quotes: bool = True) -> None:
+        """List the symbols; nothing is drawn yet."""
+        self.symbols: Sequence[str] = sorted({*known_symbols(), *symbols})
+        self.first, self.last = _EARLIEST, _LATEST
+        self._seed = seed
+        self._has_quotes = quotes
+        factors = Factors(seed)
+        self._markets = {symbol: SyntheticSymbol(seed, symbol, factors) for symbol in self.symbols}
+        self._prints = lru_cache(maxsize=_DAYS_KEPT * len(self.symbols))(self._draw_prints)
+
+    def describe(self) -> str:
+        """Return the seed and how many symbols."""
+        return f"synthetic market, seed {self._seed}, {len(self.symbols)} symbols"
+
+    def assets(self) -> dict[str, VenueAsset]:
+        """Return what a venue on this market lists, by symbol."""
+        return {symbol: asset_of(symbol, market.listing.price) for symbol, market in self._markets.items()}
+
+    def columns(self, symbol: str, start: int, end: int) -> DayBars:
+        """Return the minute bars that start within ``start`` and ``end`` as arrays, of any number of days."""
+        days = [_cut(self._markets[symbol].day(day), start, end) for day in self._days(symbol, start, end)]
+        return DayBars._make(map(np.concatenate, zip(*days, strict=True))) if days else NO_BARS
+
+    def bars(self, symbol: str, start: int, end: int) -> list[Bar]:
+        """Return the minute bars that start within ``start`` and ``end``, oldest first."""
+        return bars_of(symbol, self.columns(symbol, start, end))
+
+    def trades(self, symbol: str, start: int, end: int) -> list[Trade]:
+        """Return the prints within ``start`` and ``end``, oldest first."""
+        inside = self._inside(symbol, start, end)
+        return [Trade(symbol, ts, price, size) for ts, price, size, _, _, _ in inside]
+
+    def quotes(self, symbol: str, start: int, end: int) -> list[Quote]:
+        """Return the quotes within ``start`` and ``end``, oldest first; each one's print comes at the same time."""
+        inside = self._inside(symbol, start, end)
+        return [Quote(symbol, ts, bid, size, ask, size) for ts, _, _, bid, ask, size in inside]
+
+    def feed(self, start: int) -> "ArchiveFeed":
+        """Return the market as it runs from ``start`` on, with draws of its own: requests do not disturb its caches.
+
+        Raises:
+            ConfigError: ``start`` is out of this market's time.
+        """
+        if not _EARLIEST <= start < _LATEST:
+            message = f"{iso(start)} is out of this market's time, {iso(_EARLIEST)} to {iso(_LATEST)}"
+            raise ConfigError([Problem("start", message)])
+        return ArchiveFeed(SyntheticArchive(self.symbols, seed=self._seed, quotes=self._has_quotes), start)
+
+    def _days(self, symbol: str, start: int, end: int) -> range:
+        """Return the days that may hold something within the span; none of an unknown symbol."""
+        first, last = max(start, _EARLIEST), min(end, _LATEST)
+        return range(first // DAY, last // DAY + 1) if symbol in self._markets else range(0)
+
+    def _inside(self, symbol: str, start: int, end: int) -> Iterator[tuple[int, float, float, float, float, float]]:
+        for day in self._days(symbol, start, end) if self._has_quotes else ():
+            columns = [values.ravel() for values in self._prints(symbol, day)]
+            low, high = columns[0].searchsorted([start, end + 1])
+            yield from zip(*(values[low:high].tolist() for values in columns), strict=True)
+
+    def _draw_prints(self, symbol: str, day: int) -> DayPrints:
+        return self._markets[symbol].prints(day)
+
+
+class ArchiveFeed:
+    """A :class:`~trader.access.ports.SimulatedFeed` out of an archive; quotes and prints come second by second.
+
+    *Why* not the synthetic market's own feed: that one draws all symbols' ticks of a day at once, and a market of many
+    symbols would stand still for seconds at midnight.
+    """
+
+    skipped: Mapping[str, int] = {}
+    missing: Sequence[str] = ()
+
+    def __init__(self, archive: Archive, start: int) -> None:
+        """Begin after ``start``; nothing is read yet."""
+        self.start = start
+        self._archive = archive
+
+    def describe(self) -> str:
+        """Return the market and the start."""
+        return f"{self._archive.describe()}, from {iso(self.start)}"
+
+    def history(self, depth: Mapping[str, int]) -> Iterator[Sequence[Bar]]:
+        """Yield exactly the newest ``depth`` bars of each symbol up to :attr:`start`, one minute a batch."""
+        bars = [bar for symbol, count in sorted(depth.items()) for bar in self._newest(symbol, count)]
+        bars.sort(key=_ts)
+        for _, batch in groupby(bars, key=_ts):
+            yield list(batch)
+
+    def ticks(self) -> Generator[Ticks, None, None]:
+        """Yield what happens after :attr:`start`; a minute's bars are a batch, a second's quotes and prints another."""
+        start = self.start + 1
+        while start <= self._archive.last:
+            end = (start // _BLOCK + 1) * _BLOCK
+            for _, group in groupby(self._between(start, end), key=_batch):
+                batch = list(group)
+                yield Ticks(batch[-1].ts, batch)
+            start = end
+
+    def _between(self, start: int, end: int) -> list[Tick]:
+        """Return the ticks from ``start`` until before ``end``: bars before the next minute, quotes before prints."""
+        archive, symbols = self._archive, self._archive.symbols
+        found: list[Tick] = []
+        for symbol in symbols:
+            found += archive.bars(symbol, start - MINUTE, end - MINUTE - 1)
+        for symbol in symbols:
+            found += archive.quotes(symbol, start, end - 1)
+            found += archive.trades(symbol, start, end - 1)
+        found.sort(key=_ts)
+        return found
+
+    def _newest(self, symbol: str, count: int) -> list[Bar]:
+        bars: list[Bar] = []
+        day = self.start // DAY if symbol in self._archive.symbols else -1
+        while len(bars) < count and day >= self._archive.first // DAY:
+            bars[:0] = self._archive.bars(symbol, day * DAY, min((day + 1) * DAY - 1, self.start - MINUTE))
+            day -= 1
+        return bars[-count:] if count else []
+
+
+def asset_of(symbol: str, price: float) -> VenueAsset:
+    """List a symbol; of a coin, no less may be ordered than ``price`` makes worth about a dollar, as at Alpaca."""
+    instrument = instrument_of(symbol)
+    if instrument.asset_class == "stock":
+        return VenueAsset(instrument)
+    least = max(Decimal(f"{1 / price:.9f}"), NANO)
+    return VenueAsset(instrument, is_shortable=False, min_order_size=least)
+
+
+def bars_of(symbol: str, columns: DayBars) -> list[Bar]:
+    """Make the arrays' bars."""
+    return list(map(Bar, repeat(symbol), *(values.tolist() for values in columns)))
+
+
+def _cut(bars: DayBars, start: int, end: int) -> DayBars:
+    low, high = bars.end.searchsorted([start + MINUTE, end + MINUTE + 1])
+    return bars if high - low == len(bars.end) else DayBars._make(values[low:high] for values in bars)
+
+
+def _batch(tick: Tick) -> tuple[int, bool]:
+    return tick.ts // SECOND, type(tick) is Bar
+
+
+_ts = attrgetter("ts")
