@@ -2,8 +2,12 @@
 
 TraderError
 ├── ConfigError        tell the person, with the place in the file; exit 3
-│   └── DataError      a data file that cannot be read as bars; exit 3
+│   ├── DataError      a data file that cannot be read as bars; exit 3
+│   └── CredentialsError   keys that are missing, malformed or of the other kind; exit 4
 └── EdgeError          something outside us; the shell decides; exit 1
+    ├── Unavailable    surely not done: may be tried again, later
+    ├── Refused        surely not done, and the other side says why: trying again would not help
+    ├── OutcomeUnknown may be done: ask, never repeat
     └── WireError      bytes we do not understand: keep the frame, count it, alarm
 
 Dropped, Denied, Rejected and Canceled are values, not exceptions.
@@ -54,8 +58,33 @@ class DataError(ConfigError):
     """A data file that is missing, unreadable or lacks a column."""
 
 
+class CredentialsError(ConfigError):
+    """API keys that are missing, malformed, refused, or of the other kind; never shows a secret."""
+
+    exit_code = 4
+
+
 class EdgeError(TraderError):
     """Something outside this program did not do what it should."""
+
+
+class Unavailable(EdgeError):
+    """A request that surely did nothing: it never left, or was turned away for now. It may be made again."""
+
+
+class Refused(EdgeError):
+    """A request that surely did nothing: the other side said no, with a status, its own code (0: none) and a text."""
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        """Keep what was said, for whoever tells refusals apart."""
+        self.status = status
+        self.code = code
+        self.message = message
+        super().__init__(f"{message} (HTTP {status}{f', code {code}' if code else ''})")
+
+
+class OutcomeUnknown(EdgeError):
+    """A request that left and was not answered in a way that tells: it may be done. Ask, never repeat."""
 
 
 class WireError(EdgeError):

@@ -1,11 +1,4 @@
-"""What a simulated execution costs: slippage, fees, and how much of an order is filled at once. Pure.
-
-Fees as Alpaca takes them. Stocks: no commission; regulatory fees on sells are configuration, zero unless set, because
-the published figures come from third parties and a paper account charges none. Crypto: the taker's 25 bps, out of the
-asset received: coins on a buy, dollars on a sell, rounded up at the ninth decimal.
-Source: Alpaca documentation "Crypto fees", read 2026-11 (first tier); rounding from a recorded paper account, where a
-buy of 0.000617391 left 0.000615847.
-"""
+"""How the simulated venue fills: slippage, and how much of an order is filled at once. Pure."""
 
 from decimal import Decimal
 from hashlib import blake2b
@@ -13,25 +6,18 @@ from typing import Literal
 
 import msgspec
 
+from trader.access import fees
 from trader.model.instruments import Instrument
-from trader.model.money import EXACT, NANO, ONE, ZERO, ceil_to, decimal_of, divide, floor_to
+from trader.model.money import EXACT, ONE, ZERO, ceil_to, decimal_of, divide, floor_to
 from trader.model.orders import Side
 
-CRYPTO_TAKER = Decimal("0.0025")
 PARTIAL_CHANCE = 0.1  # Alpaca's paper venue splits about one order in ten (its documentation, "Paper trading")
-_CENT = Decimal("0.01")
-_MILLION = Decimal(1_000_000)
 _BPS = Decimal(10_000)
 
 Fill = Literal["next_open", "next_quote", "signal_price"]
 
 
-class RegulatoryFees(msgspec.Struct, frozen=True):
-    """Fees on stock sells: dollars per million dollars sold, and dollars per share up to a cap per execution."""
-
-    sec_usd_per_million: Decimal = ZERO
-    taf_usd_per_share: Decimal = ZERO
-    taf_cap_usd: Decimal = ZERO
+RegulatoryFees = fees.RegulatoryFees
 
 
 class VenueRules(msgspec.Struct, frozen=True):
@@ -58,18 +44,10 @@ def price_of(reference: Decimal, side: Side, *, rules: VenueRules, instrument: I
 def fee_of(
     side: Side, qty: Decimal, *, price: Decimal, rules: VenueRules, instrument: Instrument
 ) -> tuple[Decimal, str]:
-    """Return the fee of one execution and the asset it is taken in."""
+    """Return the fee of one execution and the asset it is taken in; nothing where the rules have no fees."""
     if not rules.has_fees:
         return ZERO, "USD"
-    if instrument.asset_class == "crypto":
-        received = qty if side is Side.BUY else EXACT.multiply(qty, price)
-        return ceil_to(EXACT.multiply(received, CRYPTO_TAKER), NANO), instrument.base if side is Side.BUY else "USD"
-    if side is Side.BUY:
-        return ZERO, "USD"
-    sold, regulatory = EXACT.multiply(qty, price), rules.regulatory
-    sec = ceil_to(divide(EXACT.multiply(sold, regulatory.sec_usd_per_million), _MILLION), _CENT)
-    taf = min(ceil_to(EXACT.multiply(qty, regulatory.taf_usd_per_share), _CENT), regulatory.taf_cap_usd)
-    return EXACT.add(sec, taf), "USD"
+    return fees.fee_of(side, qty, price=price, instrument=instrument, regulatory=rules.regulatory)
 
 
 def first_part(order_id: str, qty: Decimal, *, instrument: Instrument) -> Decimal:
