@@ -16,12 +16,12 @@ from trader.model.money import ZERO
 from trader.model.orders import Side
 
 Status = Literal[
-    "pending_new", "accepted", "new", "partially_filled", "pending_cancel",
+    "pending_new", "accepted", "held", "new", "partially_filled", "pending_cancel",
     "filled", "canceled", "expired", "rejected", "replaced",
 ]  # fmt: skip
 Event = Literal[
-    "pending_new", "accepted", "new", "partial_fill", "fill", "pending_cancel",
-    "canceled", "expired", "rejected", "replaced",
+    "pending_new", "accepted", "held", "new", "partial_fill", "fill", "pending_cancel", "restated",
+    "canceled", "expired", "rejected", "replaced", "trade_bust", "trade_correct",
 ]  # fmt: skip
 Ending = Literal["canceled", "expired", "rejected", "replaced"]
 PositionIntent = Literal["buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close"]
@@ -57,6 +57,19 @@ class VenueAsset(msgspec.Struct, frozen=True):
         return self.instrument.asset_class == "crypto"
 
 
+class TakeProfit(msgspec.Struct, frozen=True):
+    """The exit with a gain: a limit order. None where the client left out what is needed."""
+
+    limit_price: Decimal | None = None
+
+
+class StopLoss(msgspec.Struct, frozen=True):
+    """The exit with a loss: a stop order, with a limit a stop-limit order."""
+
+    stop_price: Decimal | None = None
+    limit_price: Decimal | None = None
+
+
 class OrderRequest(msgspec.Struct, frozen=True):
     """What a client asks for. ``type`` and ``time_in_force`` are whatever he wrote: the venue refuses what is wrong."""
 
@@ -73,6 +86,8 @@ class OrderRequest(msgspec.Struct, frozen=True):
     extended_hours: bool = False
     client_order_id: str = ""
     order_class: str = ""
+    take_profit: TakeProfit | None = None
+    stop_loss: StopLoss | None = None
 
 
 class Replacement(msgspec.Struct, frozen=True):
@@ -89,7 +104,8 @@ class Replacement(msgspec.Struct, frozen=True):
 class VenueOrder(msgspec.Struct, frozen=True):
     """One order as the venue shows it.
 
-    ``qty`` is None for an order in dollars until it has filled; ``filled_qty`` is gross of a fee taken in coins.
+    ``qty`` is None for an order in dollars until it has filled; ``filled_qty`` is gross of a fee taken in coins. An
+    order of a class names its ``legs`` by id, a leg its ``parent``.
     """
 
     id: str
@@ -123,6 +139,9 @@ class VenueOrder(msgspec.Struct, frozen=True):
     replaced_at: int | None = None
     replaced_by: str | None = None
     replaces: str | None = None
+    order_class: str = ""
+    legs: tuple[str, ...] = ()
+    parent: str | None = None
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -137,7 +156,9 @@ class Refusal(msgspec.Struct, frozen=True):
 class TradeUpdate(msgspec.Struct, frozen=True):
     """One message of the trade_updates stream.
 
-    ``qty`` and ``price`` are this execution's, ``position_qty`` is the whole account's after it, signed.
+    ``qty`` and ``price`` are this execution's, ``position_qty`` is the whole account's after it, signed. A bust or a
+    correction has an execution id of its own and names the execution it takes back; its quantity and price are what
+    was taken back (``trade_bust``), or what stands in its place (``trade_correct``).
     """
 
     account: str
@@ -148,16 +169,20 @@ class TradeUpdate(msgspec.Struct, frozen=True):
     price: Decimal | None = None
     qty: Decimal | None = None
     position_qty: Decimal | None = None
+    previous_execution_id: str = ""
 
 
 class Activity(msgspec.Struct, frozen=True):
-    """One row of an account's ledger: an execution (FILL), a fee in dollars (FEE), a fee in coins (CFEE).
+    """One row of an account's ledger: an execution (FILL), a fee in dollars (FEE), in coins (CFEE), or a SPLIT.
 
-    ``net_amount`` is what it did to the cash. A CFEE's ``qty`` is what left the position, negative.
+    ``net_amount`` is what it did to the cash. ``qty`` of a CFEE is what it did to the position, negative as a rule, and
+    of a SPLIT likewise: new shares less old ones, with ``old_qty`` and ``new_qty`` signed. A row that takes back an
+    execution or its fee has ``execution_type`` ``trade_bust``, the quantity and price it takes back, and as
+    ``previous_id`` that execution; what stands in its place is ``trade_correct`` and names it too.
     """
 
     id: str
-    activity_type: Literal["FILL", "FEE", "CFEE"]
+    activity_type: Literal["FILL", "FEE", "CFEE", "SPLIT"]
     ts: int
     order_id: str
     symbol: str
@@ -168,3 +193,8 @@ class Activity(msgspec.Struct, frozen=True):
     cum_qty: Decimal | None = None
     leaves_qty: Decimal | None = None
     order_status: Status | None = None
+    execution_id: str = ""
+    execution_type: Literal["fill", "trade_correct", "trade_bust"] = "fill"
+    previous_id: str = ""
+    old_qty: Decimal | None = None
+    new_qty: Decimal | None = None
