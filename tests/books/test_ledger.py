@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from trader.books.ledger import ENDED_ORDERS_KEPT, Ledger
 from trader.books.positions import Execution, Position, effect_of
-from trader.model.events import OrderCreated, OrderFilled, OrderMoved, ReportIgnored, SandboxOpened
+from trader.model.events import FillReversed, OrderCreated, OrderFilled, OrderMoved, ReportIgnored, SandboxOpened
 from trader.model.orders import Approved, ExecutionReport, OrderIntent, OrderStatus, Reason, Side
 
 
@@ -42,7 +42,7 @@ def execution(
     )
 
 
-def report(ledger: Ledger, what: ExecutionReport) -> OrderFilled | OrderMoved | ReportIgnored:
+def report(ledger: Ledger, what: ExecutionReport) -> OrderFilled | FillReversed | OrderMoved | ReportIgnored:
     event = ledger.read(1, what)
     ledger.apply(event)
     return event

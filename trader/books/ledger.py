@@ -8,16 +8,20 @@ from trader.model.events import (
     DailyLossReached,
     DayStarted,
     Event,
+    FillReversed,
     OrderCreated,
     OrderDenied,
     OrderFilled,
     OrderMoved,
+    PositionSplit,
     ReportIgnored,
     SandboxOpened,
     StrategyFailed,
 )
-from trader.model.money import EXACT, ZERO, share_of
-from trader.model.orders import TERMINAL, TRANSITIONS, Approved, ExecutionReport, OrderStatus
+from trader.model.money import EXACT, NANO, ZERO, floor_to, multiply, share_of
+from trader.model.orders import TERMINAL, TRANSITIONS, Approved, ExecutionReport, OrderStatus, Side
+
+OPPOSITE = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 
 # Ended orders are remembered so that a repeated report is known as one; a venue repeats within minutes, not days.
 ENDED_ORDERS_KEPT = 10_000
@@ -98,7 +102,7 @@ class OrderRecord:
         self.status = OrderStatus.PENDING
         self.filled = ZERO
         self.reserved = approved.reserved
-        self.executions: set[str] = set()
+        self.executions: dict[str, Execution | None] = {}  # by id; None when the venue took it back
 
 
 class Ledger:
@@ -111,26 +115,24 @@ class Ledger:
         self.orders: dict[str, OrderRecord] = {}
         self._ended: deque[str] = deque()
 
-    def read(self, ts: int, report: ExecutionReport) -> OrderFilled | OrderMoved | ReportIgnored:
+    def read(self, ts: int, report: ExecutionReport) -> OrderFilled | FillReversed | OrderMoved | ReportIgnored:
         """Say what a venue's report makes true, without changing anything.
 
-        A known execution id, an unknown order and a transition the table forbids become ``ReportIgnored``.
+        A known execution id, an unknown order and a transition the table forbids become ``ReportIgnored``. An execution
+        that comes after its order has ended is money all the same: it is booked, and the order stays ended.
         """
         record = self.orders.get(report.order_id)
         if record is None:
             return ReportIgnored(ts, report.order_id, report.execution_id, "unknown order")
         if report.execution_id and report.execution_id in record.executions:
             return ReportIgnored(ts, report.order_id, report.execution_id, "execution already booked")
-        allowed = report.status in TRANSITIONS[record.status] or (
-            report.execution_id and report.status is record.status is OrderStatus.PARTIALLY_FILLED
-        )
-        if not allowed:
-            return ReportIgnored(ts, report.order_id, report.execution_id, f"{record.status} to {report.status}")
+        if report.reverses:
+            return self._read_reversal(ts, report, record)
+        return self._read_execution(report, record) if report.execution_id else _read_move(ts, report, record)
+
+    def _read_execution(self, report: ExecutionReport, record: OrderRecord) -> OrderFilled:
         intent = record.approved.intent
-        if not report.execution_id and report.status in {OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED}:
-            return ReportIgnored(ts, report.order_id, "", f"{report.status} without an execution")
-        if not report.execution_id:
-            return OrderMoved(ts, intent.strategy, intent.symbol, report.order_id, report.status, report.text)
+        moves = report.status in TRANSITIONS[record.status]
         effect = effect_of(self.books[intent.strategy].position(intent.symbol), intent.side, _execution(report))
         return OrderFilled(
             ts=report.ts,
@@ -145,9 +147,30 @@ class Ledger:
             execution_id=report.execution_id,
             decision_price=intent.decision_price,
             reason=intent.reason,
-            status=report.status,
+            status=report.status if moves else record.status,
             realized=effect.realized,
             opened=effect.opened,
+        )
+
+    def _read_reversal(self, ts: int, report: ExecutionReport, record: OrderRecord) -> FillReversed | ReportIgnored:
+        execution = record.executions.get(report.reverses)
+        if execution is None:
+            why = "taken back before" if report.reverses in record.executions else "takes back an unknown execution"
+            return ReportIgnored(ts, report.order_id, report.reverses, why)
+        intent = record.approved.intent
+        position = self.books[intent.strategy].position(intent.symbol)
+        return FillReversed(
+            ts=ts,
+            strategy=intent.strategy,
+            symbol=intent.symbol,
+            side=intent.side,
+            qty=execution.qty,
+            price=execution.price,
+            fee=execution.fee,
+            fee_asset=execution.fee_asset,
+            order_id=report.order_id,
+            execution_id=report.reverses,
+            realized=effect_of(position, OPPOSITE[intent.side], _undone(execution)).realized,
         )
 
     def apply(self, event: Event) -> None:
@@ -155,6 +178,10 @@ class Ledger:
         match event:
             case OrderFilled():
                 self._fill(event)
+            case FillReversed():
+                self._reverse(event)
+            case PositionSplit():
+                self._split(event)
             case OrderCreated():
                 self._create(event.approved)
             case OrderMoved():
@@ -167,10 +194,10 @@ class Ledger:
             case DayStarted():
                 book = self.books[event.strategy]
                 book.day_equity, book.daily_trades, book.loss_reached = event.equity, 0, False
-            case DailyLossReached():
-                self.books[event.strategy].loss_reached = True
-            case StrategyFailed():
-                self.books[event.strategy].halted = True
+            case DailyLossReached() | StrategyFailed():
+                book = self.books[event.strategy]
+                book.loss_reached |= isinstance(event, DailyLossReached)
+                book.halted |= isinstance(event, StrategyFailed)
             case _:
                 pass
 
@@ -187,19 +214,35 @@ class Ledger:
         book = self.books[event.strategy]
         effect = effect_of(book.position(event.symbol), event.side, _execution(event))
         assert effect.realized == event.realized, f"{event.execution_id}: realised {effect.realized}, event says other"
-        record.executions.add(event.execution_id)
+        record.executions[event.execution_id] = _execution(event)
         record.filled = EXACT.add(record.filled, event.qty)
         ordered = record.approved.intent.qty
         assert record.filled <= ordered, f"order {event.order_id} of {ordered} filled {record.filled}"
         book.book_fill(event.symbol, effect)
-        if record.approved.reserved:
+        if record.approved.reserved and record.status not in TERMINAL:
             left = EXACT.subtract(ordered, record.filled)
             self._reserve(record, share_of(record.approved.reserved, left, ordered))
         self._move(record, event.status)
 
+    def _reverse(self, event: FillReversed) -> None:
+        record = self.orders[event.order_id]
+        book = self.books[event.strategy]
+        execution = record.executions[event.execution_id]
+        assert execution is not None, f"{event.execution_id} was taken back before"
+        effect = effect_of(book.position(event.symbol), OPPOSITE[event.side], _undone(execution))
+        assert effect.realized == event.realized, f"{event.execution_id}: realised {effect.realized}, event says other"
+        record.executions[event.execution_id] = None
+        record.filled = EXACT.subtract(record.filled, event.qty)
+        book.book_fill(event.symbol, effect)
+
+    def _split(self, event: PositionSplit) -> None:
+        position = self.books[event.strategy].position(event.symbol)
+        position.qty = floor_to(multiply(position.qty, event.ratio), NANO)
+        assert position.qty == event.qty, f"{event}: the books say {position.qty}"
+
     def _move(self, record: OrderRecord, status: OrderStatus) -> None:
-        record.status = status
-        if status not in TERMINAL:
+        was_ended, record.status = record.status in TERMINAL, status
+        if status not in TERMINAL or was_ended:
             return
         self._reserve(record, ZERO)
         self._ended.append(record.approved.order_id)
@@ -210,6 +253,20 @@ class Ledger:
         book = self.books[record.approved.intent.strategy]
         book.reserved = EXACT.add(EXACT.subtract(book.reserved, record.reserved), amount)
         record.reserved = amount
+
+
+def _read_move(ts: int, report: ExecutionReport, record: OrderRecord) -> OrderMoved | ReportIgnored:
+    if report.status not in TRANSITIONS[record.status]:
+        return ReportIgnored(ts, report.order_id, "", f"{record.status} to {report.status}")
+    if report.status in {OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED}:
+        return ReportIgnored(ts, report.order_id, "", f"{report.status} without an execution")
+    intent = record.approved.intent
+    return OrderMoved(ts, intent.strategy, intent.symbol, report.order_id, report.status, report.text)
+
+
+def _undone(execution: Execution) -> Execution:
+    """Return what takes an execution back when it is booked on the other side: the fee comes back too."""
+    return Execution(execution.qty, execution.price, execution.fee.copy_negate(), execution.fee_asset)
 
 
 def _execution(source: ExecutionReport | OrderFilled) -> Execution:

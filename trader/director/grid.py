@@ -47,6 +47,13 @@ class MinuteGrid:
         self._bars[bar.symbol] = bar
         return Verdict.TAKEN
 
+    def replace(self, bar: Bar) -> bool:
+        """Take a bar in the place of the one the open minute has of its symbol; say whether it had one."""
+        has_it = bar.ts == self.ts and bar.symbol in self._bars
+        if has_it:
+            self._bars[bar.symbol] = bar
+        return has_it
+
     @property
     def is_complete(self) -> bool:
         """Tell whether every subscribed symbol has its bar."""
@@ -61,46 +68,69 @@ class MinuteGrid:
 
 
 class BarBuilder:
-    """Builds one symbol's bars of ``minutes`` length from its minute bars, on multiples since 1970 UTC."""
+    """Builds one symbol's bars of ``minutes`` length from its minute bars, on multiples since 1970 UTC.
 
-    __slots__ = ("_open", "_span")
+    The minutes of the open and of the newest closed bar are kept, so that one of them can be revised.
+    """
+
+    __slots__ = ("_closed", "_minutes", "_span")
 
     def __init__(self, minutes: int) -> None:
         """Begin with no bar open."""
         self._span = minutes * MINUTE
-        self._open: Bar | None = None
+        self._minutes: list[Bar] = []
+        self._closed: list[Bar] = []
 
     def end_of(self, bar: Bar) -> int:
         """Return the end of the longer bar that this minute falls into."""
         return -(-bar.ts // self._span) * self._span
 
     def add(self, minute: Bar) -> int:
-        """Merge a minute into the open bar and return that bar's end."""
+        """Take a minute into the open bar and return that bar's end."""
         end = self.end_of(minute)
-        open_bar = self._open
-        if open_bar is None:
-            self._open = Bar(
-                minute.symbol, end, minute.open, minute.high, minute.low, minute.close, minute.volume
-            )  # fmt: skip
-            return end
-        assert open_bar.ts == end, f"{minute.symbol}: the bar ending {open_bar.ts} was not closed before {end}"
-        self._open = Bar(
-            minute.symbol,
-            end,
-            open_bar.open,
-            max(open_bar.high, minute.high),
-            min(open_bar.low, minute.low),
-            minute.close,
-            open_bar.volume + minute.volume,
-        )
+        if self._minutes:
+            opened = self.end_of(self._minutes[0])
+            assert opened == end, f"{minute.symbol}: the bar ending {opened} was not closed before {end}"
+        self._minutes.append(minute)
         return end
 
     def close(self) -> Bar:
         """Hand over the open bar."""
-        bar = self._open
-        assert bar is not None, "no bar is open"
-        self._open = None
-        return bar
+        assert self._minutes, "no bar is open"
+        self._closed, self._minutes = self._minutes, []
+        return self._merged()
+
+    def revise(self, minute: Bar) -> Bar | None:
+        """Replace a minute; return the closed bar that it changed, None when it was in the open one or in none."""
+        if self._put(self._minutes, minute) or not self._put(self._closed, minute):
+            return None
+        return self._merged()
+
+    def scale(self, ratio: float) -> None:
+        """Show the minutes as if every share had always been ``ratio`` shares."""
+        self._minutes = [scaled(bar, ratio) for bar in self._minutes]
+        self._closed = [scaled(bar, ratio) for bar in self._closed]
+
+    def _merged(self) -> Bar:
+        bars = self._closed
+        high, low, volume = bars[0].high, bars[0].low, 0.0
+        for bar in bars:
+            high, low, volume = max(high, bar.high), min(low, bar.low), volume + bar.volume
+        return Bar(bars[0].symbol, self.end_of(bars[0]), bars[0].open, high, low, bars[-1].close, volume)
+
+    @staticmethod
+    def _put(bars: list[Bar], minute: Bar) -> bool:
+        for place, bar in enumerate(bars):
+            if bar.ts == minute.ts:
+                bars[place] = minute
+                return True
+        return False
+
+
+def scaled(bar: Bar, ratio: float) -> Bar:
+    """Return ``bar`` as if every share had always been ``ratio`` shares."""
+    prices = (bar.open / ratio, bar.high / ratio, bar.low / ratio, bar.close / ratio)
+    return Bar(bar.symbol, bar.ts, *prices, bar.volume * ratio)
 
 
 def next_close(minute: int, buckets: Iterable[int]) -> int | None:

@@ -17,16 +17,19 @@ from trader.model.commands import CancelOrder, Command, SubmitOrder
 from trader.model.events import (
     DailyLossReached,
     DayStarted,
+    EntriesHeld,
+    EntriesReleased,
     Event,
+    FillReversed,
     OrderCreated,
     OrderDenied,
-    OrderFilled,
     OrderMoved,
+    PositionSplit,
     ReportIgnored,
     SandboxOpened,
     StrategyFailed,
 )
-from trader.model.money import EXACT, ONE, ZERO, decimal_of, divide, floor_to, multiply
+from trader.model.money import EXACT, NANO, ONE, ZERO, decimal_of, divide, floor_to, multiply
 from trader.model.orders import (
     TERMINAL,
     Denied,
@@ -55,6 +58,7 @@ class Desk:
         self._sandboxes = {sandbox.spec.name: sandbox for sandbox in sandboxes}
         self._book_id = book_id
         self._watched: dict[int, Sandbox] = {}
+        self._holds: dict[str, EntriesHeld] = {}  # by cause
 
     def emit(self, event: Event) -> None:
         """Make an event true."""
@@ -171,7 +175,7 @@ class Desk:
         sandbox, book = slot.sandbox, slot.sandbox.book
         standing = Standing(
             book.cash, book.free_cash, self.equity(sandbox), slot.position.qty,
-            book.daily_trades, book.loss_reached, book.halted,
+            book.daily_trades, book.loss_reached, book.halted, self._held(slot.symbol) if self._holds else "",
         )  # fmt: skip
         verdict = gate.check(
             intent,
@@ -182,10 +186,37 @@ class Desk:
         )
         if isinstance(verdict, Denied):
             self.emit(OrderDenied(intent.ts, verdict))
+            slot.unsettled = slot.unsettled or verdict.rule == gate.HELD  # wanted still: asked again at the next bar
             return
         self.emit(OrderCreated(intent.ts, verdict))
         slot.order = self.ledger.orders[verdict.order_id]
         self.commands.append(SubmitOrder(verdict))
+
+    # --- holds --------------------------------------------------------------------------------------------------
+
+    def hold(self, event: EntriesHeld) -> None:
+        """Let no entry leave for the event's symbols until its cause is released."""
+        if self._holds.get(event.cause) != event:
+            self._holds[event.cause] = event
+            self.emit(event)
+
+    def release(self, cause: str, ts: int) -> None:
+        """Let entries leave again as far as no other cause holds them."""
+        if self._holds.pop(cause, None) is not None:
+            self.emit(EntriesReleased(ts, cause))
+
+    def _held(self, symbol: str) -> str:
+        """Return why no entry may leave for ``symbol``, empty if one may."""
+        holds = (hold for hold in self._holds.values() if not hold.symbols or symbol in hold.symbols)
+        return next((f"{hold.cause}: {hold.why}" for hold in holds), "")
+
+    def split(self, slots: Iterable[Slot], ratio: Decimal, ts: int) -> None:
+        """Scale the positions of a symbol's slots; the venue has ended their orders."""
+        for slot in slots:
+            if slot.position.qty:
+                qty = floor_to(multiply(slot.position.qty, ratio), NANO)
+                self.emit(PositionSplit(ts, slot.sandbox.spec.name, slot.symbol, ratio, qty))
+                self._refresh_slot(slot)
 
     # --- reports ------------------------------------------------------------------------------------------------
 
@@ -197,10 +228,11 @@ class Desk:
             return
         sandbox = self._sandboxes[event.strategy]
         slot = sandbox.slots[event.symbol]
-        if isinstance(event, OrderFilled):
+        if not isinstance(event, OrderMoved):
             self._refresh_slot(slot)
             self._refresh_book(sandbox)
-        if event.status not in TERMINAL:
+        is_its_order = slot.order is not None and slot.order.approved.order_id == event.order_id
+        if isinstance(event, FillReversed) or event.status not in TERMINAL or not is_its_order:
             return
         ended, slot.order = slot.order, None
         slot.is_leaving = slot.is_leaving and slot.held != 0

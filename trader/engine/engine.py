@@ -11,8 +11,16 @@ from trader.engine.desk import Desk
 from trader.engine.market import WINDOW_BARS, Listing, Series
 from trader.engine.sandbox import Moment, Sandbox, SandboxSpec, Slot
 from trader.model.commands import Command
-from trader.model.events import BarLate, BarRefused, Event, SandboxWarmed
-from trader.model.inputs import History, Input, Opened, Reported, Ticks
+from trader.model.events import (
+    BarLate,
+    BarRefused,
+    BarRevised,
+    BarsBackfilled,
+    EntriesHeld,
+    Event,
+    SandboxWarmed,
+)
+from trader.model.inputs import Backfilled, Held, History, Input, Opened, Released, Reported, Revised, Split, Ticks
 from trader.model.ticks import Bar, Quote, Trade
 from trader.model.time import MINUTE, NEW_YORK, midnight_after
 
@@ -50,10 +58,8 @@ class Engine:
             self.desk.report(message.ts, message.report)
         elif isinstance(message, History):
             self._on_history(message)
-        elif isinstance(message, Opened):
-            self.desk.open(message.ts)
         else:
-            self._on_timer(message.ts)
+            self._on_rarely(message)
         step = Step(self.desk.events, self.desk.commands)
         self.desk.events, self.desk.commands = [], []
         return step
@@ -61,6 +67,24 @@ class Engine:
     def next_timer(self) -> int | None:
         """Return when (ns UTC) the engine wants to be woken; None: not before the next input."""
         return next_close(self._grid.ts, self._buckets)
+
+    def _on_rarely(self, message: Input) -> None:
+        match message:
+            case Backfilled():
+                self._on_backfill(message)
+            case Revised():
+                for bar in message.bars:
+                    self._on_revision(bar, message.ts)
+            case Held():
+                self.desk.hold(EntriesHeld(message.ts, message.cause, message.symbols, message.why))
+            case Released():
+                self.desk.release(message.cause, message.ts)
+            case Split():
+                self._on_split(message)
+            case Opened():
+                self.desk.open(message.ts)
+            case _:
+                self._on_timer(message.ts)
 
     # --- market data --------------------------------------------------------------------------------------------
 
@@ -107,6 +131,9 @@ class Engine:
             self.desk.emit(BarRefused(ts, bar.symbol, bar.ts, "older than the newest bar"))
             return
         self.desk.emit(BarLate(ts, bar.symbol, bar.ts))
+        self._catch_up(listing, bar, ts)
+
+    def _catch_up(self, listing: Listing, bar: Bar, ts: int) -> None:
         self._guard(listing, bar, ts)
         mark, closed = listing.mark, list[Series]()
         self._absorb(listing, bar, closed)
@@ -115,6 +142,44 @@ class Engine:
         for end in sorted(end for end in self._buckets if end <= self._grid.closed):
             closed += self._close_built(end)
         self._learn(closed, ts)
+
+    def _on_backfill(self, message: Backfilled) -> None:
+        """Take missed bars as late ones, told once a symbol; longer bars that ended before one of them are closed."""
+        taken: dict[str, list[int]] = {}
+        for bar in message.bars:
+            listing = self.listings[bar.symbol]
+            if bar.ts <= listing.newest or bar.ts > message.ts:
+                self.desk.emit(BarRefused(message.ts, bar.symbol, bar.ts, "no bar that was missed"))
+                continue
+            for end in sorted(end for end in self._buckets if end < bar.ts):
+                self._learn(self._close_built(end), message.ts)
+            self._catch_up(listing, bar, message.ts)
+            taken.setdefault(bar.symbol, []).append(bar.ts)
+        for symbol, ends in taken.items():
+            self.desk.emit(BarsBackfilled(message.ts, symbol, len(ends), ends[-1]))
+
+    def _on_revision(self, bar: Bar, ts: int) -> None:
+        """Put a bar in the place of the one it replaces; memories keep what they were shown."""
+        listing = self.listings[bar.symbol]
+        if self._grid.replace(bar):
+            return
+        found = [series.revise(bar) for series in listing.series]
+        if bar.ts == listing.newest and listing.quoted <= bar.ts:
+            listing.mark = bar.close
+        self.desk.emit(BarRevised(ts, bar.symbol, bar.ts, any(found)))
+
+    def _on_split(self, message: Split) -> None:
+        """Scale positions, marks and windows; memories cannot be scaled, so their sandboxes warm up anew."""
+        listing, ratio = self.listings.get(message.symbol), float(message.ratio)
+        if listing is None:
+            return
+        listing.mark /= ratio
+        slots = [slot for series in listing.series for slot in (*series.warm, *series.cold)]
+        for series in listing.series:
+            series.scale(ratio)
+            for slot in series.chill():
+                slot.is_warm = slot.sandbox.is_warm = False
+        self.desk.split(slots, message.ratio, message.ts)
 
     def _on_history(self, history: History) -> None:
         self._live_from = history.ts

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trader.director.grid import BarBuilder
+from trader.director.grid import BarBuilder, scaled
 from trader.model.ticks import Bar
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 # A window keeps at least so many bars, so that a strategy may look further back than its warm-up asks for.
 WINDOW_BARS = 512
-_ROW = Struct("5d")
+_ROW = Struct("6d")
+_END = 5  # a bar's end as a float: exact, because ends are whole minutes
 
 
 class Window:
@@ -34,11 +35,11 @@ class Window:
     __slots__ = ("_capacity", "_end", "_rows", "_table")
 
     def __init__(self, capacity: int) -> None:
-        """Begin empty; memory is taken at once: 2 × ``capacity`` × 40 bytes."""
+        """Begin empty; memory is taken at once: 2 × ``capacity`` × 48 bytes."""
         self._capacity = capacity
         self._rows = bytearray(2 * capacity * _ROW.size)
         readable = memoryview(self._rows).toreadonly()  # nobody who is shown a column can make it writeable
-        self._table = np.frombuffer(readable, dtype=np.float64).reshape(-1, 5)
+        self._table = np.frombuffer(readable, dtype=np.float64).reshape(-1, _END + 1)
         self._end = 0
 
     def append(self, bar: Bar) -> None:
@@ -48,13 +49,31 @@ class Window:
             half = self._capacity * _ROW.size
             self._rows[:half] = self._rows[half:]
             end = self._capacity
-        _ROW.pack_into(self._rows, end * _ROW.size, bar.open, bar.high, bar.low, bar.close, bar.volume)
+        self._write(end, bar)
         self._end = end + 1
+
+    def replace(self, bar: Bar) -> bool:
+        """Write ``bar`` over the one with the same end; say whether there was one."""
+        places = np.flatnonzero(self.column(_END, len(self)) == bar.ts)
+        for place in places:
+            self._write(self._end - len(self) + int(place), bar)
+        return bool(len(places))
+
+    def scale(self, ratio: float) -> None:
+        """Show every bar as if a share had always been ``ratio`` shares."""
+        table = np.frombuffer(self._rows, dtype=np.float64).reshape(-1, _END + 1)
+        table[:, :4] /= ratio
+        table[:, 4] *= ratio
 
     def column(self, number: int, n: int) -> Floats:
         """Return the newest ``n`` values of column 0 open, 1 high, 2 low, 3 close, 4 volume; fewer if there are."""
         end = self._end
         return self._table[max(0, end - min(n, self._capacity)) : end, number]
+
+    def _write(self, place: int, bar: Bar) -> None:
+        _ROW.pack_into(
+            self._rows, place * _ROW.size, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ts
+        )  # fmt: skip
 
     def __len__(self) -> int:
         """Return how many bars can be read."""
@@ -83,6 +102,31 @@ class Series:
         self.closed = bar.ts
         self.count += 1
         self.window.append(bar)
+
+    def revise(self, minute: Bar) -> bool:
+        """Replace a minute's bar, or the longer bar it is part of; say whether it was found."""
+        bar = minute if self.builder is None else self.builder.revise(minute)
+        if bar is None or not self.window.replace(bar):
+            return False
+        if self.closed == bar.ts:
+            self.bar = bar
+        return True
+
+    def scale(self, ratio: float) -> None:
+        """Show all there is as if every share had always been ``ratio`` shares."""
+        self.window.scale(ratio)
+        if self.builder is not None:
+            self.builder.scale(ratio)
+        if self.count:
+            self.bar = scaled(self.bar, ratio)
+
+    def chill(self) -> list[Slot]:
+        """Move every slot back to the cold ones, to warm up on bars still to come; return them."""
+        chilled, self.warm = self.warm, []
+        for slot in chilled:
+            slot.warm_at = self.count + slot.sandbox.spec.warm_at
+        self.cold = sorted([*self.cold, *chilled], key=lambda slot: slot.rank)
+        return chilled
 
     def promote(self) -> list[Slot]:
         """Move the slots whose warm-up the newest bar completes to the warm ones and return them."""

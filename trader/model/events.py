@@ -79,6 +79,51 @@ class OrderFilled(msgspec.Struct, frozen=True, tag=True):
     opened: bool
 
 
+class FillReversed(msgspec.Struct, frozen=True, tag=True):
+    """The venue took an execution back: what it did to cash and position is undone. The figures are the execution's.
+
+    ``realized`` is the profit or loss that the reversal realised.
+    """
+
+    ts: int
+    strategy: str
+    symbol: str
+    side: Side
+    qty: Decimal
+    price: Decimal
+    fee: Decimal
+    fee_asset: str
+    order_id: str
+    execution_id: str
+    realized: Decimal
+
+
+class PositionSplit(msgspec.Struct, frozen=True, tag=True):
+    """A share held was split: ``qty`` is the signed position after it; what it cost stays."""
+
+    ts: int
+    strategy: str
+    symbol: str
+    ratio: Decimal
+    qty: Decimal
+
+
+class EntriesHeld(msgspec.Struct, frozen=True, tag=True):
+    """No entry leaves for these symbols (none at all for an empty tuple) until ``cause`` is released."""
+
+    ts: int
+    cause: str
+    symbols: tuple[str, ...]
+    why: str
+
+
+class EntriesReleased(msgspec.Struct, frozen=True, tag=True):
+    """What held entries back under this cause is over."""
+
+    ts: int
+    cause: str
+
+
 class ReportIgnored(msgspec.Struct, frozen=True, tag=True):
     """A venue's report changed nothing: a duplicate, an unknown order, or an impossible transition."""
 
@@ -117,6 +162,24 @@ class BarLate(msgspec.Struct, frozen=True, tag=True):
     bar_ts: int
 
 
+class BarsBackfilled(msgspec.Struct, frozen=True, tag=True):
+    """Bars of a symbol that were missed have come: ``count`` of them, the last one ending at ``bar_ts``."""
+
+    ts: int
+    symbol: str
+    count: int
+    bar_ts: int
+
+
+class BarRevised(msgspec.Struct, frozen=True, tag=True):
+    """A bar was replaced in the windows; ``found`` says whether it was still there."""
+
+    ts: int
+    symbol: str
+    bar_ts: int
+    found: bool
+
+
 class BarRefused(msgspec.Struct, frozen=True, tag=True):
     """A bar the windows cannot take: a second one for its minute, or older than the newest."""
 
@@ -134,9 +197,15 @@ Event = (
     | OrderDenied
     | OrderMoved
     | OrderFilled
+    | FillReversed
+    | PositionSplit
+    | EntriesHeld
+    | EntriesReleased
     | ReportIgnored
     | DailyLossReached
     | StrategyFailed
     | BarLate
+    | BarsBackfilled
+    | BarRevised
     | BarRefused
 )

@@ -97,7 +97,8 @@ class ExecutionReport(msgspec.Struct, frozen=True):
     """What a venue says about one order.
 
     With an ``execution_id`` it is one execution: ``qty`` and ``price`` are this execution's, ``fee`` is in
-    ``fee_asset`` (``USD``, or the coin a crypto buy received). Without one it only moves the status.
+    ``fee_asset`` (``USD``, or the coin a crypto buy received). Without one it only moves the status. ``reverses`` names
+    an earlier execution that the venue took back (a bust); a correction is a bust and a new execution.
     """
 
     order_id: str
@@ -109,3 +110,4 @@ class ExecutionReport(msgspec.Struct, frozen=True):
     fee: Decimal = ZERO
     fee_asset: str = "USD"
     text: str = ""
+    reverses: str = ""

@@ -15,3 +15,4 @@ class Standing(msgspec.Struct, frozen=True):
     daily_trades: int
     loss_reached: bool
     halted: bool
+    held: str = ""  # why no entry may leave for this symbol now

@@ -8,6 +8,8 @@ from trader.model.orders import Approved, Denied, OrderIntent, Side
 from trader.model.views import Standing
 from trader.risk.limits import RESERVE_FACTOR, Limits
 
+HELD = "held"  # the rule that refuses entries while data or the order stream cannot be trusted; it passes by itself
+
 
 def check(
     intent: OrderIntent, standing: Standing, *, limits: Limits, instrument: Instrument, order_id: str
@@ -21,7 +23,8 @@ def check(
         return Approved(order_id, intent)
     reserved = EXACT.multiply(EXACT.multiply(intent.qty, intent.decision_price), RESERVE_FACTOR)
     broken = (
-        _closed_to_openings(intent, standing, limits)
+        _held_back(standing)
+        or _closed_to_openings(intent, standing, limits)
         or _too_small(intent, instrument)
         or _too_large(intent, standing, limits)
         or _unfunded(reserved, standing)
@@ -30,6 +33,10 @@ def check(
 
 
 Broken = tuple[str, str, str] | None
+
+
+def _held_back(standing: Standing) -> Broken:
+    return (HELD, "no entries", standing.held) if standing.held else None
 
 
 def _closed_to_openings(intent: OrderIntent, standing: Standing, limits: Limits) -> Broken:
