@@ -1,0 +1,139 @@
+"""The desk's ticks as messages of the market-data sockets; the opposite of ``access.alpaca.ticks``."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, Final
+
+from trader.access.alpaca.wire_data import (
+    BarMessage,
+    Channel,
+    DailyBarMessage,
+    DataMessage,
+    Level,
+    OrderbookMessage,
+    QuoteMessage,
+    TradeMessage,
+)
+from trader.access.alpaca.wire_time import extension
+from trader.exchange.tick_details import (
+    EXCHANGE,
+    QUOTE_CONDITIONS,
+    TAPE,
+    TRADE_CONDITIONS,
+    taker_side,
+    trade_count,
+    trade_id,
+    vwap,
+)
+from trader.model.ticks import Bar, Quote, Tick, Trade
+from trader.model.time import DAY, MINUTE, NEW_YORK, midnight_after
+
+_DECIMALS: Final = 9
+
+
+def messages_of(ticks: Sequence[Tick], wanted: Collection[Channel]) -> list[DataMessage]:
+    """Write those ticks that go out on one of the channels, in order."""
+    makers = {kind: make for kind, (channel, make) in _MAKERS.items() if channel in wanted}
+    messages: list[DataMessage] = []
+    for tick in ticks:
+        make = makers.get(type(tick))
+        if make is not None:
+            messages.append(make(tick))
+        if Channel.ORDERBOOKS in wanted and isinstance(tick, Quote):
+            messages.append(book_message(tick))
+    return messages
+
+
+def bar_message(bar: Bar) -> BarMessage:
+    """Write a minute's bar."""
+    return BarMessage(
+        bar.symbol,
+        bar.open,
+        bar.high,
+        bar.low,
+        bar.close,
+        size_of(bar.symbol, bar.volume),
+        extension(bar.ts - MINUTE),
+        trade_count(bar),
+        vwap(bar),
+    )
+
+
+def trade_message(trade: Trade) -> TradeMessage:
+    """Write a print."""
+    stamp, number = extension(trade.ts), trade_id(trade)
+    if "/" in trade.symbol:
+        return TradeMessage(trade.symbol, trade.price, trade.size, stamp, id=number, taker_side=taker_side(trade))
+    return TradeMessage(
+        trade.symbol, trade.price, int(trade.size), stamp, number, EXCHANGE, TRADE_CONDITIONS, TAPE
+    )  # fmt: skip
+
+
+def quote_message(quote: Quote) -> QuoteMessage:
+    """Write the best bid and ask."""
+    stamp = extension(quote.ts)
+    if "/" in quote.symbol:
+        return QuoteMessage(quote.symbol, quote.bid, quote.bid_size, quote.ask, quote.ask_size, stamp)
+    sizes = int(quote.bid_size), int(quote.ask_size)
+    return QuoteMessage(
+        quote.symbol, quote.bid, sizes[0], quote.ask, sizes[1], stamp, EXCHANGE, EXCHANGE, QUOTE_CONDITIONS, TAPE
+    )  # fmt: skip
+
+
+def book_message(quote: Quote) -> OrderbookMessage:
+    """Write a quote as a whole order book of one level."""
+    bids, asks = (Level(quote.bid, quote.bid_size),), (Level(quote.ask, quote.ask_size),)
+    return OrderbookMessage(quote.symbol, extension(quote.ts), bids, asks, is_full=True)
+
+
+def size_of(symbol: str, size: float) -> float:
+    """Return shares as a whole number, coins as they are."""
+    return size if "/" in symbol else int(size)
+
+
+class DailyTotals:
+    """Running totals of each symbol's day: New York's for stocks, UTC's for coins."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._days: dict[str, tuple[int, int, DailyBarMessage]] = {}
+
+    def add(self, bar: Bar) -> None:
+        """Count a minute's bar, later than the ones before."""
+        begin, end, sum_ = self._days.get(bar.symbol, (0, 0, None))
+        start = bar.ts - MINUTE
+        if sum_ is None or start >= end:
+            begin, end = day_of(bar.symbol, start)
+            sum_ = None
+        self._days[bar.symbol] = begin, end, _total(sum_, bar, begin)
+
+    def messages(self, ticks: Sequence[Tick]) -> Iterator[DailyBarMessage]:
+        """Yield the totals of the symbols that have a bar among ``ticks``."""
+        return (self._days[tick.symbol][2] for tick in ticks if isinstance(tick, Bar))
+
+
+def day_of(symbol: str, ts: int) -> tuple[int, int]:
+    """Return when a symbol's day that ``ts`` belongs to begins and ends."""
+    end = midnight_after(ts, None if "/" in symbol else NEW_YORK)
+    begin = midnight_after(end - DAY - DAY // 8, None if "/" in symbol else NEW_YORK)  # a day may have 23 or 25 hours
+    return begin, end
+
+
+def _total(before: DailyBarMessage | None, bar: Bar, begin: int) -> DailyBarMessage:
+    count, mean, volume = trade_count(bar), vwap(bar), bar.volume
+    first, high, low = bar.open, bar.high, bar.low
+    if before is not None:
+        first, high, low = before.open, max(high, before.high), min(low, before.low)
+        count += before.trades or 0
+        volume += before.volume
+        if volume and before.vwap is not None:
+            mean = round((before.vwap * before.volume + mean * bar.volume) / volume, _DECIMALS)
+    return DailyBarMessage(
+        bar.symbol, first, high, low, bar.close, size_of(bar.symbol, volume), extension(begin), count, mean
+    )  # fmt: skip
+
+
+_MAKERS: Final[dict[type, tuple[Channel, Callable[[Any], DataMessage]]]] = {
+    Trade: (Channel.TRADES, trade_message),
+    Quote: (Channel.QUOTES, quote_message),
+    Bar: (Channel.BARS, bar_message),
+}

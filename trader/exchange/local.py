@@ -1,0 +1,211 @@
+"""A whole exchange in one process: clock, market, venue, accounts, sockets and HTTP on one loopback port.
+
+``async with LocalExchange(options) as exchange`` is what tests and the command line use; both find its addresses and
+keys on it.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Coroutine, Generator, Sequence
+from decimal import Decimal
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final, Literal, Self
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from uvicorn import Config, Server
+from websockets.http11 import Request
+
+from trader.access.sim.fills import VenueRules
+from trader.access.sim.venue import Venue
+from trader.errors import EdgeError
+from trader.exchange.archive import Archive, SyntheticArchive
+from trader.exchange.clock import ExchangeClock, wall_clock
+from trader.exchange.data_hub import DataHub
+from trader.exchange.data_session import Plan
+from trader.exchange.keys import Key, key_for
+from trader.exchange.lines import LineRules
+from trader.exchange.market import Market
+from trader.exchange.sockets import Guest, Socket
+from trader.exchange.trade_hub import PATH, TradeHub
+from trader.model.calendar import StockCalendar
+from trader.model.time import SECOND, parse_time
+
+HOST: Final = "127.0.0.1"
+GRACE_S: Final = 2  # for requests on their way when the exchange ends
+
+# A few minutes before New York opens, on a day without news: an accelerated market begins where something happens.
+_SHORTLY_BEFORE_AN_OPENING: Final = parse_time("2026-01-05T14:25")
+_LATENCY: Final = 20 * SECOND // 1000
+
+
+class ExchangeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What kind of exchange: its market, its pace, its accounts and its rules; ``port`` 0 is any free one."""
+
+    feed: Literal["synthetic", "replay"] = "synthetic"
+    data: tuple[Path, ...] = ()
+    symbols: tuple[str, ...] = ()
+    seed: int = 1
+    start: int | None = None
+    speed: float = 1.0
+    accounts: int = 1
+    cash: Decimal = Decimal(100_000)
+    port: int = 0
+    venue: VenueRules = VenueRules(fill="next_quote", latency_ns=_LATENCY, has_partial_fills=True)
+    lines: LineRules = LineRules()
+    plan: Plan = Plan()
+    trade_sessions: int | None = None
+
+
+class LocalExchange:
+    """Serves from entering to leaving its ``async with``."""
+
+    def __init__(self, options: ExchangeOptions) -> None:
+        """Build everything; nothing runs yet.
+
+        Raises:
+            ConfigError: the market cannot be had as it is wanted.
+        """
+        self.options = options
+        self.archive: Archive = SyntheticArchive(options.symbols, seed=options.seed)
+        self.clock = ExchangeClock(_start(options), options.speed)
+        self.calendar = StockCalendar()
+        self.venue = Venue(self.archive.assets(), sessions=self.calendar, rules=options.venue)
+        accounts = [f"PA{number + 1:010d}" for number in range(options.accounts)]
+        for account in accounts:
+            self.venue.open_account(account, options.cash)
+        made = [key_for(account, seed=options.seed) for account in accounts]
+        self.keys: dict[str, Key] = {key.id: key for key in made}
+        now, lines = self.clock.now, options.lines
+        self.data = DataHub(self.keys, now=now, rules=lines, plan=options.plan)
+        self.trading = TradeHub(self.keys, now=now, rules=lines, limit=options.trade_sessions)
+        self.market = Market(self.archive, self.clock, venue=self.venue, hub=self.data)
+        self.market.flush = self.flush
+        self.market.passing += [self.data.tick, self.trading.tick]
+        self.port = options.port
+        self._running: list[asyncio.Task[None]] = []
+        self._server: _Server
+
+    @property
+    def base_url(self) -> str:
+        """Return the address of trading and of market-data history alike."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def stream_url(self) -> str:
+        """Return the address below which all sockets are."""
+        return f"ws://{HOST}:{self.port}"
+
+    @property
+    def key(self) -> Key:
+        """Return the first account's key."""
+        return next(iter(self.keys.values()))
+
+    def flush(self) -> None:
+        """Tell the accounts what happened to their orders."""
+        for update in self.venue.updates():
+            self.trading.publish(update)
+
+    async def __aenter__(self) -> Self:
+        """Listen, and let the market run.
+
+        Raises:
+            EdgeError: the port is taken.
+        """
+        listener = _listen(self.options.port)
+        self.port = listener.getsockname()[1]
+        self.market.begin()
+        self._server = _Server(self._config())
+        self._running = [asyncio.create_task(self._server.serve([listener]))]
+        await self._first(self._server.is_up.wait())
+        self.clock.begin()
+        self._running.append(asyncio.create_task(self.market.run()))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close every connection."""
+        serving, market = self._running
+        market.cancel()
+        self._server.is_asked_to_end.set()
+        await asyncio.wait(self._running)
+        for task in (serving, market):
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    async def wait(self, stop: asyncio.Event) -> None:
+        """Return when ``stop`` is set; raise what ended the exchange before."""
+        await self._first(stop.wait())
+
+    async def _first(self, waiting: Coroutine[object, object, object]) -> None:
+        """Wait for something, or for the end of what serves, which is a mistake of this program."""
+        task = asyncio.create_task(waiting)
+        done, _ = await asyncio.wait([task, *self._running], return_when=asyncio.FIRST_COMPLETED)
+        if task not in done:
+            task.cancel()
+            await asyncio.gather(*done)
+
+    def _config(self) -> Config:
+        return Config(
+            Starlette(routes=self._routes()),
+            http="h11",
+            ws=partial(Socket, self._greet),  # type: ignore[arg-type]  # uvicorn only calls it
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+
+    def _routes(self) -> Sequence[BaseRoute]:
+        return []
+
+    def _greet(self, connection: Socket, request: Request) -> Guest | HTTPStatus:
+        hub = self.trading if request.path.partition("?")[0] == PATH else self.data
+        return hub.greet(connection, request)
+
+
+class _Server(Server):
+    """A server of uvicorn that lives within a program: it leaves the signals alone and ends when it is asked to."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.is_up = asyncio.Event()
+        self.is_asked_to_end = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_up.set()
+
+    async def main_loop(self) -> None:
+        await self.is_asked_to_end.wait()
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        raise EdgeError(
+            f"port {port} of {HOST} cannot be had: {error.strerror}; "
+            "choose another one with --port, or 0 for any that is free"
+        ) from error
+    listener.listen()
+    return listener
+
+
+def _start(options: ExchangeOptions) -> int:
+    """Return when the market begins: as asked, now if it keeps the world's pace, else where something happens."""
+    if options.start is not None:
+        return options.start
+    return wall_clock() if options.speed == 1 else _SHORTLY_BEFORE_AN_OPENING

@@ -1,0 +1,109 @@
+"""The market as it runs: every tick of the archive at its time, to the venue first, then to whoever subscribed.
+
+What a tick does to orders is told before the tick itself is. Between two ticks time passes for the venue and for
+everybody who asked to be called.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from itertools import count
+from typing import Final
+
+from trader.access.alpaca.wire_data import Channel
+from trader.access.sim.venue import Venue
+from trader.exchange.archive import Archive
+from trader.exchange.clock import ExchangeClock
+from trader.exchange.data_hub import DataHub
+from trader.exchange.data_messages import DailyTotals, messages_of
+from trader.model.ticks import Bar, Tick
+from trader.model.time import DAY, MINUTE
+
+TICK_S: Final = 0.02  # how often, in real seconds, time passes when nothing happens
+_BUSY_S: Final = 0.01  # for so long ticks that are late may hold up everybody else
+_LOOK_BACK_DAYS: Final = 7  # for the newest price of a symbol: the longest weekends of New York are shorter
+
+
+class Market:
+    """Runs one archive; ``flush`` hands on what the venue has to tell, ``passing`` is called as time passes."""
+
+    def __init__(self, archive: Archive, clock: ExchangeClock, *, venue: Venue, hub: DataHub) -> None:
+        """Stand still until :meth:`run`."""
+        self.archive = archive
+        self.clock = clock
+        self.venue = venue
+        self.hub = hub
+        self.flush: Callable[[], None] = lambda: None
+        self.passing: list[Callable[[], None]] = []
+        self.is_over = False
+        self._daily = DailyTotals()
+        self._yielded = 0.0
+
+    def begin(self) -> None:
+        """Show the venue where prices stood, so that it can value orders before the first tick."""
+        newest = [bar for symbol in self.archive.symbols if (bar := self._recall(symbol)) is not None]
+        self.venue.observe(sorted(newest, key=lambda bar: bar.ts), now=self.clock.start)
+
+    async def run(self) -> None:
+        """Let the market run, and time pass after its end."""
+        with closing(self.archive.feed(self.clock.start).ticks()) as batches:
+            for batch in batches:
+                await self._until(batch.ts)
+                self.take(batch.ticks)
+        self.is_over = True
+        for _ in count():
+            await asyncio.sleep(TICK_S)
+            self.tick()
+
+    def take(self, ticks: Sequence[Tick]) -> None:
+        """Let ticks happen now."""
+        self.venue.observe(ticks, now=self.clock.now())
+        self.flush()
+        for tick in ticks:
+            if isinstance(tick, Bar):
+                self._daily.add(tick)
+        stocks = [tick for tick in ticks if "/" not in tick.symbol]
+        coins = [tick for tick in ticks if "/" in tick.symbol] if len(stocks) < len(ticks) else []
+        self._publish("stock", stocks)
+        self._publish("crypto", coins)
+
+    def tick(self) -> None:
+        """Let time pass."""
+        self.venue.advance(self.clock.now())
+        self.flush()
+        for call in self.passing:
+            call()
+
+    async def _until(self, ts: int) -> None:
+        """Wait for a market time; one that is over is not waited for, but others get their turn now and then."""
+        while (wait_s := self.clock.seconds_until(ts)) > 0:
+            await asyncio.sleep(min(wait_s, TICK_S))
+            self._yielded = time.monotonic()
+            self.tick()
+        if time.monotonic() - self._yielded > _BUSY_S:
+            await asyncio.sleep(0)
+            self._yielded = time.monotonic()
+            self.tick()
+
+    def _publish(self, endpoint: str, ticks: Sequence[Tick]) -> None:
+        wanted = self.hub.wanted[endpoint]
+        if not wanted or not ticks:
+            return
+        messages = messages_of(ticks, wanted)
+        if Channel.DAILY_BARS in wanted:
+            messages += self._daily.messages(ticks)
+        if messages:
+            self.hub.publish(endpoint, messages)
+
+    def _recall(self, symbol: str) -> Bar | None:
+        """Count the day's bars so far and return the newest bar before the start, if there is one."""
+        start = self.clock.start
+        for days in range(_LOOK_BACK_DAYS):
+            begin = (start // DAY - days) * DAY
+            bars = self.archive.bars(symbol, begin, min(begin + DAY, start) - MINUTE)
+            if bars:
+                for bar in bars:
+                    self._daily.add(bar)
+                return bars[-1]
+        return None
