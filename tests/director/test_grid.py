@@ -36,10 +36,10 @@ def test_a_second_bar_for_a_minute_is_not_taken() -> None:
 
 
 def test_the_grid_wants_to_be_woken_a_grace_after_what_ends_first() -> None:
-    assert next_close(0, []) is None
-    assert next_close(T0, []) == T0 + GRACE
-    assert next_close(T0, [T0 - MINUTE, T0 + MINUTE]) == T0 - MINUTE + GRACE
-    assert next_close(0, [T0]) == T0 + GRACE
+    assert next_close(0, [], GRACE) is None
+    assert next_close(T0, [], GRACE) == T0 + GRACE
+    assert next_close(T0, [T0 - MINUTE, T0 + MINUTE], GRACE) == T0 - MINUTE + GRACE
+    assert next_close(0, [T0], GRACE) == T0 + GRACE
 
 
 @given(st.permutations(["SPY", "QQQ", "IWM", "DIA"]))

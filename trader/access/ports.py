@@ -52,8 +52,12 @@ class BrokerAdapter(Protocol):
     def cancel(self, order_id: str, ts: int) -> None:
         """Ask for a cancel; its outcome arrives as a report."""
 
+
+class SimulatedBroker(BrokerAdapter, Protocol):
+    """A venue inside this program, which sees the market that it is shown."""
+
     def observe(self, ticks: Sequence[Tick]) -> None:
-        """Show the venue the market before the desk sees it; a real venue has its own eyes and ignores this."""
+        """Show the venue the market, before the desk sees it."""
 
     def reports(self) -> list[ExecutionReport]:
         """Take the reports that have arrived since the last call, oldest first."""

@@ -133,7 +133,7 @@ def scaled(bar: Bar, ratio: float) -> Bar:
     return Bar(bar.symbol, bar.ts, *prices, bar.volume * ratio)
 
 
-def next_close(minute: int, buckets: Iterable[int]) -> int | None:
-    """Return when the grid wants to be woken: :data:`GRACE` after the first open end, None when nothing is open."""
+def next_close(minute: int, buckets: Iterable[int], grace: int) -> int | None:
+    """Return when the grid wants to be woken: ``grace`` after the first open end, None when nothing is open."""
     ends = [end for end in (minute, *buckets) if end]
-    return min(ends) + GRACE if ends else None
+    return min(ends) + grace if ends else None

@@ -37,8 +37,12 @@ class Step(msgspec.Struct, frozen=True):
 class Engine:
     """The desk: every sandbox, every mark, every book; changed by inputs only."""
 
-    def __init__(self, specs: Sequence[SandboxSpec], *, book_id: str) -> None:
-        """Build the sandboxes in config order; ``book_id`` begins every order id."""
+    def __init__(self, specs: Sequence[SandboxSpec], *, book_id: str, grace: int = GRACE) -> None:
+        """Build the sandboxes in config order; ``book_id`` begins every order id.
+
+        ``grace`` (ns) is how long after its end a minute waits for bars that are missing.
+        """
+        self._grace = grace
         self._moment = Moment()
         self.sandboxes = tuple(Sandbox(spec, rank=rank, moment=self._moment) for rank, spec in enumerate(specs))
         self.desk = Desk(self.sandboxes, book_id=book_id)
@@ -66,7 +70,7 @@ class Engine:
 
     def next_timer(self) -> int | None:
         """Return when (ns UTC) the engine wants to be woken; None: not before the next input."""
-        return next_close(self._grid.ts, self._buckets)
+        return next_close(self._grid.ts, self._buckets, self._grace)
 
     def _on_rarely(self, message: Input) -> None:
         match message:
@@ -89,7 +93,7 @@ class Engine:
     # --- market data --------------------------------------------------------------------------------------------
 
     def _on_ticks(self, message: Ticks) -> None:
-        now, oldest = message.ts, message.ts - GRACE
+        now, oldest = message.ts, message.ts - self._grace
         for tick in message.ticks:
             if not isinstance(tick, Bar):
                 self._on_mark(tick)
@@ -217,7 +221,7 @@ class Engine:
     # --- the minute ---------------------------------------------------------------------------------------------
 
     def _on_timer(self, ts: int) -> None:
-        ended = ts - GRACE
+        ended = ts - self._grace
         if 0 < self._grid.ts <= ended:
             self._close_minute()
         self._close_built_before(ended + 1)

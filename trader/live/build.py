@@ -1,5 +1,6 @@
 """Settings to objects: the only place of the live shell that constructs things."""
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from trader.director.grid import BAR_MINUTES
 from trader.engine.engine import Engine
 from trader.engine.sandbox import Decides, Sandbox, SandboxSpec
 from trader.errors import ConfigError, Problem
+from trader.live.clock import MarketClock
+from trader.live.simulation import Simulation
 from trader.logs import Format
 from trader.model.instruments import instrument_of
 from trader.model.signals import Signals
@@ -29,6 +32,7 @@ NO_LIVE = (
 )
 # A Monday at the opening of New York: stocks trade at once, and equal commands give equal runs.
 SYNTHETIC_START = parse_time("2026-01-05T14:30:00+00:00")
+SYNTHETIC_SPEED = 60.0  # a session in six and a half minutes: one sees it trade
 # One call of a strategy that takes longer holds up every other one; it is warned about by name.
 STEP_BUDGET_NS = 250_000_000
 SESSION_MINUTES = 390  # of New York; a day's bar of a stock is made of no more
@@ -37,13 +41,16 @@ SESSION_MINUTES = 390  # of New York; a day's bar of a stock is made of no more
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How one run goes; what it trades stands in the strategies.
 
-    ``speed`` is market time over real time, None as fast as the desk can; ``duration`` is in nanoseconds of real time
-    at a speed and of market time without one; ``start`` is market time (ns UTC), None the feed's own.
+    ``feed`` is Alpaca where there are keys and synthetic elsewhere, unless it is named; likewise ``broker``.
+    ``speed`` is market time over real time, None as fast as the desk can, and by default what fits the feed: 60 for the
+    synthetic market, None for a replay, the wall clock for Alpaca. ``duration`` is in nanoseconds of real time at a
+    speed and of market time without one; ``start`` is market time (ns UTC), None the feed's own.
     """
 
-    feed: Literal["synthetic", "replay"] = "synthetic"
+    feed: Literal["auto", "synthetic", "replay", "alpaca"] = "auto"
+    broker: Literal["auto", "simulated", "alpaca"] = "auto"
     data: tuple[Path, ...] = ()
-    speed: float | None = 60.0
+    speed: float | Literal["auto"] | None = "auto"
     duration: int | None = None
     seed: int = 1
     start: int | None = None
@@ -82,10 +89,21 @@ def exchange(settings: BrokerConfig, desk: Engine) -> SimExchange:
     return SimExchange(rules, {symbol: listing.instrument for symbol, listing in desk.listings.items()})
 
 
+def simulation(options: RunOptions, settings: BrokerConfig, desk: Engine) -> Simulation:
+    """Build a world without a broker. Raises ConfigError as :func:`feed` does."""
+    market = feed(options, settings, tuple(desk.listings))
+    speed = options.speed
+    if speed == "auto":
+        speed = None if options.feed == "replay" else SYNTHETIC_SPEED
+    clock = MarketClock(market.start, speed)
+    end = sys.maxsize if options.duration is None else market.start + round(options.duration * clock.pace)
+    return Simulation(market, exchange(settings, desk), clock, end=end)
+
+
 def feed(options: RunOptions, settings: BrokerConfig, symbols: Sequence[str]) -> SimulatedFeed:
     """Build the market. Raises ConfigError when the options do not fit it, DataError when its files cannot be read."""
     wants_quotes = settings.simulated.fill == "next_quote"
-    if options.feed == "synthetic":
+    if options.feed != "replay":
         if options.data:
             raise ConfigError("--data is read by the replay feed; add --feed replay, or leave --data out")
         from trader.access.sim.market import SyntheticMarket

@@ -17,6 +17,10 @@ from trader.model.time import SECOND
 _YIELD_NS = 10_000_000
 
 
+# A wall clock can be set: a wait is cut here and the time looked at again.
+LONGEST_WAIT_S = 1.0
+
+
 class MarketClock:
     """Runs from ``start`` (ns UTC) at ``speed`` times real time; None is as fast as the desk can."""
 
@@ -29,8 +33,9 @@ class MarketClock:
         self._now = start
         self._stopped = asyncio.Event()
 
-    def begin(self) -> None:
-        """Run from now on."""
+    def begin(self, start: int | None = None) -> None:
+        """Run from now on, from another ``start`` if that is known only now."""
+        self._start = self._now = self._start if start is None else start
         self._began = time.monotonic_ns()
 
     def now(self) -> int:
@@ -38,6 +43,10 @@ class MarketClock:
         if self._speed is None or self._began is None:
             return self._now
         return self._start + round((time.monotonic_ns() - self._began) * self._speed)
+
+    def describe(self) -> str:
+        """Say how fast it goes."""
+        return "as fast as possible" if self._speed is None else f"at {self._speed:g}x real time"
 
     @property
     def pace(self) -> float:
@@ -66,11 +75,39 @@ class MarketClock:
         except TimeoutError:
             return
 
+    async def wait(self, event: asyncio.Event, until: int) -> None:
+        """Wait until ``event`` is set, the market's time is ``until``, or the clock is stopped."""
+        wait_s = min((until - self.now()) / SECOND / self.pace, LONGEST_WAIT_S)
+        if wait_s <= 0:
+            return
+        waits = [asyncio.ensure_future(one.wait()) for one in (event, self._stopped)]
+        try:
+            await asyncio.wait(waits, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+
     async def breathe(self) -> None:
         """Give the loop a turn if it has had none for a while."""
         if time.monotonic_ns() - self._yielded > _YIELD_NS:
             await asyncio.sleep(0)
             self._yielded = time.monotonic_ns()
+
+
+class WallClock(MarketClock):
+    """The time of day, for markets that are not ours."""
+
+    def __init__(self) -> None:
+        """Run at once."""
+        super().__init__(time.time_ns(), 1.0)
+
+    def now(self) -> int:
+        """Return the time of day (ns UTC)."""
+        return time.time_ns()
+
+    def describe(self) -> str:
+        """Say how fast it goes."""
+        return "in real time"
 
 
 async def paced(
