@@ -112,6 +112,10 @@ class DataHub:
         else:
             self._send(endpoint, messages)
 
+    def wants(self, endpoint: str, message: DataMessage) -> bool:
+        """Return whether anybody would get a message."""
+        return any(chosen([message], sessions[0].entries) for sessions in self._grouped()[endpoint])
+
     def tick(self) -> None:
         """Do what is due: late data, signs of life."""
         for endpoint, lines in self._lines.items():

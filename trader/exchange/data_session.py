@@ -115,7 +115,7 @@ class DataSession(Line):
             self._change(request)
 
     def left(self) -> None:
-        """Free its place and tell the hub that one reader less is there."""
+        """Read no more."""
         self.entries = frozenset()
         self._gate.changed()
 
@@ -128,9 +128,10 @@ class DataSession(Line):
         """Send data, unless the client is muted; one that lets too much pile up is sent away."""
         if self.lines.now() < self.muted_until:
             return
-        if self.socket.backlog + len(frame) > self.lines.rules.send_buffer:
+        if self.socket.backlog > self.lines.rules.send_buffer:
             self._refuse(407)
             self.socket.close()
+            self.left()
             return
         self.socket.write(frame)
 

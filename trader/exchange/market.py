@@ -29,11 +29,12 @@ class Market:
     """Runs one archive; ``flush`` hands on what the venue has to tell, ``passing`` is called as time passes."""
 
     def __init__(self, archive: Archive, clock: ExchangeClock, *, venue: Venue, hub: DataHub) -> None:
-        """Stand still until :meth:`run`."""
+        """Stand still until :meth:`run`; messages go to ``hub`` unless ``publish`` is replaced."""
         self.archive = archive
         self.clock = clock
         self.venue = venue
-        self.hub = hub
+        self.publish = hub.publish
+        self._wanted = hub.wanted
         self.flush: Callable[[], None] = lambda: None
         self.passing: list[Callable[[], None]] = []
         self.is_over = False
@@ -65,8 +66,8 @@ class Market:
                 self._daily.add(tick)
         stocks = [tick for tick in ticks if "/" not in tick.symbol]
         coins = [tick for tick in ticks if "/" in tick.symbol] if len(stocks) < len(ticks) else []
-        self._publish("stock", stocks)
-        self._publish("crypto", coins)
+        self._tell("stock", stocks)
+        self._tell("crypto", coins)
 
     def tick(self) -> None:
         """Let time pass."""
@@ -86,15 +87,15 @@ class Market:
             self._yielded = time.monotonic()
             self.tick()
 
-    def _publish(self, endpoint: str, ticks: Sequence[Tick]) -> None:
-        wanted = self.hub.wanted[endpoint]
+    def _tell(self, endpoint: str, ticks: Sequence[Tick]) -> None:
+        wanted = self._wanted[endpoint]
         if not wanted or not ticks:
             return
         messages = messages_of(ticks, wanted)
         if Channel.DAILY_BARS in wanted:
             messages += self._daily.messages(ticks)
         if messages:
-            self.hub.publish(endpoint, messages)
+            self.publish(endpoint, messages)
 
     def _recall(self, symbol: str) -> Bar | None:
         """Count the day's bars so far and return the newest bar before the start, if there is one."""
@@ -102,8 +103,8 @@ class Market:
         for days in range(_LOOK_BACK_DAYS):
             begin = (start // DAY - days) * DAY
             bars = self.archive.bars(symbol, begin, min(begin + DAY, start) - MINUTE)
+            for bar in bars if days == 0 else ():
+                self._daily.add(bar)
             if bars:
-                for bar in bars:
-                    self._daily.add(bar)
                 return bars[-1]
         return None
