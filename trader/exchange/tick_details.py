@@ -15,7 +15,6 @@ QUOTE_CONDITIONS: Final = ("R",)  # a regular two-sided market
 PRINTS: Final = 4
 
 _ID_STEP = 15 * SECOND  # at most one print of a symbol in each quarter of a minute
-_DECIMALS = 9
 
 
 def trade_id(trade: Trade) -> int:
@@ -35,5 +34,5 @@ def trade_count(bar: Bar) -> int:
 
 def vwap(bar: Bar) -> float:
     """Return the average price of a minute bar's prints, never beyond its low and high."""
-    mean = round((bar.open + bar.high + bar.low + bar.close) / PRINTS, _DECIMALS)
+    mean = (bar.open + bar.high + bar.low + bar.close) / PRINTS
     return min(max(mean, bar.low), bar.high)

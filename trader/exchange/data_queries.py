@@ -1,0 +1,205 @@
+"""What a market-data request asks for: its parameters read, checked and completed, or refused as Alpaca refuses.
+
+Source: Alpaca market data API 1.1 (OpenAPI document); texts of refusals as users quote them. UNVERIFIED: that a date
+means a day of New York for stocks and one of UTC for coins, and the texts that nobody quotes.
+"""
+
+import binascii
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Final, Literal, NamedTuple
+
+from trader.access.alpaca.wire_time import LAST, ns_of
+from trader.errors import TraderError
+from trader.exchange.data_periods import Timeframe, midnight, timeframe_of, zone_of
+from trader.model.instruments import AssetClass
+from trader.model.time import MINUTE, utc
+
+DEFAULT_LIMIT: Final = 1000
+MOST_ROWS: Final = 10_000  # of one page, over all symbols together
+SIP_DELAY: Final = 15 * MINUTE  # how old consolidated data must be for an account that does not pay for them
+
+Kind = Literal["bars", "trades", "quotes"]
+
+_PAGED: Final = frozenset({"symbols", "start", "end", "limit", "page_token", "sort"})
+_STOCK: Final = frozenset({"feed", "currency"})
+_FEEDS: Final = frozenset({"sip", "iex", "boats", "otc"})
+_LATEST_FEEDS: Final = _FEEDS | {"delayed_sip", "overnight"}
+_ELSEWHERE: Final = frozenset({"boats", "otc", "overnight"})  # markets that this exchange does not have
+_ADJUSTMENTS: Final = frozenset({"raw", "split", "dividend", "spin-off", "all"})
+_SYMBOL: Final[dict[AssetClass, re.Pattern[str]]] = {
+    "stock": re.compile(r"^[A-Z0-9]{1,12}([.-][A-Z0-9]{1,6})?$", re.ASCII),
+    "crypto": re.compile(r"^[A-Z]+x?/[A-Z]+$", re.ASCII),  # as Alpaca's own refusal spells it
+}
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_FIRST_YEAR, _LAST_YEAR = "1970", "2261"  # what nanoseconds in 64 bits hold; a time beyond is as good as the bound
+
+
+class RefusedQuery(TraderError):
+    """A request that is answered with ``status`` and a message."""
+
+    def __init__(self, message: str, *, status: int = 400) -> None:
+        """Keep the answer."""
+        self.status = status
+        self.message = message
+        super().__init__(message)
+
+
+class Query(NamedTuple):
+    """A request for rows within ``start`` and ``end`` (ns UTC, both included), by symbol and then by time.
+
+    ``cursor`` is the symbol and time of the last row the client has; ``frame`` is a bar's length, unused for others.
+    """
+
+    kind: Kind
+    asset_class: AssetClass
+    symbols: tuple[str, ...]
+    frame: Timeframe
+    start: int
+    end: int
+    limit: int = DEFAULT_LIMIT
+    is_descending: bool = False
+    cursor: tuple[str, int] | None = None
+
+
+class Market(NamedTuple):
+    """What a request is read against: ``is_basic`` accounts see no recent consolidated data."""
+
+    asset_class: AssetClass
+    now: int
+    is_basic: bool = False
+
+
+def history_query(kind: Kind, given: Mapping[str, str], market: Market) -> Query:
+    """Read a request for history. Raises :class:`RefusedQuery`."""
+    bars_only = {"timeframe"} if kind == "bars" else set()
+    _refuse_unexpected(
+        given, _PAGED | bars_only, stock=_STOCK | {"asof", *(("adjustment",) if bars_only else ())}, market=market
+    )
+    frame = timeframe_of(given.get("timeframe", "")) if bars_only else Timeframe(1, "Min")
+    if frame is None:
+        raise RefusedQuery("invalid timeframe")
+    if not set(given.get("adjustment", "raw").split(",")) <= _ADJUSTMENTS:
+        raise RefusedQuery("invalid adjustment")
+    start, end, is_here = _span(given, market)
+    symbols = _symbols(given, market.asset_class)
+    return Query(
+        kind,
+        market.asset_class,
+        symbols if is_here else (),
+        frame,
+        start,
+        end,
+        _limit(given),
+        _is_descending(given),
+        _cursor(given, symbols),
+    )
+
+
+def latest_query(given: Mapping[str, str], market: Market) -> tuple[tuple[str, ...], int]:
+    """Read a request for the latest; return the symbols, and the time that is now for it. Raises RefusedQuery."""
+    _refuse_unexpected(given, {"symbols"}, stock=_STOCK, market=market)
+    feed = _feed(given, _LATEST_FEEDS, default="iex" if market.is_basic else "sip")
+    if feed == "sip" and market.is_basic and market.asset_class == "stock":
+        raise _no_recent_sip()
+    symbols = _symbols(given, market.asset_class)
+    now = market.now - (SIP_DELAY if feed == "delayed_sip" else 0)
+    return (() if feed in _ELSEWHERE else symbols), now
+
+
+def page_token(query: Query, symbol: str, ts: int) -> str:
+    """Write where the next page begins: after this row."""
+    frame = "".join(map(str, query.frame))
+    return b64encode(f"{symbol}|{frame}|{ts}".encode()).decode()
+
+
+def _refuse_unexpected(
+    given: Mapping[str, str], allowed: set[str] | frozenset[str], *, stock: frozenset[str], market: Market
+) -> None:
+    unexpected = given.keys() - allowed - (stock if market.asset_class == "stock" else set())
+    if unexpected:
+        raise RefusedQuery(f"unexpected parameter(s): {', '.join(sorted(unexpected))[:200]}")
+
+
+def _symbols(given: Mapping[str, str], asset_class: AssetClass) -> tuple[str, ...]:
+    names = [name.strip() for name in given.get("symbols", "").split(",")]
+    symbols = tuple(sorted({name for name in names if name}))
+    if not symbols:
+        raise RefusedQuery("symbols is required")
+    pattern = _SYMBOL[asset_class]
+    for symbol in symbols:
+        if not pattern.match(symbol):
+            raise RefusedQuery(f"invalid symbol: {symbol[:40]} does not match {pattern.pattern}")
+    return symbols
+
+
+def _feed(given: Mapping[str, str], allowed: frozenset[str], *, default: str) -> str:
+    feed = given.get("feed", default).lower()
+    if feed not in allowed:
+        raise RefusedQuery(f"invalid feed: {feed[:40]}")
+    return feed
+
+
+def _span(given: Mapping[str, str], market: Market) -> tuple[int, int, bool]:
+    """Return the first and last time asked for, and whether its feed is one that this market has."""
+    feed = _feed(given, _FEEDS, default="sip")
+    is_delayed = market.is_basic and market.asset_class == "stock" and feed == "sip"
+    newest = market.now - (SIP_DELAY if is_delayed else 0)
+    zone = zone_of(market.asset_class)
+    start = _time(given, "start", market.asset_class)
+    end = _time(given, "end", market.asset_class)
+    if end is not None and start is not None and end < start:
+        raise RefusedQuery("end should not be before start")
+    if is_delayed and end is not None and end > newest:
+        raise _no_recent_sip()
+    today = midnight(utc(newest).astimezone(zone).date(), zone)
+    return today if start is None else start, newest if end is None else min(end, newest), feed not in _ELSEWHERE
+
+
+def _time(given: Mapping[str, str], name: str, asset_class: AssetClass) -> int | None:
+    """Read a time or a date; as an end, a date means its whole day."""
+    text = given.get(name, "").replace(" ", "+")  # a plus that nobody escaped
+    if not text:
+        return None
+    if text[:4].isdigit() and not _FIRST_YEAR <= text[:4] <= _LAST_YEAR:
+        return 0 if text[:4] < _FIRST_YEAR else LAST
+    try:
+        if not _DATE.fullmatch(text):
+            return ns_of(text)
+        day, zone = date.fromisoformat(text), zone_of(asset_class)
+        return midnight(day, zone) if name == "start" else midnight(day + timedelta(days=1), zone) - 1
+    except ValueError:
+        raise RefusedQuery(f"invalid {name}") from None
+
+
+def _limit(given: Mapping[str, str]) -> int:
+    text = given.get("limit", str(DEFAULT_LIMIT))
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_ROWS)) and 1 <= int(text) <= MOST_ROWS):
+        raise RefusedQuery(f"invalid limit: it must be 1 to {MOST_ROWS}")
+    return int(text)
+
+
+def _is_descending(given: Mapping[str, str]) -> bool:
+    sort = given.get("sort", "asc").lower()
+    if sort not in {"asc", "desc"}:
+        raise RefusedQuery("invalid sort")
+    return sort == "desc"
+
+
+def _cursor(given: Mapping[str, str], symbols: tuple[str, ...]) -> tuple[str, int] | None:
+    token = given.get("page_token", "")
+    if not token:
+        return None
+    try:
+        symbol, _, ts = b64decode(token, validate=True).decode().split("|")
+        if symbol in symbols and 0 <= int(ts) <= LAST:
+            return symbol, int(ts)
+    except (binascii.Error, ValueError):  # which UnicodeError is, too
+        pass
+    raise RefusedQuery("invalid page_token")
+
+
+def _no_recent_sip() -> RefusedQuery:
+    return RefusedQuery("subscription does not permit querying recent SIP data", status=403)

@@ -1,0 +1,198 @@
+"""The market-data REST API: history in pages, the newest of everything, and snapshots, out of the exchange's archive.
+
+Stocks need a key; coins need none, yet a wrong one is refused. All feeds show the one market there is, those of other
+venues (overnight, OTC) show nothing.
+Source: Alpaca market data API 1.1 (OpenAPI document). UNVERIFIED: one symbol that has nothing is answered 404.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from trader.exchange.archive import Archive
+from trader.exchange.data_pages import DataPages, class_of
+from trader.exchange.data_queries import Kind, Market, RefusedQuery, history_query, latest_query
+from trader.exchange.data_rows import RowJson, book_json, row_json
+from trader.exchange.keys import Key, admitted
+from trader.exchange.request_log import RequestLog
+from trader.exchange.rest_faults import RestFault, RestFaults
+from trader.exchange.rest_limits import RateLimit
+from trader.exchange.rest_replies import JSON, Reply, answer, refused, spoilt
+from trader.model.instruments import AssetClass
+from trader.model.ticks import Quote
+
+DATA_PER_MINUTE: Final = 10_000  # of a paid plan; a basic one has 200
+
+_LOCATIONS: Final = frozenset({"us", "us-1", "us-2", "eu-1", "bs-1"})
+_NOBODY: Final = ""  # the account of requests without a key
+_FAILURES: Final = {429: "too many requests.", 500: "internal server error", 504: "request timed out"}
+_ONE: Final[dict[Kind, str]] = {"bars": "bar", "trades": "trade", "quotes": "quote"}
+
+
+@dataclass(eq=False)
+class DataDesk:
+    """What market-data history stands on; ``keys`` is by id. An ``is_basic`` plan sees no recent consolidated data."""
+
+    archive: Archive
+    now: Callable[[], int]
+    keys: Mapping[str, Key]
+    faults: RestFaults
+    log: RequestLog
+    per_minute: int = DATA_PER_MINUTE
+    is_basic: bool = False
+    limit: RateLimit = field(init=False)
+    pages: DataPages = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin to count requests."""
+        self.limit = RateLimit(self.per_minute, self.now)
+        self.pages = DataPages(self.archive)
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """A request: its query, and what it is read against; ``symbol`` is one named in the path, else empty."""
+
+    given: Mapping[str, str]
+    market: Market
+    symbol: str = ""
+
+    @property
+    def asset_class(self) -> AssetClass:
+        """Return what is asked about."""
+        return self.market.asset_class
+
+
+Handler = Callable[[DataDesk, Ask], Awaitable[object]]
+
+
+def data_routes(desk: DataDesk) -> list[Route]:
+    """List the paths of stocks and of coins."""
+    return [*_stock_routes(desk), *_crypto_routes(desk)]
+
+
+def _stock_routes(desk: DataDesk) -> list[Route]:
+    handlers: dict[str, Handler] = {"/v2/stocks/snapshots": _snapshots, "/v2/stocks/{symbol}/snapshot": _snapshots}
+    for kind in _ONE:
+        for path in (f"/v2/stocks/{kind}", f"/v2/stocks/{{symbol}}/{kind}"):
+            handlers[path] = partial(_history, kind)
+            handlers[f"{path}/latest"] = partial(_latest, kind)
+    return [Route(path, DataEndpoint(desk, path, "stock", handler)) for path, handler in handlers.items()]
+
+
+def _crypto_routes(desk: DataDesk) -> list[Route]:
+    base = "/v1beta3/crypto/{loc}"
+    handlers: dict[str, Handler] = {f"{base}/snapshots": _snapshots, f"{base}/latest/orderbooks": _orderbooks}
+    for kind in _ONE:
+        handlers[f"{base}/{kind}"] = partial(_history, kind)
+        handlers[f"{base}/latest/{kind}"] = partial(_latest, kind)
+    return [Route(path, DataEndpoint(desk, path, "crypto", handler)) for path, handler in handlers.items()]
+
+
+class DataEndpoint:
+    """One path of the API as an ASGI application."""
+
+    def __init__(self, desk: DataDesk, pattern: str, asset_class: AssetClass, handler: Handler) -> None:
+        """Answer requests for the paths of ``pattern``."""
+        self._desk = desk
+        self._pattern = pattern
+        self._asset_class = asset_class
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, unless a fault says otherwise."""
+        self._desk.log.asked(f"GET {self._pattern}")
+        reply, fault = await self._taken(scope)
+        if fault is not None and fault.kind in {"late", "overtaken"}:
+            await asyncio.sleep(fault.delay_s)
+        await answer(reply, receive, send)
+
+    async def _taken(self, scope: Scope) -> tuple[Reply, RestFault | None]:
+        desk = self._desk
+        account = _account(desk, dict(scope["headers"]), self._asset_class)
+        if isinstance(account, Reply):
+            return account, None
+        fault = desk.faults.take(scope["method"], scope["path"])
+        quota = desk.limit.take(account)
+        headers = JSON + quota.headers()
+        if quota.is_over:
+            return refused(HTTPStatus.TOO_MANY_REQUESTS, "too many requests.", headers), None
+        if fault is not None and fault.kind == "status":
+            return refused(fault.status, _FAILURES.get(fault.status, "service unavailable"), headers), fault
+        reply = await self._answered(scope)
+        reply = reply._replace(headers=headers)
+        return (spoilt(reply, fault) if fault else reply), fault
+
+    async def _answered(self, scope: Scope) -> Reply:
+        desk, path = self._desk, scope["path_params"]
+        given = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        symbol = path.get("symbol", "")
+        try:
+            if path.get("loc", "us") not in _LOCATIONS:
+                raise RefusedQuery(f"invalid location: {path['loc'][:40]}")
+            if symbol:
+                given["symbols"] = symbol
+            market = Market(self._asset_class, desk.now(), desk.is_basic)
+            body = await self._handler(desk, Ask(given, market, symbol))
+        except RefusedQuery as refusal:
+            return refused(refusal.status, refusal.message)
+        return Reply(HTTPStatus.OK, msgspec.json.encode(body))
+
+
+async def _history(kind: Kind, desk: DataDesk, ask: Ask) -> object:
+    query = history_query(kind, ask.given, ask.market)
+    page = await desk.pages.page(query, ask.market.now)
+    rest: dict[str, object] = {"next_page_token": page.next_page_token}
+    if ask.symbol:
+        return {kind: page.rows.get(ask.symbol, []), "symbol": ask.symbol, **rest}
+    return {kind: page.rows, **rest}
+
+
+async def _latest(kind: Kind, desk: DataDesk, ask: Ask) -> object:
+    symbols, now = latest_query(ask.given, ask.market)
+    newest = {symbol: rows[0] for symbol in symbols if (rows := await desk.pages.newest(kind, symbol, now))}
+    return _told({symbol: row_json(row, class_of(symbol)) for symbol, row in newest.items()}, kind, ask)
+
+
+async def _orderbooks(desk: DataDesk, ask: Ask) -> object:
+    symbols, now = latest_query(ask.given, ask.market)
+    newest = {symbol: rows[0] for symbol in symbols if (rows := await desk.pages.newest("quotes", symbol, now))}
+    return {"orderbooks": {symbol: book_json(quote) for symbol, quote in newest.items() if isinstance(quote, Quote)}}
+
+
+async def _snapshots(desk: DataDesk, ask: Ask) -> object:
+    symbols, now = latest_query(ask.given, ask.market)
+    found = {symbol: shot for symbol in symbols if (shot := await desk.pages.snapshot(symbol, now))}
+    if ask.asset_class == "crypto":
+        return {"snapshots": found}
+    if not ask.symbol:
+        return found
+    return {"symbol": ask.symbol, **msgspec.to_builtins(_of(ask.symbol, found))}
+
+
+def _told(found: Mapping[str, RowJson], kind: Kind, ask: Ask) -> dict[str, Any]:
+    """Name the newest of each symbol; asked for one symbol, name only its own."""
+    if not ask.symbol:
+        return {kind: found}
+    return {"symbol": ask.symbol, _ONE[kind]: _of(ask.symbol, found)}
+
+
+def _of(symbol: str, found: Mapping[str, object]) -> object:
+    if symbol not in found:
+        raise RefusedQuery(f"no data found for {symbol}", status=HTTPStatus.NOT_FOUND)
+    return found[symbol]
+
+
+def _account(desk: DataDesk, headers: Mapping[bytes, bytes], asset_class: AssetClass) -> str | Reply:
+    key_id, secret = headers.get(b"apca-api-key-id"), headers.get(b"apca-api-secret-key")
+    if not key_id and not secret and asset_class == "crypto":
+        return _NOBODY
+    key = admitted(desk.keys, (key_id or b"").decode("latin-1"), (secret or b"").decode("latin-1"))
+    return key.account if key else refused(HTTPStatus.UNAUTHORIZED, "unauthorized.")
