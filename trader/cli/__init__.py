@@ -5,7 +5,7 @@ inside, so that ``trader --help`` answers at once and imports click only. Data g
 to standard error. No traceback reaches the screen: what people can mend is a TraderError, anything else is written to a
 file that is named.
 
-Exit codes: 0 done, 1 failure, 2 usage, 3 settings or data, 130 interrupted.
+Exit codes: 0 done, 1 failure, 2 usage, 3 settings or data, 4 credentials, 8 a check found a problem, 130 interrupted.
 """
 
 import errno
@@ -29,6 +29,8 @@ VERBS = {
     "new": ("trader.cli.new", "Write the beginnings of a strategy of your own."),
     "ls": ("trader.cli.ls", "List what can be named in a settings file."),
     "config": ("trader.cli.config_verbs", "Describe settings files."),
+    "exchange": ("trader.cli.exchange", "Serve an exchange that speaks as Alpaca does, on this machine."),
+    "doctor": ("trader.cli.doctor", "Check machine, keys, account and market, and say what to do."),
 }
 
 INTERRUPTED = 130

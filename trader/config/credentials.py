@@ -27,11 +27,14 @@ _KINDS: dict[str, KeyKind] = {"PK": "paper", "AK": "live"}
 _QUOTES = "\"'`“”‘’"
 _SHOWN_END = 4  # characters of a key id that are shown; enough to tell two keys apart
 
-MISSING = """\
-Missing Alpaca API credentials. Set both environment variables:
+EXPORTS = """\
   export APCA_API_KEY_ID="your_key"
-  export APCA_API_SECRET_KEY="your_secret"
-Keys for paper trading are free: app.alpaca.markets, paper account, API Keys.
+  export APCA_API_SECRET_KEY="your_secret\""""
+WHERE = "Keys for paper trading are free: app.alpaca.markets, paper account, API Keys."
+MISSING = f"""\
+Missing Alpaca API credentials. Set both environment variables:
+{EXPORTS}
+{WHERE}
 Without keys, `trader run` trades a simulated market."""
 
 
@@ -65,6 +68,16 @@ def load_credentials(env: Mapping[str, str]) -> Credentials | None:
     if folder and (values := _files(folder)):
         return _pair(values, f"files in {shown(folder)}", folder)
     return _pair(env, "environment", None)
+
+
+def given(key_id: str | None, secret: str | None) -> Credentials | None:
+    """Return the key that a program passes, checked as one from the environment is.
+
+    Raises:
+        CredentialsError: half a pair, or a value that cannot be one.
+    """
+    values = {KEY_NAMES[0]: key_id, SECRET_NAMES[0]: secret}
+    return _pair({name: value for name, value in values.items() if value is not None}, "program", None)
 
 
 def require_credentials(env: Mapping[str, str]) -> Credentials:
