@@ -14,6 +14,7 @@ from trader.exchange.local import ExchangeOptions, LocalExchange
 from trader.model.time import parse_time
 
 OPENING = parse_time("2026-01-05T14:30")  # of New York's core session
+NIGHT = parse_time("2026-01-05")  # when no stock trades
 
 # Spans of the market's own time as always, but nobody has to wait for real seconds.
 HASTY = LineRules(patience_s=0)
@@ -53,6 +54,11 @@ class Client:
         await self.send(request)
         (message,) = await self.receive()
         return message
+
+    async def reply(self, request: object) -> Any:
+        """Send a request and return the frame that answers it."""
+        await self.send(request)
+        return await self.receive()
 
     async def of(self, kind: str) -> Any:
         """Return the next message of a kind, passing over others."""

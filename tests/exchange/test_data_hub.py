@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.exchange.exchanges import HASTY, OPENING, auth, data_client, exchange, reader, until
+from tests.exchange.exchanges import HASTY, NIGHT, OPENING, auth, data_client, exchange, reader, until
 from trader.access.alpaca.wire_data import DataMessage, StatusMessage
 from trader.access.alpaca.wire_time import extension
 from trader.exchange.data_hub import PATHS
@@ -16,10 +16,9 @@ from trader.exchange.data_session import FRAME_MESSAGES, Plan
 from trader.exchange.lines import REAP_AFTER, LineRules
 from trader.exchange.local import LocalExchange
 from trader.model.ticks import Bar, Quote, Trade
-from trader.model.time import MINUTE, SECOND, parse_time, utc
+from trader.model.time import MINUTE, SECOND, utc
 
 WELCOME = {"T": "success", "msg": "authenticated"}
-NIGHT = parse_time("2026-01-05")
 FAR = OPENING + 10_000 * MINUTE
 
 

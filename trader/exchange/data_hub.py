@@ -81,6 +81,7 @@ class DataHub:
         self._occupied: dict[str, int] = {}
         self._groups: dict[str, list[list[DataSession]]] | None = None
         self._now = now
+        self.sent = 0
         self.wanted: dict[str, frozenset[Channel]] = dict.fromkeys(self._lines, frozenset())
         self.gate = Gate(
             plan or Plan(),
@@ -161,6 +162,7 @@ class DataHub:
     def _send(self, endpoint: str, messages: Sequence[DataMessage]) -> None:
         for sessions in self._grouped()[endpoint]:
             wanted = chosen(messages, sessions[0].entries)
+            self.sent += len(wanted) * len(sessions)
             for frame in frames_of(wanted, sessions[0].codec):
                 for session in sessions:
                     session.send(frame)

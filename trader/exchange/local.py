@@ -30,10 +30,11 @@ from trader.exchange.data_session import Plan
 from trader.exchange.keys import Key, key_for
 from trader.exchange.lines import LineRules
 from trader.exchange.market import Market
+from trader.exchange.request_log import RequestLog
 from trader.exchange.sockets import Guest, Socket
 from trader.exchange.trade_hub import PATH, TradeHub
 from trader.model.calendar import StockCalendar
-from trader.model.time import SECOND, parse_time
+from trader.model.time import SECOND, iso, parse_time
 
 HOST: Final = "127.0.0.1"
 GRACE_S: Final = 2  # for requests on their way when the exchange ends
@@ -59,6 +60,7 @@ class ExchangeOptions(msgspec.Struct, frozen=True, kw_only=True):
     lines: LineRules = LineRules()
     plan: Plan = Plan()
     trade_sessions: int | None = None
+    faults: Path | None = None
 
 
 class LocalExchange:
@@ -86,6 +88,7 @@ class LocalExchange:
         self.market = Market(self.archive, self.clock, venue=self.venue, hub=self.data)
         self.market.flush = self.flush
         self.market.passing += [self.data.tick, self.trading.tick]
+        self.log = RequestLog()
         self.port = options.port
         self._running: list[asyncio.Task[None]] = []
         self._server: _Server
@@ -104,6 +107,15 @@ class LocalExchange:
     def key(self) -> Key:
         """Return the first account's key."""
         return next(iter(self.keys.values()))
+
+    def summary(self) -> str:
+        """Say in one line what was served."""
+        orders = sum(len(account.orders) for account in self.venue.accounts.values())
+        requests = sum(self.log.totals.values())
+        return (
+            f"served {requests} requests, {orders} orders, {self.trading.published} trade updates and "
+            f"{self.data.sent} market-data messages until {iso(self.clock.now())}"
+        )
 
     def flush(self) -> None:
         """Tell the accounts what happened to their orders."""

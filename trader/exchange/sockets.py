@@ -8,7 +8,7 @@ a server of ``websockets``: half-open connections, slow readers and refused hand
 import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from uvicorn import Config
 from uvicorn.server import ServerState
@@ -63,8 +63,7 @@ class Socket(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection over."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports have no class in common with it
         self._connections.add(self)
 
     def data_received(self, data: bytes) -> None:

@@ -1,0 +1,155 @@
+"""``trader exchange``: serve Alpaca's protocols on this machine, out of a made-up or a recorded market."""
+
+import asyncio
+import json
+import shlex
+import signal
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trader.exchange.local import ExchangeOptions, LocalExchange
+
+MAX_SPEED = 10_000.0  # beyond it the market is faster than any program that trades on it
+MAX_ACCOUNTS = 100
+
+
+class _Time(click.ParamType):  # type: ignore[type-arg]
+    name = "TIME"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from trader.model.time import parse_time
+
+        try:
+            return parse_time(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _Cash(click.ParamType):  # type: ignore[type-arg]
+    name = "USD"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        try:
+            cash = Decimal(str(value))
+        except ArithmeticError:
+            cash = Decimal(-1)
+        if not 0 <= cash <= MAX_CASH or cash != round(cash, 2):
+            self.fail(f"{value!r} is no account's cash; give dollars, such as 100000 or 2500.50", param, ctx)
+        return cash
+
+
+MAX_CASH = Decimal(10) ** 12
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 takes any that is free.")
+@click.option("--feed", type=click.Choice(["synthetic", "replay"]), default="synthetic", show_default=True)
+@click.option("--data", type=_PATH, multiple=True, help="Bars for the replay: Parquet or CSV files, or folders.")
+@click.option(
+    "--speed", type=click.FloatRange(0, MAX_SPEED, min_open=True), default=1.0, show_default=True,
+    help="Market time over real time.",
+)  # fmt: skip
+@click.option("--start", type=_Time(), help="Market time of the beginning.  [default: now at speed 1, else an opening]")
+@click.option("--symbols", default="", metavar="A,B", help="Further symbols to list, such as SPY,BTC/USD.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True, help="Of market and keys.")
+@click.option("--cash", type=_Cash(), default="100000", show_default=True, help="Of each account, at its opening.")
+@click.option("--keys", type=click.IntRange(1, MAX_ACCOUNTS), default=1, show_default=True, help="How many accounts.")
+@click.option("--faults", type=_PATH, help="What goes wrong and when: a JSON or TOML file.", metavar="FILE")
+@click.option("--latency-ms", type=click.FloatRange(0, 60_000), help="How long an order takes to the market.")
+@click.option("--symbol-limit", type=click.IntRange(1), help="Pairs of channel and symbol that one stream may have.")
+@click.option("--env", "as_env", is_flag=True, help="Print shell exports instead of one JSON object.")
+def command(**given: Any) -> None:  # noqa: ANN401 -- options are of any kind
+    """Serve an exchange that speaks as Alpaca does: streams, trading and history, on this machine only.
+
+    Prints its addresses and keys once it listens, and serves until Ctrl+C.
+    """
+    if given["feed"] == "replay" and not given["data"]:
+        raise click.UsageError("--feed replay needs bars to replay; name files or folders with --data")
+    options = _options(given)
+    with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+        runner.run(_serve(options, as_env=given["as_env"]))
+
+
+async def _serve(options: "ExchangeOptions", *, as_env: bool) -> None:
+    from trader.exchange.local import LocalExchange
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    async with LocalExchange(options) as exchange:
+        click.echo(_exports(exchange) if as_env else json.dumps(_described(exchange)))
+        sys.stdout.flush()
+        await exchange.wait(stop)
+    click.echo(exchange.summary(), err=True)
+
+
+def _options(given: dict[str, Any]) -> "ExchangeOptions":
+    import msgspec
+
+    from trader.exchange.data_session import Plan
+    from trader.exchange.local import ExchangeOptions
+    from trader.model.time import SECOND
+
+    options = ExchangeOptions(
+        feed=given["feed"],
+        data=given["data"],
+        symbols=tuple(symbol for symbol in given["symbols"].split(",") if symbol),
+        seed=given["seed"],
+        start=given["start"],
+        speed=given["speed"],
+        accounts=given["keys"],
+        cash=given["cash"],
+        port=given["port"],
+        plan=Plan(symbol_limit=given["symbol_limit"]),
+        faults=given["faults"],
+    )
+    if given["latency_ms"] is not None:
+        latency = round(given["latency_ms"] * SECOND / 1000)
+        options = msgspec.structs.replace(options, venue=msgspec.structs.replace(options.venue, latency_ns=latency))
+    return options
+
+
+def _described(exchange: "LocalExchange") -> dict[str, Any]:
+    from trader.model.time import iso
+
+    base, stream = exchange.base_url, exchange.stream_url
+    return {
+        "base_url": base,
+        "data_url": base,
+        "stream_url": stream,
+        "trade_updates_url": f"{stream}/stream",
+        "control_url": f"{base}/_faults",
+        "truth_url": f"{base}/_truth",
+        "start": iso(exchange.clock.start),
+        "speed": exchange.clock.speed,
+        "keys": [{"account": key.account, "id": key.id, "secret": key.secret} for key in exchange.keys.values()],
+    }
+
+
+def _exports(exchange: "LocalExchange") -> str:
+    """Return lines for a shell; of several accounts, the first one's key."""
+    variables = {
+        "APCA_API_BASE_URL": exchange.base_url,
+        "APCA_API_DATA_URL": exchange.base_url,
+        "APCA_API_STREAM_URL": exchange.stream_url,
+        "APCA_API_KEY_ID": exchange.key.id,
+        "APCA_API_SECRET_KEY": exchange.key.secret,
+    }
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
+
+
+def _fastest_loop() -> "Callable[[], asyncio.AbstractEventLoop]":
+    try:
+        import uvloop
+    except ImportError:  # not made for Windows
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
