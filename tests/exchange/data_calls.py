@@ -13,7 +13,7 @@ from uvicorn import Config, Server
 
 from tests.build import T0
 from trader.exchange.archive import Archive, SyntheticArchive
-from trader.exchange.keys import Key, key_for
+from trader.exchange.keys import key_for
 from trader.exchange.request_log import RequestLog
 from trader.exchange.rest_data import DataDesk, data_routes
 from trader.exchange.rest_faults import RestFaults
@@ -36,7 +36,7 @@ def desk(archive: Archive = ARCHIVE, *, now: int = NOW, **settings: Any) -> Data
     return DataDesk(archive, lambda: now, keys, RestFaults(), RequestLog(), **settings)
 
 
-async def call(desk: DataDesk, path: str, *, key: Key | None = KEY, **query: Any) -> Called:
+async def call(desk: DataDesk, path: str, *, key: Any = KEY, **query: Any) -> Called:
     """Send one request to the routes themselves."""
     app = Starlette(routes=[*data_routes(desk)])
     sent: list[Message] = []
@@ -61,7 +61,7 @@ async def call(desk: DataDesk, path: str, *, key: Key | None = KEY, **query: Any
     return Called(sent[0]["status"], headers, json.loads(body) if body.startswith((b"{", b"[")) else body)
 
 
-async def ask(path: str, **query: object) -> Any:
+async def ask(path: str, **query: Any) -> Any:
     """Send one request to a fresh desk and return the body of its good answer."""
     called = await call(desk(), path, **query)
     assert called.status == 200, called.body
