@@ -158,7 +158,7 @@ class Stage(msgspec.Struct, frozen=True):
     venue: Venue
     tape: Tampering
     flush: Callable[[], None]
-    then: "Callable[[Fault], None]" = _ignore
+    then: "Callable[[Fault], object]" = _ignore
     told: Callable[[str], None] = _ignore
 
     def accounts(self, name: str = "") -> Iterator[Account]:

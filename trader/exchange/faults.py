@@ -6,7 +6,6 @@ happens, by numbers that follow from the script's seed and the fault's place in 
 """
 
 import heapq
-from collections.abc import Iterable
 from typing import Final, Literal
 
 import msgspec
@@ -27,11 +26,12 @@ log = structlog.get_logger()
 
 
 class Planned(msgspec.Struct):
-    """One fault and what became of it: ``on`` is what it happened to, ``hits`` the messages it has changed since."""
+    """One fault and what became of it: ``on`` is what it happened to, ``hits`` whose messages it has changed since."""
 
     number: int
     fault: Fault
     due: int
+    seed: int
     state: Literal["pending", "waiting", "fired", "given up", "failed"] = "pending"
     fired_at: int | None = None
     on: str = ""
@@ -59,21 +59,20 @@ class FaultSchedule:
         """Let nothing happen yet."""
         self.log: list[Planned] = []
         self._stage = stage
-        self._seed = script.seed
         self._start = start
         self._agenda: list[tuple[int, int]] = []
-        self.add(script.faults)
+        self.add(script)
 
-    def add(self, faults: Iterable[Fault]) -> list[Planned]:
+    def add(self, script: Script) -> list[Planned]:
         """Take further faults; those whose time is over happen when time next passes.
 
         Raises:
             ConfigError: they are too many.
         """
-        taken = list(faults)
-        if len(self.log) + len(taken) > MOST_FAULTS:
-            raise ConfigError(f"{len(self.log) + len(taken)} faults; an exchange has at most {MOST_FAULTS} in its life")
-        return [self._plan(fault) for fault in taken]
+        total = len(self.log) + len(script.faults)
+        if total > MOST_FAULTS:
+            raise ConfigError(f"{total} faults; an exchange has at most {MOST_FAULTS} in its life")
+        return [self._plan(fault, script.seed) for fault in script.faults]
 
     def due(self, now: int) -> None:
         """Let happen what is due, in the order of the times; of the same time, in the order of the script."""
@@ -86,17 +85,21 @@ class FaultSchedule:
         """Return when something will happen next (ns UTC), None for nothing."""
         return self._agenda[0][0] if self._agenda else None
 
-    def _plan(self, fault: Fault) -> Planned:
-        planned = Planned(len(self.log), fault, fault.at.on(self._start))
+    def _plan(self, fault: Fault, seed: int) -> Planned:
+        planned = Planned(len(self.log), fault, fault.at.on(self._start), seed)
         self.log.append(planned)
         heapq.heappush(self._agenda, (planned.due, planned.number))
         return planned
 
     def _fire(self, planned: Planned, now: int) -> None:
-        fault = planned.fault
-        stage = replace(self._stage, then=self._plan, told=lambda what: self._hit(planned, what))
+        fault, seed = planned.fault, planned.seed
+        stage = replace(
+            self._stage,
+            then=lambda following: self._plan(following, seed),
+            told=lambda what: self._hit(planned, what),
+        )
         try:
-            outcome = fault.fire(stage, now, Chance(self._seed, planned.number))
+            outcome = fault.fire(stage, now, Chance(seed, planned.number))
         except ValueError as error:
             planned.state, planned.why = "failed", str(error)
         else:

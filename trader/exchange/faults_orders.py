@@ -1,6 +1,6 @@
 """Faults of orders and executions: ended unasked, taken back, corrected, placed by another hand."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -65,9 +65,8 @@ class _OfExecutions(Fault, frozen=True):
 
     def _executions(self, stage: Stage) -> list[tuple[Account, Activity]]:
         """Return the executions that stand, the oldest first."""
-        found = [(account, row) for account in stage.accounts(self.account) for row in _standing(account)]
-        found = [(account, row) for account, row in found if self.symbol in {"", row.symbol}]
-        return sorted(found, key=lambda one: one[1].ts)
+        found = [(account, row) for account in stage.accounts(self.account) for row in account.executions.values()]
+        return sorted((one for one in found if self.symbol in {"", one[1].symbol}), key=lambda one: one[1].ts)
 
     def _try(self, stage: Stage, chance: Chance, act: Callable[[Account, Activity], object]) -> str:
         """Act on the execution chosen, or on another one where the venue refuses."""
@@ -162,12 +161,3 @@ def _any(order: VenueOrder) -> bool:
 def in_use(account: Account) -> set[str]:
     """Return the symbols that an account holds or has orders of."""
     return {*account.positions, *(working.order.symbol for working in account.working.values())}
-
-
-def _standing(account: Account) -> Iterator[Activity]:
-    """Yield the executions of an account that nothing has taken back."""
-    taken_back = {row.previous_id for row in account.activities if row.previous_id}
-    for row in account.activities:
-        stands = row.execution_type != "trade_bust" and row.execution_id not in taken_back
-        if row.activity_type == "FILL" and stands:
-            yield row
