@@ -148,8 +148,9 @@ def _ignore(_: object) -> None:
 class Stage(msgspec.Struct, frozen=True):
     """What faults act on.
 
-    ``flush`` hands on the trade updates that acting on the venue has made. ``then`` takes what follows from a fault
-    at its own time, and ``told`` what is to be known of it later; both are set by the schedule.
+    ``split`` restates the market from a time on; ``flush`` hands on the trade updates that the venue has made. ``then``
+    takes what follows from a fault at its own time, and ``told`` what is to be known of it later; both are set by the
+    schedule.
     """
 
     data: DataSockets
@@ -157,6 +158,7 @@ class Stage(msgspec.Struct, frozen=True):
     rest: RestArm
     venue: Venue
     tape: Tampering
+    split: Callable[[str, Decimal, int], None]
     flush: Callable[[], None]
     then: "Callable[[Fault], object]" = _ignore
     told: Callable[[str], None] = _ignore

@@ -206,6 +206,7 @@ class Split(Fault, frozen=True, tag="split"):
         if symbol is None:
             return Miss("no stock is held yet; name one")
         stage.venue.split(symbol, self.ratio, now=now)
+        stage.split(symbol, self.ratio, now)
         stage.flush()
         return f"{symbol}, {self.ratio} for 1"
 
