@@ -21,7 +21,7 @@ _ULID_LENGTH, _ULID_CHANCE_BITS = 26, 80
 
 
 def order_json(order: venue.VenueOrder, *, legs: tuple[venue.VenueOrder, ...] = ()) -> OrderMessage:
-    """Describe an order; ``jsonable`` spells it."""
+    """Describe an order, with its legs where they are wanted; ``jsonable`` spells it."""
     return OrderMessage(
         id=order.id,
         client_order_id=order.client_order_id,
@@ -44,7 +44,7 @@ def order_json(order: venue.VenueOrder, *, legs: tuple[venue.VenueOrder, ...] = 
         qty=order.qty,
         filled_qty=order.filled_qty,
         filled_avg_price=order.filled_avg_price,
-        order_class="",
+        order_class=order.order_class,
         order_type=order.type,
         type=order.type,
         side=order.side.value,

@@ -1,0 +1,110 @@
+"""A trading desk with a market that stands still until a test moves it, served over loopback."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Generator
+from decimal import Decimal
+from socket import socket
+from typing import Any
+
+import requests
+from alpaca.trading.client import TradingClient
+from starlette.applications import Starlette
+from uvicorn import Config, Server
+
+from tests.build import T0
+from trader.access.sim.fills import VenueRules
+from trader.access.sim.venue import Venue
+from trader.access.sim.venue_orders import TradeUpdate, VenueAsset
+from trader.exchange.keys import key_for
+from trader.exchange.request_log import RequestLog
+from trader.exchange.rest_desk import TradingDesk
+from trader.exchange.rest_faults import RestFaults
+from trader.exchange.rest_trading import trading_routes
+from trader.model.calendar import StockCalendar
+from trader.model.instruments import instrument_of
+from trader.model.ticks import Quote
+
+FIRST, SECOND_KEY = key_for("first", seed=1), key_for("second", seed=1)
+ASSETS = {
+    "SPY": VenueAsset(instrument_of("SPY")),
+    "AAPL": VenueAsset(instrument_of("AAPL")),
+    "GME": VenueAsset(instrument_of("GME", fractionable=False), is_shortable=False, is_fractionable=False),
+    "BTC/USD": VenueAsset(instrument_of("BTC/USD"), min_order_size=Decimal("0.00001")),
+}
+PRICES = {"SPY": 450.0, "AAPL": 200.0, "GME": 20.0, "BTC/USD": 90_000.0}
+SPREAD_FRAC = 0.0001
+
+
+class Floor:
+    """A desk, its venue's clock, and what the venue has told; ``url`` while it is served."""
+
+    def __init__(self, *, now: int = T0, rules: VenueRules | None = None, **settings: Any) -> None:
+        self.now = now
+        self.venue = Venue(ASSETS, sessions=StockCalendar(), rules=rules or VenueRules())
+        for key in (FIRST, SECOND_KEY):
+            self.venue.open_account(key.account, Decimal(100_000))
+        self.told: list[TradeUpdate] = []
+        self.url = ""
+        self.desk = TradingDesk(
+            self.venue,
+            StockCalendar(),
+            now=lambda: self.now,
+            keys={key.id: key for key in (FIRST, SECOND_KEY)},
+            flush=lambda: self.told.extend(self.venue.updates()),
+            faults=RestFaults(),
+            log=RequestLog(),
+            **({"since": now, "per_minute": 10_000} | settings),
+        )
+        for symbol, price in PRICES.items():
+            self.quote(symbol, price)
+
+    def quote(self, symbol: str, price: float) -> None:
+        """Let the market stand at a price, bid a little below and ask a little above."""
+        half = round(price * SPREAD_FRAC / 2, 2)
+        self.venue.observe([Quote(symbol, self.now, price - half, 100.0, price + half, 100.0)], now=self.now)
+        self.desk.flush()
+
+    def client(self, **settings: Any) -> TradingClient:
+        """Return alpaca-py's client, unmodified."""
+        return TradingClient(FIRST.id, FIRST.secret, url_override=self.url, **settings)
+
+    async def ask(self, method: str, path: str, *, key: Any = FIRST, **given: Any) -> requests.Response:
+        """Send one request as any client does."""
+        headers = {"APCA-API-KEY-ID": key.id, "APCA-API-SECRET-KEY": key.secret} if key else {}
+        return await asyncio.to_thread(requests.request, method, self.url + path, headers=headers, timeout=30, **given)
+
+
+@contextlib.asynccontextmanager
+async def serving(floor: Floor) -> AsyncIterator[Floor]:
+    """Serve a desk on a free port of this machine."""
+    app = Starlette(routes=[*trading_routes(floor.desk)])
+    config = Config(app, host="127.0.0.1", port=0, lifespan="off", log_config=None, access_log=False, http="h11")
+    server = _Server(config)
+    task = asyncio.create_task(server.serve())
+    await server.is_up.wait()
+    floor.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    try:
+        yield floor
+    finally:
+        server.is_asked_to_end.set()
+        await task
+
+
+class _Server(Server):
+    """A server of uvicorn that leaves the signals alone and ends when it is asked to."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.is_up, self.is_asked_to_end = asyncio.Event(), asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_up.set()
+
+    async def main_loop(self) -> None:
+        await self.is_asked_to_end.wait()
