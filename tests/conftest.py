@@ -77,4 +77,8 @@ def _fail(message: str) -> NoReturn:
     pytest.fail(message)  # not an Exception: code under test that retries after errors must not swallow it
 
 
+# Keys and addresses of whoever runs the tests are theirs: no test may meet an account.
+for name in [name for name in os.environ if name.startswith(("APCA_", "ALPACA_")) or name == "CREDENTIALS_DIRECTORY"]:
+    del os.environ[name]
+
 sys.addaudithook(_guard_network)

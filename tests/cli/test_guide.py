@@ -23,10 +23,10 @@ def test_a_settings_file_is_run(tmp_path: Path) -> None:
     ]
 
 
-def test_live_says_what_it_waits_for(tmp_path: Path) -> None:
+def test_live_without_keys_says_how_to_set_them(tmp_path: Path) -> None:
     done = start([sys.executable, str(PROGRAM), "--live"], cwd=tmp_path)
-    assert done.returncode == 3
-    assert "Alpaca adapter" in done.stderr
+    assert done.returncode == 4
+    assert "Missing Alpaca API credentials" in done.stderr
 
 
 def test_a_python_without_the_packages_hands_over_to_scripts_trader(tmp_path: Path) -> None:

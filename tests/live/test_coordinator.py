@@ -184,7 +184,7 @@ async def test_the_state_folder_keeps_the_whole_log_as_json(tmp_path: Path) -> N
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "live": ({"paper": False}, "comes with the Alpaca adapter"),
+    "live": ({"paper": False, "options": RunOptions(feed="synthetic")}, "real orders need the real market"),
     "data without replay": ({"options": RunOptions(data=(Path("x"),))}, "add --feed replay"),
     "replay without data": ({"options": RunOptions(feed="replay")}, "add --data"),
     "quotes from bars": (

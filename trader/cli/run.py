@@ -6,7 +6,7 @@ import signal
 import sys
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import click
 
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from trader.live.build import RunOptions
 
 EXIT_AT_ONCE = 130
-_UNSET = -1.0  # no --speed: what it is depends on the feed
-DEFAULT_SPEED = 60.0  # a minute bar each second
+_UNSET: Literal["auto"] = "auto"  # no --speed: what it is depends on the feed
 MAX_SPEED = 1_000_000.0  # beyond it the clock is no bound: that is max
 
 
 class _Speed(click.ParamType):  # type: ignore[type-arg]
     name = "N|max"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "float | Literal['auto'] | None":
         if value in ("max", None):
             return None
         if value == _UNSET:
@@ -64,17 +65,19 @@ def _time(text: str) -> int:
 
 
 _PATH = click.Path(path_type=Path)
+_FEED = "Where prices come from.  [default: alpaca with API keys, else synthetic]"
+_BROKER = "Where orders go.  [default: alpaca with API keys, else simulated]"
+_SPEED = "Market time over real time, or max.  [default: 60; replay: max; a local exchange: 1]"
 _FOR = "Stop after 30s, 15m, 2h or 1d of real time; with --speed max, of market time."
 
 
 @click.command()
 @click.option("--config", type=_PATH, help="Strategies and settings, JSON or TOML; without it, five built-in ones.")
-@click.option("--feed", type=click.Choice(["synthetic", "replay"]), default="synthetic", show_default=True)
+@click.option("--feed", type=click.Choice(["synthetic", "replay", "alpaca"]), help=_FEED)
+@click.option("--broker", type=click.Choice(["simulated", "alpaca"]), help=_BROKER)
 @click.option("--data", type=_PATH, multiple=True, help="Bars for the replay: Parquet or CSV files, or folders.")
 @click.argument("more_data", nargs=-1, type=_PATH, metavar="")
-@click.option(
-    "--speed", type=_Speed(), default=_UNSET, help="Market time over real time, or max.  [default: 60; replay: max]"
-)
+@click.option("--speed", type=_Speed(), default=_UNSET, help=_SPEED)
 @click.option("--for", "duration", type=_Parsed("DURATION", _duration), help=_FOR)
 @click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True, help="Of the synthetic market."
@@ -84,7 +87,9 @@ _FOR = "Stop after 30s, 15m, 2h or 1d of real time; with --speed max, of market 
 @click.option("--export-trades", type=_PATH, help="Write every fill to FILE, one JSON object a line.", metavar="FILE")
 @click.option("--state-dir", type=_PATH, help="Keep the full log there, as JSON lines in log.jsonl.", metavar="DIR")
 @click.option("--log-format", type=click.Choice(["auto", "console", "json"]), default="auto", show_default=True)
-@click.option("--live", is_flag=True, help="Trade real money (comes with the Alpaca adapter).")
+@click.option("--live", is_flag=True, help="Trade real money; asks for the account's number first.")
+@click.option("--yes-live", metavar="NUMBER", help="Answer that question, where there is no terminal to ask at.")
+@click.option("--allow-overallocation", is_flag=True, help="Start though the strategies have more than the account.")
 @click.option("-v", "--verbose", is_flag=True, help="Log orders and repeated refusals too.")
 def command(**given: object) -> None:
     """Run the strategies until the data ends, --for is over, or Ctrl+C.
@@ -94,15 +99,14 @@ def command(**given: object) -> None:
     """
     with _Signals() as signals:
         from trader.config import default_config, load
-        from trader.errors import ConfigError
-        from trader.live.build import NO_LIVE
         from trader.live.coordinator import MultiTraderCoordinator
 
-        if given["live"]:
-            raise ConfigError(NO_LIVE)
         path = given["config"]
         config = load(path) if isinstance(path, Path) else default_config()
-        coordinator = MultiTraderCoordinator(config.strategies, broker=config.broker, options=_options(given))
+        options = _options(given)
+        coordinator = MultiTraderCoordinator(
+            config.strategies, paper=not given["live"], broker=config.broker, options=options
+        )
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner, _prints(to_stderr=bool(given["as_json"])):
             loop = runner.get_loop()
             signals.stop = lambda: loop.call_soon_threadsafe(coordinator.request_stop)
@@ -115,13 +119,16 @@ def _options(given: dict[str, Any]) -> "RunOptions":
     if given["more_data"] and not given["data"]:
         first = given["more_data"][0]
         raise click.UsageError(f"unexpected argument {str(first)!r}; did you mean --config {first} or --data {first}?")
-    speed = given["speed"]
-    if speed == _UNSET:
-        speed = None if given["feed"] == "replay" else DEFAULT_SPEED
+    if given["yes_live"] is not None and not given["live"]:
+        raise click.UsageError("--yes-live answers the question that --live asks; add --live, or leave it out")
     return RunOptions(
-        feed=given["feed"],
+        feed=given["feed"] or "auto",
+        broker=given["broker"] or "auto",
+        yes_live=given["yes_live"],
+        ask=input if sys.stdin is not None and sys.stdin.isatty() else None,
+        allow_overallocation=given["allow_overallocation"],
         data=(*given["data"], *given["more_data"]),
-        speed=speed,
+        speed=given["speed"],
         duration=given["duration"],
         seed=given["seed"],
         start=given["start"],

@@ -14,6 +14,7 @@ from trader.config.doubts import advice
 from trader.config.json_schema import schema
 from trader.config.parsing import STRATEGY_TYPES, load, make_strategy, parse
 from trader.config.sections import (
+    AlpacaConfig,
     BrokerConfig,
     Config,
     RegulatoryFeesConfig,
@@ -24,6 +25,7 @@ from trader.config.sections import (
 
 __all__ = [
     "STRATEGY_TYPES",
+    "AlpacaConfig",
     "BrokerConfig",
     "Config",
     "RegulatoryFeesConfig",

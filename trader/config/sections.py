@@ -203,11 +203,26 @@ class SimulatedConfig(_Section):
     """Fees on stock sells, zero unless set."""
 
 
+class AlpacaConfig(_Section):
+    """What is taken from Alpaca where there are keys."""
+
+    feed: Literal["iex", "sip"] = "iex"
+    """Stock data: iex is free and one exchange's, sip is all exchanges' and needs a paid plan. History is the same."""
+    symbol_limit: Annotated[int, Field(ge=1, le=100_000), EXACT] | None = None
+    """Most stocks the data plan streams. null: 30 with iex, which is the free plan's, none with sip."""
+    prices: Literal["all", "bars"] = "all"
+    """Whether trades and quotes are streamed beside the bars, so that stops are watched inside the minute."""
+    extended_hours: Flag = False
+    """Whether stock bars of before and after the regular session count; orders wait for the session all the same."""
+
+
 class BrokerConfig(_Section):
-    """Where orders go."""
+    """Where orders go, and market data come from."""
 
     simulated: SimulatedConfig = SimulatedConfig()
-    """The simulated venue, used unless a real one is chosen on the command line."""
+    """The simulated venue: without keys, and with --broker simulated."""
+    alpaca: AlpacaConfig = AlpacaConfig()
+    """Alpaca's market data and account: with keys."""
 
 
 class Config(_Section):

@@ -1,8 +1,9 @@
 """Settings to objects: the only place of the live shell that constructs things."""
 
+import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -11,27 +12,29 @@ import msgspec
 from trader.access.ports import SimulatedFeed
 from trader.access.sim.exchange import SimExchange
 from trader.access.sim.fills import RegulatoryFees, VenueRules
-from trader.config import BrokerConfig, Config, RiskConfig, StrategyConfig, make_strategy
-from trader.director.grid import BAR_MINUTES
+from trader.config import BrokerConfig, Config, RiskConfig, StrategyConfig, credentials, make_strategy
+from trader.config.endpoints import load_endpoints
+from trader.director.grid import BAR_MINUTES, GRACE
 from trader.engine.engine import Engine
 from trader.engine.sandbox import Decides, Sandbox, SandboxSpec
-from trader.errors import ConfigError, Problem
+from trader.errors import ConfigError, CredentialsError, Problem
+from trader.live.access import Access
 from trader.live.clock import MarketClock
+from trader.live.guard import Terms
 from trader.live.simulation import Simulation
+from trader.live.world import World
 from trader.logs import Format
 from trader.model.instruments import instrument_of
 from trader.model.signals import Signals
 from trader.model.ticks import Bar
-from trader.model.time import DAY, MINUTE, parse_time
+from trader.model.time import DAY, MINUTE, SECOND, parse_time
 from trader.risk.limits import Limits
 from trader.strategies import Context
 
-NO_LIVE = (
-    "live trading comes with the Alpaca adapter, which this version does not have; "
-    "leave out --live (paper=False) to trade the simulated market"
-)
 # A Monday at the opening of New York: stocks trade at once, and equal commands give equal runs.
 SYNTHETIC_START = parse_time("2026-01-05T14:30:00+00:00")
+# Bars that are late by the network are late in real time; an accelerated minute waits for them no longer than this.
+LONGEST_GRACE = 50 * SECOND
 SYNTHETIC_SPEED = 60.0  # a session in six and a half minutes: one sees it trade
 # One call of a strategy that takes longer holds up every other one; it is warned about by name.
 STEP_BUDGET_NS = 250_000_000
@@ -44,11 +47,15 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     ``feed`` is Alpaca where there are keys and synthetic elsewhere, unless it is named; likewise ``broker``.
     ``speed`` is market time over real time, None as fast as the desk can, and by default what fits the feed: 60 for the
     synthetic market, None for a replay, the wall clock for Alpaca. ``duration`` is in nanoseconds of real time at a
-    speed and of market time without one; ``start`` is market time (ns UTC), None the feed's own.
+    speed and of market time without one; ``start`` is market time (ns UTC), None the feed's own. ``yes_live`` is the
+    account's number, without which no real money is traded; where it is absent ``ask`` shows a person the question.
     """
 
     feed: Literal["auto", "synthetic", "replay", "alpaca"] = "auto"
     broker: Literal["auto", "simulated", "alpaca"] = "auto"
+    yes_live: str | None = None
+    ask: Callable[[str], str] | None = None
+    allow_overallocation: bool = False
     data: tuple[Path, ...] = ()
     speed: float | Literal["auto"] | None = "auto"
     duration: int | None = None
@@ -61,7 +68,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     state_dir: Path | None = None
 
 
-def engine(config: Config, watch: "Stopwatch") -> Engine:
+def engine(config: Config, watch: "Stopwatch", access: Access | None) -> Engine:
     """Build the desk: one sandbox a strategy, in config order."""
     made = [make_strategy(settings) for settings in config.strategies]
     shared = [
@@ -71,7 +78,62 @@ def engine(config: Config, watch: "Stopwatch") -> Engine:
     ]
     if shared:
         raise ConfigError(shared)
-    return Engine([_spec(*pair, watch) for pair in zip(config.strategies, made, strict=True)], book_id="sim")
+    specs = [_spec(*pair, watch) for pair in zip(config.strategies, made, strict=True)]
+    if access is None:
+        return Engine(specs, book_id="sim")
+    # The account remembers order ids for ever; a second of real time is enough to tell two runs apart.
+    return Engine(
+        specs, book_id=f"t{time.time_ns() // SECOND:x}", grace=round(min(GRACE * access.speed, LONGEST_GRACE))
+    )
+
+
+def access(
+    options: RunOptions, config: Config, *, api_key: str | None, api_secret: str | None, is_live: bool
+) -> Access | None:
+    """Decide whether this run is on Alpaca, and with what; None is a simulated market.
+
+    Raises:
+        ConfigError: the options contradict each other, or an address is wrong.
+        CredentialsError: there are no keys where some are needed, or they cannot be right.
+    """
+    wants_alpaca = is_live or "alpaca" in {options.feed, options.broker}
+    if options.feed in {"synthetic", "replay"}:
+        if wants_alpaca:
+            asked = "--live" if is_live else "--broker alpaca"
+            raise ConfigError(f"{asked} with --feed {options.feed}: real orders need the real market; leave out --feed")
+        return None
+    keys = credentials.given(api_key, api_secret) if api_key or api_secret else credentials.load_credentials(os.environ)
+    if keys is None and not wants_alpaca:
+        return None
+    if keys is None:
+        raise CredentialsError(credentials.MISSING)
+    endpoints = load_endpoints(os.environ, is_live=is_live)
+    if is_live and options.broker == "simulated":
+        raise ConfigError("--live trades real money and --broker simulated does not; leave one of them out")
+    if options.data or options.start is not None:
+        raise ConfigError("--data and --start are for a simulated market; leave them out, or add --feed replay")
+    if options.speed is None or (options.speed != "auto" and not endpoints.is_loopback):
+        raise ConfigError(
+            f"--speed {'max' if options.speed is None else options.speed}: only a local exchange's time can be followed"
+            " at a speed, and that of Alpaca is the wall clock's; leave out --speed"
+        )
+    terms = Terms(
+        is_live=is_live,
+        allow_overallocation=options.allow_overallocation,
+        is_loopback=endpoints.is_loopback,
+        follows_exchange=options.speed != "auto",
+    )
+    speed = 1.0 if options.speed == "auto" else options.speed
+    return Access(keys, endpoints, config.strategies, terms, speed, options.yes_live, options.ask)
+
+
+def world(options: RunOptions, config: Config, desk: Engine, access: Access | None) -> World:
+    """Build what the desk is connected to. Raises ConfigError as :func:`feed` does."""
+    if access is None:
+        return simulation(options, config.broker, desk)
+    from trader.live import alpaca
+
+    return alpaca.world(options, config, desk, access)
 
 
 def exchange(settings: BrokerConfig, desk: Engine) -> SimExchange:

@@ -5,7 +5,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import closing
 
 from trader.access.ports import SimulatedFeed
@@ -78,11 +78,14 @@ class MarketClock:
     async def wait(self, event: asyncio.Event, until: int) -> None:
         """Wait until ``event`` is set, the market's time is ``until``, or the clock is stopped."""
         wait_s = min((until - self.now()) / SECOND / self.pace, LONGEST_WAIT_S)
-        if wait_s <= 0:
-            return
-        waits = [asyncio.ensure_future(one.wait()) for one in (event, self._stopped)]
+        if wait_s > 0:
+            await self.first_of(event.wait(), within_s=wait_s)
+
+    async def first_of(self, awaited: Awaitable[object], *, within_s: float | None = None) -> None:
+        """Wait for ``awaited``, for the time given, or until the clock is stopped; what is not done is canceled."""
+        waits = [asyncio.ensure_future(awaited), asyncio.ensure_future(self._stopped.wait())]
         try:
-            await asyncio.wait(waits, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for one in waits:
                 one.cancel()

@@ -10,12 +10,10 @@ import structlog
 
 from trader.config import BrokerConfig, StrategyConfig, parse
 from trader.engine.summary import Summary, summarize
-from trader.errors import ConfigError
 from trader.live import build, summary
 from trader.live.narrate import Narrator
 from trader.live.outputs import Outputs
 from trader.live.trades import TradesFile
-from trader.live.world import World
 from trader.model.commands import SubmitOrder
 from trader.model.events import OrderFilled
 from trader.model.inputs import History, Input, Opened
@@ -43,16 +41,18 @@ class MultiTraderCoordinator:
         Each strategy is typed, or a dict of the same keys; a dict may hold a ready ``strategy`` object instead of
         ``strategy_type`` and ``strategy_params``.
 
+        With keys, given here or found in the environment, it trades on Alpaca, on paper unless ``paper`` is false;
+        without keys, or when ``options`` name a simulated feed, on a simulated market.
+
         Raises:
-            ConfigError: what is wrong with the strategies, the data or the mode, all of it at once.
+            ConfigError: what is wrong with the strategies, the data, the keys or the mode, all of it at once.
         """
-        if not paper:
-            raise ConfigError(build.NO_LIVE)
         self._options = options or build.RunOptions()
         config = parse({"strategies": list(strategies), "broker": broker or BrokerConfig()})
         self._watch = build.Stopwatch()
-        self.engine = build.engine(config, self._watch)
-        self._world: World = build.simulation(self._options, config.broker, self.engine)
+        access = build.access(self._options, config, api_key=api_key, api_secret=api_secret, is_live=not paper)
+        self.engine = build.engine(config, self._watch, access)
+        self._world = build.world(self._options, config, self.engine, access)
         self._has_run = False
         self._finished = asyncio.Event()
         self._narrator = Narrator()

@@ -23,6 +23,7 @@ class Inbox:
         self._queue: deque[Input] = deque()
         self._ready = asyncio.Event()
         self._source: Source | None = None
+        self._failure: Exception | None = None
 
     def listen(self, source: Source) -> None:
         """Ask ``source`` for market data from now on; it calls :meth:`ring` when it has some."""
@@ -31,6 +32,11 @@ class Inbox:
     def put(self, message: Input) -> None:
         """Take an input that nothing may replace: a report, a hold, a missed bar."""
         self._queue.append(message)
+        self._ready.set()
+
+    def fail(self, error: Exception) -> None:
+        """End the run with ``error``: an edge is lost for good."""
+        self._failure = self._failure or error
         self._ready.set()
 
     def ring(self) -> None:
@@ -46,6 +52,8 @@ class Inbox:
         """
         while not clock.is_stopped and clock.now() < end:
             self._ready.clear()
+            if self._failure is not None:
+                raise self._failure
             for message in (*self._take(clock.now()), None):
                 reached = clock.now() if message is None else message.ts
                 while (due := wake()) is not None and due <= reached:
@@ -55,6 +63,15 @@ class Inbox:
             if not self._queue:
                 await clock.wait(self._ready, min(wake() or end, end))
             await asyncio.sleep(0)  # readers and writers have their turn however much there is to do
+
+    async def next_put(self) -> list[Input]:
+        """Wait for what is put in, and return it without asking the source."""
+        while not self._queue:
+            self._ready.clear()
+            await self._ready.wait()
+        taken = [*self._queue]
+        self._queue.clear()
+        return taken
 
     def _take(self, now: int) -> list[Input]:
         taken = [*self._queue]

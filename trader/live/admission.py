@@ -1,0 +1,82 @@
+"""May this run trade this account? Asked once, before any stream is opened; a person confirms real money."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from trader.access.alpaca.rest import RestDesk
+from trader.errors import ConfigError, CredentialsError, Refused
+from trader.live.access import Access
+from trader.live.answers import fetch_clock
+from trader.live.clock import MarketClock
+from trader.live.guard import Inspection, confirm_live, inspect, key_problems, live_prompt, refused_keys
+
+log = structlog.get_logger()
+
+_KEYS_REFUSED = frozenset({401, 403})
+
+
+async def admit(access: Access, clock: MarketClock) -> None:
+    """Check keys, account, capital, tickers and clocks, have real money confirmed, and set the market's time.
+
+    Raises:
+        CredentialsError: the keys are refused, or of the other kind.
+        ConfigError: what does not fit this account, all of it at once.
+        EdgeError: Alpaca cannot be reached.
+    """
+    keys, terms = access.credentials, access.terms
+    if problems := key_problems(keys, is_live=terms.is_live):
+        raise CredentialsError(problems)
+    desk = RestDesk(access.endpoints.trading, keys.key_id, keys.secret.get_secret_value())
+    try:
+        found = await inspect(desk, access.strategies, terms, now=clock.now)
+        await _confirm(access, found, clock)
+        if terms.follows_exchange:
+            answer, _, _ = await fetch_clock(desk, clock.now)
+            clock.begin(answer.ts)
+    except Refused as error:
+        if error.status not in _KEYS_REFUSED:
+            raise
+        where = access.endpoints.trading
+        raise CredentialsError(
+            [refused_keys(keys, where, is_live=terms.is_live, is_loopback=terms.is_loopback)]
+        ) from error
+    finally:
+        desk.close()
+    for note in found.notes:
+        log.warning("account.noted", place=note.path, why=note.message)
+
+
+async def _confirm(access: Access, found: Inspection, clock: MarketClock) -> None:
+    problems = found.problems
+    if access.terms.is_live and not problems:
+        typed = None
+        if access.yes_live is None and access.ask is not None:
+            typed = await _typed(access.ask, live_prompt(found.account, access.strategies), clock)
+        problems = confirm_live(found.account, typed=typed, yes_live=access.yes_live)
+    if problems:
+        raise ConfigError(problems)
+
+
+async def _typed(ask: Callable[[str], str], question: str, clock: MarketClock) -> str:
+    """Ask a person, in a thread that holds nobody up: neither the loop, nor the end of the program."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[str] = loop.create_future()
+
+    def run() -> None:
+        try:
+            typed = ask(question)
+        except EOFError:
+            typed = ""
+        loop.call_soon_threadsafe(_settle, answer, typed)
+
+    threading.Thread(target=run, name="confirmation", daemon=True).start()
+    await clock.first_of(answer)
+    return answer.result() if answer.done() and not answer.cancelled() else ""
+
+
+def _settle(answer: asyncio.Future[str], typed: str) -> None:
+    if not answer.done():
+        answer.set_result(typed)
