@@ -183,8 +183,8 @@ async def test_many_stocks_are_asked_for_by_one_list_in_which_active_ones_count(
             "PKTESTTESTTEST1111",
             True,
             (
-                "credentials: PK…1111 (from the environment) is a paper key, but --live was given; make a key of the live"
-                " account, or leave out --live"
+                "credentials: PK…1111 (from the environment) is a paper key, but --live was given; make a key of the"
+                " live account, or leave out --live"
             ),
         ),
     ],

@@ -175,7 +175,7 @@ class _Remote:
             total = EXACT.add(total, settings.initial_cash)
         insists = self._options.allow_overallocation
         problems = capital_problems(account, self._strategies, allow_overallocation=insists)
-        return _verdict("capital", problems, f"the strategies' ${total:,.2f} of the account's equity")
+        return _verdict("capital", problems, f"${total:,.2f} of the account's equity is given to the strategies")
 
     async def _tickers(self, desk: RestDesk) -> Check:
         tickers = {ticker for settings in self._strategies for ticker in settings.tickers}
