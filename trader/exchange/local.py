@@ -23,15 +23,25 @@ from websockets.http11 import Request
 from trader.access.sim.fills import VenueRules
 from trader.access.sim.venue import Venue
 from trader.errors import EdgeError
-from trader.exchange.archive import Archive, SyntheticArchive
+from trader.exchange.archive import SyntheticArchive
 from trader.exchange.clock import ExchangeClock, wall_clock
+from trader.exchange.control import Control, control_routes
 from trader.exchange.data_hub import DataHub
 from trader.exchange.data_session import Plan
+from trader.exchange.fault_script import Known, Script, read_script
+from trader.exchange.fault_terms import Stage
+from trader.exchange.faults import FaultSchedule
 from trader.exchange.keys import Key, key_for
 from trader.exchange.lines import LineRules
 from trader.exchange.market import Market
 from trader.exchange.request_log import RequestLog
+from trader.exchange.rest_data import DataDesk, data_routes
+from trader.exchange.rest_desk import TradingDesk
+from trader.exchange.rest_faults import RestFaults
+from trader.exchange.rest_trading import trading_routes
 from trader.exchange.sockets import Guest, Socket
+from trader.exchange.splits import SplitArchive
+from trader.exchange.tampering import Tampering
 from trader.exchange.trade_hub import PATH, TradeHub
 from trader.model.calendar import StockCalendar
 from trader.model.time import SECOND, iso, parse_time
@@ -70,10 +80,10 @@ class LocalExchange:
         """Build everything; nothing runs yet.
 
         Raises:
-            ConfigError: the market cannot be had as it is wanted.
+            ConfigError: the market cannot be had as it is wanted, or the faults are no script.
         """
         self.options = options
-        self.archive: Archive = SyntheticArchive(options.symbols, seed=options.seed)
+        self.archive = SplitArchive(SyntheticArchive(options.symbols, seed=options.seed))
         self.clock = ExchangeClock(_start(options), options.speed)
         self.calendar = StockCalendar()
         self.venue = Venue(self.archive.assets(), sessions=self.calendar, rules=options.venue)
@@ -86,8 +96,14 @@ class LocalExchange:
         self.data = DataHub(self.keys, now=now, rules=lines, plan=options.plan)
         self.trading = TradeHub(self.keys, now=now, rules=lines, limit=options.trade_sessions)
         self.market = Market(self.archive, self.clock, venue=self.venue, hub=self.data)
-        self.market.flush = self.flush
-        self.market.passing += [self.data.tick, self.trading.tick]
+        self.tape = Tampering(self.data.publish, now=now, wants=self.data.wants)
+        self.rest_faults = RestFaults()
+        stage = Stage(
+            self.data, self.trading, self.rest_faults, self.venue, self.tape, split=self.archive.split, flush=self.flush
+        )
+        self.faults = FaultSchedule(self._script(), stage, start=self.clock.start)
+        self.market.flush, self.market.publish = self.flush, self.tape.publish
+        self.market.passing += [lambda: self.faults.due(now()), self.tape.tick, self.data.tick, self.trading.tick]
         self.log = RequestLog()
         self.port = options.port
         self._running: list[asyncio.Task[None]] = []
@@ -174,7 +190,26 @@ class LocalExchange:
         )
 
     def _routes(self) -> Sequence[BaseRoute]:
-        return []
+        now, venue, archive, log = self.clock.now, self.venue, self.archive, self.log
+        control = Control(self.faults, venue, archive, log, now)
+        history = DataDesk(archive, now, self.keys, self.rest_faults, log)
+        trading = TradingDesk(
+            venue,
+            self.calendar,
+            now,
+            self.keys,
+            self.flush,
+            self.rest_faults,
+            log,
+            price_at=self.market.price_at,
+            since=self.clock.start,
+        )
+        return [*control_routes(control), *data_routes(history), *trading_routes(trading)]
+
+    def _script(self) -> Script:
+        if self.options.faults is None:
+            return Script()
+        return read_script(self.options.faults, Known(self.venue.assets, self.venue.accounts))
 
     def _greet(self, connection: Socket, request: Request) -> Guest | HTTPStatus:
         hub = self.trading if request.path.partition("?")[0] == PATH else self.data

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from decimal import Decimal
 from itertools import count
 from typing import Final
 
@@ -17,6 +18,8 @@ from trader.exchange.archive import Archive
 from trader.exchange.clock import ExchangeClock
 from trader.exchange.data_hub import DataHub
 from trader.exchange.data_messages import DailyTotals, messages_of
+from trader.exchange.splits import SplitArchive
+from trader.model.money import decimal_of
 from trader.model.ticks import Bar, Tick
 from trader.model.time import DAY, MINUTE
 
@@ -28,7 +31,7 @@ _LOOK_BACK_DAYS: Final = 7  # for the newest price of a symbol: the longest week
 class Market:
     """Runs one archive; ``flush`` hands on what the venue has to tell, ``passing`` is called as time passes."""
 
-    def __init__(self, archive: Archive, clock: ExchangeClock, *, venue: Venue, hub: DataHub) -> None:
+    def __init__(self, archive: SplitArchive, clock: ExchangeClock, *, venue: Venue, hub: DataHub) -> None:
         """Stand still until :meth:`run`; messages go to ``hub`` unless ``publish`` is replaced."""
         self.archive = archive
         self.clock = clock
@@ -59,6 +62,7 @@ class Market:
 
     def take(self, ticks: Sequence[Tick]) -> None:
         """Let ticks happen now."""
+        ticks = self.archive.restated(ticks)
         self.venue.observe(ticks, now=self.clock.now())
         self.flush()
         for tick in ticks:
@@ -75,6 +79,11 @@ class Market:
         self.flush()
         for call in self.passing:
             call()
+
+    def price_at(self, symbol: str, ts: int) -> Decimal | None:
+        """Return what a symbol was worth at a past time, if anybody knows."""
+        bar = last_bar(self.archive, symbol, ts)
+        return None if bar is None else decimal_of(bar.close)
 
     async def _until(self, ts: int) -> None:
         """Wait for a market time; one that is over is not waited for, but others get their turn now and then."""
@@ -100,11 +109,16 @@ class Market:
     def _recall(self, symbol: str) -> Bar | None:
         """Count the day's bars so far and return the newest bar before the start, if there is one."""
         start = self.clock.start
-        for days in range(_LOOK_BACK_DAYS):
-            begin = (start // DAY - days) * DAY
-            bars = self.archive.bars(symbol, begin, min(begin + DAY, start) - MINUTE)
-            for bar in bars if days == 0 else ():
-                self._daily.add(bar)
-            if bars:
-                return bars[-1]
-        return None
+        for bar in self.archive.bars(symbol, start // DAY * DAY, start - MINUTE):
+            self._daily.add(bar)
+        return last_bar(self.archive, symbol, start)
+
+
+def last_bar(archive: Archive, symbol: str, ts: int) -> Bar | None:
+    """Return a symbol's newest bar that has ended by ``ts``, if there is one within a week."""
+    for days in range(_LOOK_BACK_DAYS):
+        begin = (ts // DAY - days) * DAY
+        bars = archive.bars(symbol, begin, min(begin + DAY, ts) - MINUTE)
+        if bars:
+            return bars[-1]
+    return None

@@ -5,26 +5,24 @@ its size. A bar counts as after the split if it ends after it.
 """
 
 from collections import defaultdict
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from msgspec.structs import replace
 
-from trader.access.ports import SimulatedFeed
 from trader.access.sim.synthetic_bars import DayBars
-from trader.access.sim.venue import Venue
 from trader.access.sim.venue_orders import VenueAsset
-from trader.exchange.archive import Archive
-from trader.model.inputs import Ticks
+from trader.exchange.archive import Archive, ArchiveFeed
 from trader.model.ticks import Bar, Quote, Tick, Trade
 
-_CENTS, _SUB_CENTS = 2, 4  # decimals of a price from a dollar on, and below
-_PRICES = frozenset({"open", "high", "low", "close", "price", "bid", "ask"})
-_SIZES = frozenset({"volume", "size", "bid_size", "ask_size"})
+_DECIMALS = 4  # of a price after a split: prints between cents are usual
+_OHLC = ("open", "high", "low", "close")
+_PRICES: dict[type, tuple[str, ...]] = {Bar: _OHLC, Trade: ("price",), Quote: ("bid", "ask")}
+_SIZES: dict[type, tuple[str, ...]] = {Bar: ("volume",), Trade: ("size",), Quote: ("bid_size", "ask_size")}
 
-_Any = TypeVar("_Any", Bar, Quote, Trade)
+_Any = TypeVar("_Any", bound=Tick)
 
 
 class SplitArchive:
@@ -67,40 +65,40 @@ class SplitArchive:
         columns = self._archive.columns(symbol, start, end)
         for ts, ratio in self._splits.get(symbol, ()):
             is_later = columns.end > ts
-            parts = {
-                name: np.where(is_later, np.round(getattr(columns, name) / ratio, _CENTS), getattr(columns, name))
-                for name in ("open", "high", "low", "close")
+            divided = {
+                name: np.where(is_later, _price(getattr(columns, name), ratio), getattr(columns, name))
+                for name in _OHLC
             }
-            columns = columns._replace(**parts, volume=np.where(is_later, columns.volume * ratio, columns.volume))
+            columns = columns._replace(**divided, volume=np.where(is_later, columns.volume * ratio, columns.volume))
         return columns
 
     def bars(self, symbol: str, start: int, end: int) -> list[Bar]:
         """Return the minute bars that start within ``start`` and ``end``, oldest first."""
-        return self._restated(self._archive.bars(symbol, start, end))
+        return list(self.restated(self._archive.bars(symbol, start, end)))
 
     def trades(self, symbol: str, start: int, end: int) -> list[Trade]:
         """Return the prints within ``start`` and ``end``, oldest first."""
-        return self._restated(self._archive.trades(symbol, start, end))
+        return list(self.restated(self._archive.trades(symbol, start, end)))
 
     def quotes(self, symbol: str, start: int, end: int) -> list[Quote]:
         """Return the quotes within ``start`` and ``end``, oldest first."""
-        return self._restated(self._archive.quotes(symbol, start, end))
+        return list(self.restated(self._archive.quotes(symbol, start, end)))
 
-    def feed(self, start: int) -> SimulatedFeed:
-        """Return the market as it runs from ``start`` on, splits on the way included."""
-        return _SplitFeed(self._archive.feed(start), self)
+    def feed(self, start: int) -> ArchiveFeed:
+        """Return the market as it was made; whoever runs it restates each tick when it is due."""
+        return self._archive.feed(start)
 
-    def restated(self, tick: _Any) -> _Any:
-        """Return a tick at the price and of the size it has after the splits before it."""
+    def restated(self, ticks: Sequence[_Any]) -> Sequence[_Any]:
+        """Return ticks at the prices and of the sizes they have after the splits before them."""
+        return [self._restated(tick) for tick in ticks] if self._splits else ticks
+
+    def _restated(self, tick: _Any) -> _Any:
         for ts, ratio in self._splits.get(tick.symbol, ()):
             if tick.ts > ts:
-                tick = _scaled(tick, ratio)
+                prices = {name: float(_price(getattr(tick, name), ratio)) for name in _PRICES[type(tick)]}
+                tick = replace(tick, **prices, **{name: getattr(tick, name) * ratio for name in _SIZES[type(tick)]})
         return tick
 
-    @property
-    def has_splits(self) -> bool:
-        """Return whether anything was split."""
-        return bool(self._splits)
 
-    def _restated(self, ticks: list[_Any]) -> list[_Any]:
-        return [self.restated(tick) for tick in ticks] if self._splits else ticks
+def _price(values: Any, ratio: float) -> Any:  # noqa: ANN401 -- one price or an array of them
+    return np.round(values / ratio, _DECIMALS)
