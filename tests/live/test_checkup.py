@@ -13,7 +13,18 @@ from trader.live import checkup_machine
 from trader.live.checks import Check
 from trader.live.checkup import REMOTE, CheckupOptions, examine
 
-LOCAL = ["python", "event_loop", "time_zones", "state_dir", "disk", "settings", "credentials", "endpoints"]
+MACHINE = ["python", "event_loop", "time_zones", "state_dir", "disk"]
+LOCAL = [*MACHINE, "settings", "credentials", "endpoints", "subscriptions"]
+    "python",
+    "event_loop",
+    "time_zones",
+    "state_dir",
+    "disk",
+    "settings",
+    "credentials",
+    "endpoints",
+    "subscriptions",
+]
 
 
 @pytest.fixture
@@ -149,6 +160,12 @@ async def test_settings_that_cannot_be_run_are_told_and_the_rest_is_checked(
     assert statuses(checks, "fail") == {"settings"}
     assert "did you mean 'BTC/USD'?" in checks["settings"].message
     assert checks["account"].status == "ok"
+
+
+async def test_more_tickers_than_the_free_plan_streams_are_a_doubt(tmp_path: Path) -> None:
+    tickers = [f"S{number}" for number in range(31)]
+    check = (await found({}, config=settings(tmp_path, tickers=[*tickers, "BTC/USD"])))["subscriptions"]
+    assert (check.status, check.message) == ("warn", "31 stocks on one stream, 1 crypto pairs on another")
 
 
 async def test_a_market_of_another_time_is_told_with_speed(alpaca: AlpacaServer) -> None:

@@ -195,6 +195,11 @@ def test_a_key_of_the_other_kind_stops(key_id: str, is_live: bool, text: str) ->
     assert not guard.key_problems(credentials("CKUNKNOWN"), is_live=is_live)
 
 
+@pytest.mark.parametrize(("is_local", "text"), [(True, "start `trader exchange` there"), (False, "check network")])
+def test_no_answer_is_told_with_what_to_look_at(is_local: bool, text: str) -> None:
+    assert guard.reach_remedy(is_loopback=is_local).startswith(text)
+
+
 def test_refused_keys_are_told_with_what_to_look_at() -> None:
     real = str(guard.refused_keys(credentials("PK99991111"), "https://x", is_live=False, is_loopback=False))
     assert real.startswith("credentials: https://x refused PK…1111 (from the environment); check that id and secret")

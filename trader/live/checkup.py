@@ -14,17 +14,19 @@ from msgspec import Struct
 from trader.access.alpaca.rest import RestDesk, Throttled
 from trader.config import StrategyConfig, default_config, load
 from trader.config.credentials import EXPORTS, MISSING, WHERE, Credentials, load_credentials
-from trader.config.endpoints import TRADING_NAME, Endpoints, is_loopback, load_endpoints
+from trader.config.endpoints import Endpoints, is_loopback, load_endpoints
 from trader.errors import ConfigError, CredentialsError, EdgeError, Problem, Refused
 from trader.live.answers import Account, Clock, fetch_account, fetch_assets, fetch_clock
 from trader.live.checks import Check
 from trader.live.checkup_data import newest_bar, stream_opens
 from trader.live.checkup_machine import machine_checks
 from trader.live.guard import (
+    KEYS_REFUSED,
     SKEW_REFUSED_NS,
     account_problems,
     capital_problems,
     key_problems,
+    reach_remedy,
     refused_keys,
     skew_problem,
     ticker_problems,
@@ -36,8 +38,8 @@ Mode = Literal["simulated", "paper", "live"]
 
 # The checks that need Alpaca, in their order; each is reported, as skipped where it could not be made.
 REMOTE: Final = ("trading_api", "account", "capital", "tickers", "clock", "market", "data_api", "stream")
+FREE_SYMBOLS: Final = 30  # of Alpaca's Basic plan; what exactly it counts is not published
 _TO_PAPER = f"to trade on paper at Alpaca:\n{EXPORTS}\n{WHERE}"
-KEYS_REFUSED: Final = frozenset({401, 403})
 
 
 class CheckupOptions(Struct, frozen=True, kw_only=True):
@@ -56,7 +58,7 @@ async def examine(options: CheckupOptions, env: Mapping[str, str]) -> tuple[Mode
     settings, strategies = _settings(options.config)
     keys, credentials = _credentials(env, is_live=options.is_live)
     addresses, endpoints = _endpoints(env, is_live=options.is_live)
-    found = [*machine_checks(options.state_dir), settings, keys, addresses]
+    found = [*machine_checks(options.state_dir), settings, keys, addresses, _subscriptions(strategies)]
     why = "needs keys" if keys.status == "skip" else "needs what failed before it"
     if credentials and endpoints:
         found += await _Remote(options, credentials, endpoints, strategies).examine()
@@ -109,6 +111,16 @@ def _endpoints(env: Mapping[str, str], *, is_live: bool) -> tuple[Check, Endpoin
         remedy = "set all three of APCA_API_BASE_URL, APCA_API_DATA_URL and APCA_API_STREAM_URL, or none"
         return Check("endpoints", "warn", f"some are on this machine, some are not: {message}", remedy), endpoints
     return Check("endpoints", "ok", message), endpoints
+
+
+def _subscriptions(strategies: Sequence[StrategyConfig]) -> Check:
+    tickers = {ticker for settings in strategies for ticker in settings.tickers}
+    pairs = {ticker for ticker in tickers if "/" in ticker}
+    message = f"{len(tickers - pairs)} stocks on one stream, {len(pairs)} crypto pairs on another"
+    if max(len(pairs), len(tickers - pairs)) <= FREE_SYMBOLS:
+        return Check("subscriptions", "ok", message)
+    remedy = f"Alpaca's free plan streams {FREE_SYMBOLS} each: trade fewer, or subscribe to its data"
+    return Check("subscriptions", "warn", message, remedy)
 
 
 class _Remote:
@@ -204,10 +216,8 @@ class _Remote:
             remedy = "wait a minute: the account's requests are used up"
         elif isinstance(error, Refused):
             remedy = "do what it says, then try again"
-        elif here:
-            remedy = f"start `trader exchange` there, or unset {TRADING_NAME} and its like"
         else:
-            remedy = "check network, proxy and firewall; status.alpaca.markets tells of outages"
+            remedy = reach_remedy(is_loopback=here)
         return Check(name, "fail", f"{url}: {error}", remedy)
 
 

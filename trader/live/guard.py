@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from trader.config import StrategyConfig
 from trader.config.credentials import Credentials
+from trader.config.endpoints import TRADING_NAME
 from trader.config.findings import place, show
 from trader.errors import Problem
 from trader.live.answers import Account, Asset, Reads, fetch_account, fetch_assets, fetch_clock
@@ -23,6 +24,7 @@ from trader.registry import did_you_mean
 # a minute sessions begin and end at the wrong moment, so that nothing is started.
 SKEW_TOLD_NS = 2 * SECOND
 SKEW_REFUSED_NS = 30 * SECOND
+KEYS_REFUSED = frozenset({401, 403})  # answers to the first request that mean its keys
 SHORTING_EQUITY_USD = 2000  # Alpaca: margin and short sales need as much
 
 _ACTIVE = "ACTIVE"
@@ -76,6 +78,13 @@ async def inspect(
     if not terms.follows_exchange and (found := skew_problem(skew_ns, doubt_ns, is_loopback=terms.is_loopback)):
         (problems if abs(skew_ns) - doubt_ns > SKEW_REFUSED_NS else notes).append(found)
     return Inspection(account, clock.is_open, skew_ns, problems, notes)
+
+
+def reach_remedy(*, is_loopback: bool) -> str:
+    """Say what to do when nobody answers."""
+    if is_loopback:
+        return f"start `trader exchange` there, or unset {TRADING_NAME} and its like"
+    return "check network, proxy and firewall; status.alpaca.markets tells of outages"
 
 
 def key_problems(credentials: Credentials, *, is_live: bool) -> list[Problem]:
