@@ -5,11 +5,13 @@ import contextlib
 from collections.abc import AsyncIterator, Generator
 from decimal import Decimal
 from socket import socket
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
 
-import requests
+import msgspec
 from alpaca.trading.client import TradingClient
 from starlette.applications import Starlette
+from starlette.types import Message
 from uvicorn import Config, Server
 
 from tests.build import T0
@@ -25,7 +27,7 @@ from trader.model.calendar import StockCalendar
 from trader.model.instruments import instrument_of
 from trader.model.ticks import Quote
 
-FIRST, SECOND_KEY = key_for("first", seed=1), key_for("second", seed=1)
+FIRST, OTHER = key_for("first", seed=1), key_for("second", seed=1)
 ASSETS = {
     "SPY": VenueAsset(instrument_of("SPY")),
     "AAPL": VenueAsset(instrument_of("AAPL")),
@@ -36,13 +38,19 @@ PRICES = {"SPY": 450.0, "AAPL": 200.0, "GME": 20.0, "BTC/USD": 90_000.0}
 SPREAD_FRAC = 0.0001
 
 
+class Called(NamedTuple):
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+
 class Floor:
     """A desk, its venue's clock, and what the venue has told; ``url`` while it is served."""
 
     def __init__(self, *, now: int = T0, rules: VenueRules | None = None, **settings: Any) -> None:
         self.now = now
         self.venue = Venue(ASSETS, sessions=StockCalendar(), rules=rules or VenueRules())
-        for key in (FIRST, SECOND_KEY):
+        for key in (FIRST, OTHER):
             self.venue.open_account(key.account, Decimal(100_000))
         self.told: list[TradeUpdate] = []
         self.url = ""
@@ -50,12 +58,13 @@ class Floor:
             self.venue,
             StockCalendar(),
             now=lambda: self.now,
-            keys={key.id: key for key in (FIRST, SECOND_KEY)},
+            keys={key.id: key for key in (FIRST, OTHER)},
             flush=lambda: self.told.extend(self.venue.updates()),
             faults=RestFaults(),
             log=RequestLog(),
             **({"since": now, "per_minute": 10_000} | settings),
         )
+        self.app = Starlette(routes=[*trading_routes(self.desk)])
         for symbol, price in PRICES.items():
             self.quote(symbol, price)
 
@@ -69,17 +78,49 @@ class Floor:
         """Return alpaca-py's client, unmodified."""
         return TradingClient(FIRST.id, FIRST.secret, url_override=self.url, **settings)
 
-    async def ask(self, method: str, path: str, *, key: Any = FIRST, **given: Any) -> requests.Response:
-        """Send one request as any client does."""
-        headers = {"APCA-API-KEY-ID": key.id, "APCA-API-SECRET-KEY": key.secret} if key else {}
-        return await asyncio.to_thread(requests.request, method, self.url + path, headers=headers, timeout=30, **given)
+    async def call(self, method: str, path: str, *, key: Any = FIRST, json: Any = None, **query: Any) -> Called:
+        """Send one request to the routes themselves; ``json`` is an object, or bytes as they are."""
+        sent: list[Message] = []
+        body = b"" if json is None else json if isinstance(json, bytes) else msgspec.json.encode(json)
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        shown = {"apca-api-key-id": key.id, "apca-api-secret-key": key.secret} if key else {}
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "raw_path": quote(path).encode(),
+            "query_string": urlencode(query).encode(),
+            "headers": [(name.encode(), value.encode()) for name, value in shown.items()],
+        }
+        await self.app(scope, receive, send)
+        headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        written = b"".join(message.get("body", b"") for message in sent[1:])
+        is_json = headers.get("content-type", "").startswith("application/json") and written
+        return Called(sent[0]["status"], msgspec.json.decode(written) if is_json else written, headers)
+
+    async def get(self, path: str, **query: Any) -> Any:
+        """Return the body of a good answer."""
+        called = await self.call("GET", path, **query)
+        assert called.status == 200, called
+        return called.body
+
+    async def order(self, symbol: str = "SPY", qty: Any = 1, **parts: Any) -> Called:
+        """Send an order; a market order to buy for the day unless told otherwise."""
+        tif = "gtc" if "/" in symbol else "day"
+        body = {"symbol": symbol, "qty": qty, "side": "buy", "type": "market", "time_in_force": tif} | parts
+        return await self.call("POST", "/v2/orders", json={name: part for name, part in body.items() if part != ""})
 
 
 @contextlib.asynccontextmanager
 async def serving(floor: Floor) -> AsyncIterator[Floor]:
     """Serve a desk on a free port of this machine."""
-    app = Starlette(routes=[*trading_routes(floor.desk)])
-    config = Config(app, host="127.0.0.1", port=0, lifespan="off", log_config=None, access_log=False, http="h11")
+    config = Config(floor.app, host="127.0.0.1", port=0, lifespan="off", log_config=None, access_log=False, http="h11")
     server = _Server(config)
     task = asyncio.create_task(server.serve())
     await server.is_up.wait()
