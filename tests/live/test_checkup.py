@@ -9,22 +9,13 @@ import pytest
 
 from tests.access.alpaca.streams import StreamServer
 from tests.live.alpaca_server import KEYS, AlpacaServer, serving
+from trader.exchange.local import ExchangeOptions, LocalExchange
 from trader.live import checkup_machine
 from trader.live.checks import Check
 from trader.live.checkup import REMOTE, CheckupOptions, examine
 
 MACHINE = ["python", "event_loop", "time_zones", "state_dir", "disk"]
 LOCAL = [*MACHINE, "settings", "credentials", "endpoints", "subscriptions"]
-    "python",
-    "event_loop",
-    "time_zones",
-    "state_dir",
-    "disk",
-    "settings",
-    "credentials",
-    "endpoints",
-    "subscriptions",
-]
 
 
 @pytest.fixture
@@ -70,6 +61,20 @@ async def test_a_good_account_is_ready(alpaca: AlpacaServer, tmp_path: Path) -> 
     )
     assert checks["data_api"].message == "newest bar of SPY (iex): 2026-11-20 21:00 UTC"
     assert names_in(tmp_path) == []
+
+
+async def test_the_local_exchange_is_an_account_that_is_ready(tmp_path: Path) -> None:
+    file = settings(tmp_path, tickers=["SPY", "BTC/USD"])
+    async with LocalExchange(ExchangeOptions(symbols=("SPY", "BTC/USD"))) as exchange:
+        env = {
+            "APCA_API_KEY_ID": exchange.key.id,
+            "APCA_API_SECRET_KEY": exchange.key.secret,
+            "APCA_API_BASE_URL": exchange.base_url,
+            "APCA_API_DATA_URL": exchange.base_url,
+            "APCA_API_STREAM_URL": exchange.stream_url,
+        }
+        checks = await found(env, config=file, has_stream=True)
+    assert statuses(checks, "ok") == {*LOCAL, *REMOTE}
 
 
 async def test_without_keys_nobody_is_asked(alpaca: AlpacaServer) -> None:
