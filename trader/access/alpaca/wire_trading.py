@@ -77,12 +77,16 @@ class OrderMessage(_Exact, frozen=True, kw_only=True):
 
 
 class TradeUpdate(_Exact, frozen=True, kw_only=True):
-    """What happened to an order; ``price`` and ``qty`` are this execution's, ``position_qty`` is the account's."""
+    """What happened to an order; ``price`` and ``qty`` are this execution's, ``position_qty`` is the account's.
+
+    ``previous_execution_id`` is what a bust or a correction takes back.
+    """
 
     event: str = ""
     order: OrderMessage
     timestamp: str | None = None
     execution_id: str | None = None
+    previous_execution_id: str | None = None
     price: Decimal | None = None
     qty: Decimal | None = None
     position_qty: Decimal | None = None
