@@ -80,6 +80,10 @@ class TradeHub:
         """Return how many sessions are open."""
         return len(self.lines.open)
 
+    def listeners(self) -> int:
+        """Return how many sessions get updates."""
+        return sum(isinstance(line, TradeSession) and line.is_listening for line in self.lines.open)
+
     def drop(self) -> None:
         """Cut every connection."""
         self.lines.drop()
@@ -122,7 +126,7 @@ class TradeHub:
         now = self.lines.now()
         for line in self.lines.open:
             if isinstance(line, TradeSession) and line.hears(update.account, now):
-                line.socket.write(frame * times)
+                line.tell(frame * times)
 
 
 class TradeSession(Line):
@@ -133,11 +137,18 @@ class TradeSession(Line):
         super().__init__(hub.lines, socket)
         self.account: str | None = None
         self._hub = hub
-        self._is_listening = False
+        self.is_listening = False
 
     def hears(self, account: str, now: int) -> bool:
         """Return whether updates of this account are for him."""
-        return self._is_listening and self.account == account and now >= self.muted_until
+        return self.is_listening and self.account == account and now >= self.muted_until
+
+    def tell(self, frame: bytes) -> None:
+        """Send an update; one who lets too much pile up is sent away, for nothing must be missing in between."""
+        if self.socket.backlog > self.lines.rules.send_buffer:
+            self.socket.abort()
+        else:
+            self.socket.write(frame)
 
     def received(self, message: bytes) -> None:
         """Take a request."""
@@ -156,8 +167,8 @@ class TradeSession(Line):
                 self._authenticate(request.key, request.secret, action="auth")
 
     def _listen(self, request: Listen) -> None:
-        self._is_listening = TRADE_UPDATES in request.data.streams
-        self._say(Listening(StreamsData((TRADE_UPDATES,) if self._is_listening else ())))
+        self.is_listening = TRADE_UPDATES in request.data.streams
+        self._say(Listening(StreamsData((TRADE_UPDATES,) if self.is_listening else ())))
 
     def _authenticate(self, key_id: str, secret: str, *, action: str) -> None:
         self.waits_since = self.lines.moment()
