@@ -53,13 +53,14 @@ class Floor:
         for key in (FIRST, OTHER):
             self.venue.open_account(key.account, Decimal(100_000))
         self.told: list[TradeUpdate] = []
+        self.has_told = asyncio.Event()
         self.url = ""
         self.desk = TradingDesk(
             self.venue,
             StockCalendar(),
             now=lambda: self.now,
             keys={key.id: key for key in (FIRST, OTHER)},
-            flush=lambda: self.told.extend(self.venue.updates()),
+            flush=self._flush,
             faults=RestFaults(),
             log=RequestLog(),
             **({"since": now, "per_minute": 10_000} | settings),
@@ -67,6 +68,11 @@ class Floor:
         self.app = Starlette(routes=[*trading_routes(self.desk)])
         for symbol, price in PRICES.items():
             self.quote(symbol, price)
+
+    def _flush(self) -> None:
+        self.told += self.venue.updates()
+        if self.told:
+            self.has_told.set()
 
     def quote(self, symbol: str, price: float) -> None:
         """Let the market stand at a price, bid a little below and ask a little above."""
@@ -101,7 +107,7 @@ class Floor:
         await self.app(scope, receive, send)
         headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
         written = b"".join(message.get("body", b"") for message in sent[1:])
-        is_json = headers.get("content-type", "").startswith("application/json") and written
+        is_json = written.startswith((b"{", b"["))
         return Called(sent[0]["status"], msgspec.json.decode(written) if is_json else written, headers)
 
     async def get(self, path: str, **query: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+from msgspec import structs
+
 from trader.access.alpaca.wire_trading import TradeUpdateMessage, decode_trading, encode_trading, jsonable
 from trader.access.sim.venue_orders import TradeUpdate, VenueOrder
 from trader.exchange.shapes import asset_id, order_json, update_message
@@ -65,3 +67,19 @@ def test_event_ids_sort_by_time_and_differ() -> None:
     assert len(set(made)) == 4
     assert max(made[:2]) < min(made[2:])
     assert {len(one) for one in made} == {26}
+
+
+def test_a_bust_names_the_execution_it_takes_back() -> None:
+    bust = TradeUpdate("a", "trade_bust", ORDER, T0, "y", Decimal(1), Decimal(1), Decimal(0), previous_execution_id="x")
+    written = jsonable(update_message(bust))
+    assert (written["event"], written["execution_id"], written["previous_execution_id"]) == ("trade_bust", "y", "x")
+
+
+def test_an_order_of_a_class_shows_its_legs() -> None:
+    legs = (structs.replace(ORDER, id="a", parent=ORDER.id), structs.replace(ORDER, id="b", parent=ORDER.id))
+    parent = structs.replace(ORDER, order_class="bracket", legs=("a", "b"))
+    written = jsonable(order_json(parent, legs=legs))
+    assert written["order_class"] == "bracket"
+    assert isinstance(written["legs"], list)
+    assert [leg["id"] for leg in written["legs"]] == ["a", "b"]
+    assert jsonable(order_json(parent))["legs"] is None

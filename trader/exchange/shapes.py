@@ -70,6 +70,7 @@ def update_message(update: venue.TradeUpdate) -> TradeUpdate:
         order=order_json(order),
         timestamp=stamp,
         execution_id=update.execution_id or (id_of(order.id, update.event, stamp) if is_at_market else None),
+        previous_execution_id=update.previous_execution_id or None,
         price=update.price,
         qty=update.qty,
         position_qty=update.position_qty,
