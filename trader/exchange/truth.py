@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from trader.access.alpaca.wire_trading import jsonable
-from trader.access.sim.accounts import Account
+from trader.access.sim.accounts import Account, signed_qty
 from trader.access.sim.venue_orders import Activity
 from trader.exchange.request_log import RequestLog
 from trader.exchange.shapes import order_json
@@ -49,8 +49,8 @@ def _executions(account: Account) -> Iterator[dict[str, object]]:
     fees: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
     for row in account.activities:
         if row.activity_type in {"FEE", "CFEE"}:
-            taken = row.net_amount or row.qty
-            fees[row.execution_id] = EXACT.subtract(fees[row.execution_id], taken)
+            of = row.previous_id if row.execution_type == "trade_bust" else row.execution_id
+            fees[of] = EXACT.subtract(fees[of], row.net_amount or signed_qty(row))
     for row in account.activities:
         if row.activity_type != "FILL" or row.execution_type == "trade_bust":
             continue
