@@ -8,7 +8,15 @@ from tests.build import T0
 from trader.access.sim.accounts import Account, AccountRules
 from trader.access.sim.fills import VenueRules
 from trader.access.sim.venue import Venue
-from trader.access.sim.venue_orders import OrderRequest, Refusal, TradeUpdate, VenueAsset, VenueOrder
+from trader.access.sim.venue_orders import (
+    OrderRequest,
+    Refusal,
+    StopLoss,
+    TakeProfit,
+    TradeUpdate,
+    VenueAsset,
+    VenueOrder,
+)
 from trader.model.calendar import Phase
 from trader.model.instruments import instrument_of
 from trader.model.orders import Side
@@ -73,10 +81,7 @@ class Floor:
         """Send an order: 10 shares to buy at the market for today, unless said otherwise; numbers are given as text."""
         if "notional" not in fields:
             fields.setdefault("qty", "10")
-        given: dict[str, Any] = {
-            key: Decimal(value) if key in MONEY and value else value for key, value in fields.items()
-        }
-        answer = self.venue.submit("a", OrderRequest(symbol, Side(side), **given), now=self.now)
+        answer = self.venue.submit("a", request_of(symbol, side, **fields), now=self.now)
         self.look()
         return answer
 
@@ -135,7 +140,22 @@ class Floor:
         return self.account.orders[order_id]
 
 
-MONEY = frozenset({"qty", "notional", "limit_price", "stop_price", "trail_price", "trail_percent"})
+def request_of(symbol: str, side: str, **fields: Any) -> OrderRequest:
+    """Return a request; ``profit``, ``loss`` and ``loss_limit`` are the prices of its exits."""
+    given: dict[str, Any] = {key: Decimal(value) if key in MONEY and value else value for key, value in fields.items()}
+    profit, loss, loss_limit = (given.pop(name, None) for name in ("profit", "loss", "loss_limit"))
+    return OrderRequest(
+        symbol,
+        Side(side),
+        take_profit=TakeProfit(profit) if profit else None,
+        stop_loss=StopLoss(loss, loss_limit) if loss else None,
+        **given,
+    )
+
+
+MONEY = frozenset(
+    {"qty", "notional", "limit_price", "stop_price", "trail_price", "trail_percent", "profit", "loss", "loss_limit"}
+)
 
 
 def quoted(**rules: Any) -> Floor:

@@ -242,3 +242,21 @@ def check_wash(answer: VenueOrder | Refusal, existing: str, reason: str | None) 
     assert (answer.status, answer.code) == (403, 40310000)
     assert answer.message == "potential wash trade detected. use complex orders"
     assert answer.extra == {"existing_order_id": existing, "reject_reason": reason}
+
+
+def test_a_position_above_six_times_the_equity_leaves_only_closing() -> None:
+    floor = quoted(cash=Decimal(2100))
+    floor.order(qty="40")
+    floor.quote(55.99, 56.01)
+    assert floor.refused("ODD", qty="1").message == "account is restricted to closing positions"
+    floor.order(side="sell", qty="40")
+    floor.order("ODD", qty="1")
+
+
+def test_a_limit_far_from_the_market_is_refused_where_the_rules_say_so() -> None:
+    away = {"type": "limit", "limit_price": "70"}
+    quoted().order(**away)
+    floor = quoted(price_away_frac=Decimal("0.25"))
+    refusal = floor.refused(**away)
+    assert (refusal.message, refusal.extra) == ("limit price is too far away from the market", {"market_price": "100"})
+    floor.order(type="limit", limit_price="75")

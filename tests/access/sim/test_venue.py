@@ -1,13 +1,15 @@
 """The life of an order at the venue: what is told and when, sessions, cancels, replacements, repeatability."""
 
 from decimal import Decimal
+from uuid import UUID
 
 import msgspec
 import pytest
 
-from tests.access.sim.floor import CLOSE, DOLLARS, NEXT_OPEN, Floor, quoted
+from tests.access.sim.floor import ASSETS, CLOSE, DOLLARS, NEXT_OPEN, Floor, quoted
 from tests.build import T0, bar
-from trader.access.sim.venue_orders import OrderRequest, Refusal, Replacement, VenueOrder
+from trader.access.sim.venue_orders import OrderRequest, Refusal, Replacement, VenueAsset, VenueOrder
+from trader.model.instruments import instrument_of
 from trader.model.money import ZERO
 from trader.model.orders import Side
 from trader.model.ticks import Quote
@@ -324,3 +326,33 @@ def test_equal_calls_give_equal_bytes() -> None:
     first = run()
     assert first == run()
     assert first.count(b'"partial_fill"') > 2
+
+
+def test_an_asset_may_change_and_another_be_listed_while_the_venue_runs() -> None:
+    floor = quoted()
+    order = floor.order(**LIMIT)
+    floor.venue.set_asset(msgspec.structs.replace(ASSETS["SPY"], is_tradable=False))
+    assert floor.refused().message == 'asset "SPY" is not tradable'
+    floor.quote(94.0, 94.5)
+    assert floor[order].status == "filled"
+    floor.venue.set_asset(VenueAsset(instrument_of("NEW")))
+    floor.quote(9.99, 10.01, "NEW")
+    floor.order("NEW")
+    assert "NEW" not in ASSETS
+
+
+def test_the_venue_may_end_an_order_unasked_and_says_so() -> None:
+    floor = quoted()
+    canceled, rejected = floor.order(**LIMIT), floor.order(**LIMIT)
+    floor.venue.strike("a", canceled, "canceled", now=floor.now)
+    floor.venue.strike("a", rejected, "rejected", now=floor.now)
+    floor.look()
+    assert floor.events(canceled) == ["pending_new", "new", "canceled"]
+    assert floor.events(rejected) == ["pending_new", "new", "rejected"]
+    assert floor[rejected].failed_at == floor.now
+
+
+def test_an_order_of_another_hand_has_ids_like_any_other() -> None:
+    floor = quoted()
+    order = floor[floor.order()]
+    assert [str(UUID(given)) for given in (order.id, order.client_order_id)] == [order.id, order.client_order_id]

@@ -11,6 +11,7 @@ from trader.model.time import DAY, HOUR, MINUTE
 
 BTC = {"symbol": "BTC/USD", "time_in_force": "gtc", "qty": "0.01"}
 LIMIT = {"type": "limit", "limit_price": "99"}
+BRACKET = {"order_class": "bracket", "profit": "110", "loss": "90"}
 INVALID, UNPROCESSABLE, FORBIDDEN = (422, 40010001), (422, 42210000), (403, 40310000)
 
 REFUSALS: dict[str, tuple[dict[str, Any], tuple[int, int], str]] = {
@@ -61,7 +62,42 @@ REFUSALS: dict[str, tuple[dict[str, Any], tuple[int, int], str]] = {
     "a fractional bracket": (
         {"qty": "1.5", "order_class": "bracket"}, UNPROCESSABLE, "fractional orders must be simple orders",
     ),
-    "a bracket": ({"order_class": "bracket"}, UNPROCESSABLE, "order_class bracket is not offered"),
+    "a class of options": ({"order_class": "mleg"}, INVALID, "invalid order_class"),
+    "exits without a class": ({"profit": "110"}, INVALID, "take_profit and stop_loss require an order_class"),
+    "a bracket around a stop order": (
+        {**BRACKET, "type": "stop", "stop_price": "105"}, INVALID, "bracket orders must be market or limit orders",
+    ),
+    "an entry at a stop": (
+        {"order_class": "oto", "loss": "90", "type": "stop", "stop_price": "105"}, INVALID,
+        "oto orders must be market or limit",
+    ),
+    "one cancels the other at the market": (
+        {**BRACKET, "order_class": "oco"}, INVALID, "oco orders must be limit orders",
+    ),
+    "a bracket at once or never": (
+        {**BRACKET, "time_in_force": "ioc"}, UNPROCESSABLE, "complex orders must be DAY or GTC orders",
+    ),
+    "a bracket in extended hours": (
+        {**BRACKET, **LIMIT, "extended_hours": True}, UNPROCESSABLE, "not supported in extended hours",
+    ),
+    "a bracket without a gain": (
+        {"order_class": "bracket", "loss": "90"}, INVALID, "bracket orders require take_profit.limit_price",
+    ),
+    "a bracket without a loss": (
+        {"order_class": "bracket", "profit": "110"}, INVALID, "bracket orders require stop_loss.stop_price",
+    ),
+    "one triggers two": ({**BRACKET, "order_class": "oto"}, INVALID, "oto orders require either"),
+    "one triggers none": ({"order_class": "oto"}, INVALID, "oto orders require either"),
+    "a gain below a penny": (
+        {**BRACKET, "profit": "110.001"}, UNPROCESSABLE, "invalid take_profit.limit_price 110.001",
+    ),
+    "a loss of nothing": ({**BRACKET, "loss": "-1"}, INVALID, "stop_loss.stop_price must be > 0"),
+    "coins in a bracket": (
+        {**BRACKET, "symbol": "BTC/USD", "time_in_force": "gtc"}, UNPROCESSABLE, "orders not allowed for advanced",
+    ),
+    "more than the most of a coin": (
+        {**BTC, "qty": "4"}, FORBIDDEN, "cost basis must be <= maximal amount of order 200000",
+    ),
     "a stop that is at once or never": (
         {"type": "stop", "stop_price": "120", "time_in_force": "ioc"}, UNPROCESSABLE, "stop orders must be day or gtc",
     ),

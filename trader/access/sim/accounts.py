@@ -6,11 +6,12 @@ Crypto fees leave the position at once, fees in dollars the cash; both stand in 
 
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import chain
 
 import msgspec
 
-from trader.access.sim.book import Working
 from trader.access.sim.venue_orders import ENDED, Activity, VenueOrder
+from trader.access.sim.working import Working
 from trader.model.money import EXACT, ONE, ZERO, divide, share_of
 from trader.model.orders import Side
 
@@ -44,7 +45,7 @@ class Account:
     """An account's books. The venue writes them; everybody else reads."""
 
     def __init__(self, name: str, cash: Decimal, rules: AccountRules, *, price_of: PriceOf) -> None:
-        """Open with ``cash`` dollars; ``price_of`` values positions."""
+        """Open with ``cash`` dollars; ``price_of`` values positions. ``executions`` are those that nobody took back."""
         self.name = name
         self.opening = cash
         self.cash = cash
@@ -54,6 +55,7 @@ class Account:
         self.by_client_id: dict[str, str] = {}
         self.working: dict[str, Working] = {}
         self.activities: list[Activity] = []
+        self.executions: dict[str, Activity] = {}
         self._price_of = price_of
 
     def qty(self, symbol: str) -> Decimal:
@@ -62,11 +64,14 @@ class Account:
         return position.qty if position else ZERO
 
     def held_for_orders(self, symbol: str, *, apart_from: str = "") -> Decimal:
-        """Return how much of a position open orders will close; one in dollars holds all of it."""
-        held = ZERO
+        """Return how much of a position open orders will close; one in dollars holds all of it, a group its share once.
+
+        ``apart_from`` leaves out an order, with its group.
+        """
+        size, apart, held = self.qty(symbol).copy_abs(), self.working.get(apart_from), ZERO
         for order in self.working.values():
-            if order.order.symbol == symbol and not order.is_opening and order.order.id != apart_from:
-                held = EXACT.add(held, order.left if order.order.qty is not None else self.qty(symbol).copy_abs())
+            if order.order.symbol == symbol and not (apart is not None and order.is_with(apart)):
+                held = EXACT.add(held, order.keeps(size))
         return held
 
     def available(self, symbol: str, *, apart_from: str = "") -> Decimal:
@@ -84,11 +89,19 @@ class Account:
     @property
     def equity(self) -> Decimal:
         """Return cash and all positions at the market's prices."""
-        return EXACT.add(self.cash, sum_of([self._value(symbol) for symbol in self.positions]))
+        return EXACT.add(self.cash, sum_of([self.value(symbol) for symbol in self.positions]))
+
+    def value(self, symbol: str) -> Decimal:
+        """Return what a position is worth at the market's price, signed."""
+        position = self.positions[symbol]
+        price = self._price_of(symbol)
+        if price is None:
+            return position.cost if position.qty > ZERO else position.cost.copy_negate()
+        return EXACT.multiply(position.qty, price)
 
     def buying_power(self, *, apart_from: str = "") -> Decimal:
         """Return the dollars that a new order for stocks may cost; coins are no collateral."""
-        values = [self._value(symbol) for symbol in self.positions if not _is_coin(symbol)]
+        values = [self.value(symbol) for symbol in self.positions if not _is_coin(symbol)]
         equity = EXACT.add(self.cash, sum_of(values))
         multiplier = self.rules.multiplier if equity >= self.rules.margin_equity else min(self.rules.multiplier, ONE)
         used = EXACT.add(sum_of([value.copy_abs() for value in values]), self.reserved(apart_from=apart_from))
@@ -107,13 +120,26 @@ class Account:
             self.working.pop(order.id, None)
 
     def book(self, rows: list[Activity]) -> None:
-        """Enter the rows of one execution and move cash and position by them."""
+        """Enter the rows of one execution, or of a split, and move cash and position by them."""
         for row in rows:
-            self.activities.append(row)
-            self.cash = EXACT.add(self.cash, row.net_amount)
-            change = signed_qty(row)
-            if change:
-                self._move(row.symbol, change, row.price)
+            self._enter(row)
+            before = self.positions.get(row.symbol, Position())
+            after = moved(before, row)
+            crosses = before.qty and after.qty and before.qty.is_signed() != after.qty.is_signed()
+            assert not crosses, f"{row.symbol}: {row.qty} would cross through zero from {before.qty}"
+            self._hold(row.symbol, after)
+
+    def restate(self, order: VenueOrder, rows: list[Activity]) -> None:
+        """Enter what takes an execution back, and what stands in its place; the order may have ended.
+
+        The position becomes what it would be, had it always been so: it may lie on the other side of zero.
+        """
+        self.orders[order.id] = order
+        if order.status in ENDED:
+            self.working.pop(order.id, None)
+        for row in rows:
+            self._enter(row)
+        self._hold(order.symbol, position_of(self.activities, order.symbol))
 
     def check(self) -> None:
         """Assert that the ledger explains cash and positions, and that open orders are covered."""
@@ -127,26 +153,63 @@ class Account:
             assert order.qty is None or order.filled_qty <= order.qty, f"{order.id} is overfilled"
             assert (order.status in ENDED) == (order.id not in self.working), f"{order.id} is {order.status}"
 
-    def _value(self, symbol: str) -> Decimal:
-        position = self.positions[symbol]
-        price = self._price_of(symbol)
-        if price is None:
-            return position.cost if position.qty > ZERO else position.cost.copy_negate()
-        return EXACT.multiply(position.qty, price)
+    def _enter(self, row: Activity) -> None:
+        self.activities.append(row)
+        self.cash = EXACT.add(self.cash, row.net_amount)
+        if row.execution_type == "trade_bust":
+            self.executions.pop(row.previous_id, None)
+        elif row.activity_type == "FILL":
+            self.executions[row.execution_id] = row
 
-    def _move(self, symbol: str, change: Decimal, price: Decimal | None) -> None:
-        before = self.positions.get(symbol, Position())
-        after = EXACT.add(before.qty, change)
-        size = before.qty.copy_abs()
-        if not before.qty or before.qty.is_signed() == change.is_signed():
-            assert price is not None, "only an execution makes a position larger"
-            cost = EXACT.add(before.cost, EXACT.multiply(change.copy_abs(), price))
+    def _hold(self, symbol: str, position: Position) -> None:
+        if position.qty:
+            self.positions[symbol] = position
         else:
-            assert change.copy_abs() <= size, f"{symbol}: {change} would cross through zero from {before.qty}"
-            cost = EXACT.subtract(before.cost, share_of(before.cost, change.copy_abs(), size))
-        self.positions[symbol] = Position(after, cost)
-        if not after:
-            del self.positions[symbol]
+            self.positions.pop(symbol, None)
+
+
+def moved(before: Position, row: Activity) -> Position:
+    """Return a position after a row of the ledger; a fee in coins costs no more, a split changes no cost."""
+    change, price = signed_qty(row), row.price or ZERO
+    after, size = EXACT.add(before.qty, change), change.copy_abs()
+    if row.activity_type == "SPLIT":
+        return Position(after, before.cost if after else ZERO)
+    if not before.qty or before.qty.is_signed() == change.is_signed():
+        return Position(after, EXACT.add(before.cost, EXACT.multiply(size, price)))
+    if size <= before.qty.copy_abs():
+        return Position(after, EXACT.subtract(before.cost, share_of(before.cost, size, before.qty.copy_abs())))
+    return Position(after, EXACT.multiply(after.copy_abs(), price))
+
+
+def position_of(rows: list[Activity], symbol: str) -> Position:
+    """Return the position that a ledger amounts to, a correction being in the place of what it corrects."""
+    slots: dict[str, list[Activity]] = {}
+    slot_of: dict[str, str] = {}
+    for row in rows:
+        if row.symbol != symbol:
+            continue
+        if row.execution_type == "trade_bust":
+            slots[slot_of[row.previous_id]] = []
+            continue
+        key = row.execution_id or row.id
+        slot = slot_of[row.previous_id] if row.execution_type == "trade_correct" else key
+        slot_of[key] = slot
+        slots.setdefault(slot, []).append(row)
+    position = Position()
+    for row in chain.from_iterable(slots.values()):
+        position = moved(position, row)
+    return position
+
+
+def legs_of(account: Account, order: VenueOrder) -> tuple[VenueOrder, ...]:
+    """Return the legs of an order as they stand now, each being the one that replaced it last."""
+    found = []
+    for leg_id in order.legs:
+        leg = account.orders[leg_id]
+        while leg.replaced_by is not None:
+            leg = account.orders[leg.replaced_by]
+        found.append(leg)
+    return tuple(found)
 
 
 def claim_of(working: Working) -> Decimal:
@@ -160,7 +223,8 @@ def claim_of(working: Working) -> Decimal:
 
 def signed_qty(row: Activity) -> Decimal:
     """Return what a row of the ledger did to the position."""
-    return row.qty.copy_negate() if row.side is Side.SELL else row.qty
+    is_out = (row.side is Side.SELL) != (row.execution_type == "trade_bust")
+    return row.qty.copy_negate() if is_out else row.qty
 
 
 def sum_of(values: list[Decimal]) -> Decimal:

@@ -2,7 +2,8 @@
 
 Wash trades: an order is held against every open order on the other side of its symbol. Where one of the two would
 trade at any price (market, stop) it is refused; two that are limited (limit, stop_limit) may stand apart, and are
-refused when the buyer's limit reaches the seller's. A trailing stop neither is refused so nor makes others be.
+refused when the buyer's limit reaches the seller's. A trailing stop neither is refused so nor makes others be; nor
+do exits whose entry has not filled, and the orders of one group among themselves.
 Source: Alpaca documentation "User Protection", 2026-09-16; buying power: "Orders at Alpaca", both read 2026-11.
 """
 
@@ -11,12 +12,13 @@ from decimal import Decimal
 import msgspec
 
 from trader.access.sim.accounts import Account
-from trader.access.sim.book import collared
 from trader.access.sim.venue_orders import OrderRequest, PositionIntent, Refusal, VenueAsset, VenueOrder
 from trader.access.sim.venue_rules import forbidden, is_fractional, unprocessable
+from trader.access.sim.working import collared
 from trader.model.money import EXACT, ZERO, plain
 from trader.model.orders import Side
 
+MOST_EXPOSURE = Decimal(6)  # a position above this many times the equity leaves only closing
 SHORT_COLLAR = Decimal("1.03")  # a short is valued at 3 % above the market, or at its limit
 _AT_ANY_PRICE = frozenset({"market", "stop"})
 _EXEMPT = "trailing_stop"
@@ -62,17 +64,27 @@ def allowance_refusal(account: Account, request: OrderRequest, asset: VenueAsset
         return refusal
     if not claim.intent.endswith("_to_open"):
         return _shares(account, request, asset, claim)
+    if _is_closing_only(account):
+        return forbidden("account is restricted to closing positions")  # our words
     if claim.intent == "sell_to_open":
         refusal = _coins(account, asset, claim) if asset.is_crypto else _short(account, request, asset)
     return refusal or _both_ways(account, request, claim) or _money(account, asset, claim)
 
 
+def _is_closing_only(account: Account) -> bool:
+    most = EXACT.multiply(MOST_EXPOSURE, account.equity)
+    return any(account.value(symbol).copy_abs() > most for symbol in account.positions)
+
+
 def _wash_trade(account: Account, request: OrderRequest, replaces: str) -> Refusal | None:
     if request.type == _EXEMPT:
         return None
+    apart = account.working.get(replaces)
     for working in account.working.values():
         order = working.order
-        is_other = order.symbol == request.symbol and order.side is not request.side and order.id != replaces
+        is_own = apart is not None and working.is_with(apart)
+        is_out = working.is_leg and working.group is not None and not working.group.is_released
+        is_other = order.symbol == request.symbol and order.side is not request.side and not is_own and not is_out
         if is_other and order.type != _EXEMPT and _crosses(order, request):
             kind = "market/stop" if order.type in _AT_ANY_PRICE else "limit"
             return forbidden(

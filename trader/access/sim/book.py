@@ -16,69 +16,15 @@ from typing import NamedTuple
 import msgspec
 
 from trader.access.sim.fills import VenueRules, price_of
-from trader.access.sim.venue_orders import VenueAsset, VenueOrder
+from trader.access.sim.venue_orders import VenueOrder
+from trader.access.sim.working import Working
 from trader.model.calendar import Phase
-from trader.model.money import EXACT, ONE, ZERO, decimal_of, divide, floor_to
+from trader.model.money import EXACT, NANO, ZERO, decimal_of, divide, floor_to
 from trader.model.orders import Side
 from trader.model.ticks import Bar, Tick, Trade
 
-# How far above the market a buy is valued, and above its stop a triggered buy may pay: 4 % below $50, 2.5 % from there.
-# Source: Alpaca documentation "Orders at Alpaca" (collars of market and stop orders), read 2026-11.
-COLLAR_BELOW, COLLAR_FROM, COLLAR_PRICE = Decimal("0.04"), Decimal("0.025"), Decimal(50)
 _CENT = Decimal("0.01")
 _TWO = Decimal(2)
-
-
-class Working:
-    """An open order with what the venue knows about it beyond its snapshot.
-
-    ``unit`` is the buying power one share claims, ``cost`` what was paid or received so far, ``limit`` the worst price
-    it may get now (None: any), ``is_live`` whether it has reached the market, ``is_elected`` whether its stop, if it
-    has one, was reached.
-    """
-
-    __slots__ = (
-        "account", "arrival", "asset", "cancel_at", "cost", "is_elected", "is_live", "limit", "order", "sequence",
-        "unit",
-    )  # fmt: skip
-
-    def __init__(self, account: str, order: VenueOrder, asset: VenueAsset, *, sequence: int, arrival: int) -> None:
-        """Begin unfilled."""
-        self.account = account
-        self.order = order
-        self.asset = asset
-        self.sequence = sequence
-        self.arrival = arrival
-        self.unit = ZERO
-        self.cost = ZERO
-        self.cancel_at: int | None = None
-        self.is_live = False
-        self.is_elected = order.type in {"market", "limit"}
-        self.limit = order.limit_price
-
-    @property
-    def left(self) -> Decimal:
-        """Return what is still to be filled; zero for an order in dollars, whose quantity its price will say."""
-        return EXACT.subtract(self.order.qty, self.order.filled_qty) if self.order.qty is not None else ZERO
-
-    @property
-    def is_opening(self) -> bool:
-        """Return whether it makes a position larger, which takes buying power; closing takes shares."""
-        return self.order.position_intent.endswith("_to_open")
-
-    @property
-    def priority(self) -> tuple[bool, Decimal, int]:
-        """Return the key of price-time priority: market orders, then the better price, then the earlier order."""
-        if self.limit is None:
-            return False, ZERO, self.sequence
-        return True, self.limit.copy_negate() if self.order.side is Side.BUY else self.limit, self.sequence
-
-    def elect(self) -> None:
-        """Send a triggered stop to the market; a stock's buy stop pays no more than its collar."""
-        self.is_elected = True
-        if self.order.type == "stop" and self.order.side is Side.BUY and self.order.stop_price is not None:
-            highest = collared(self.order.stop_price)
-            self.limit = floor_to(highest, _CENT if highest >= ONE else self.asset.instrument.price_increment)
 
 
 class Market:
@@ -129,6 +75,13 @@ class Market:
         else:
             self.bid_size = EXACT.subtract(self.bid_size, qty)
 
+    def split(self, ratio: Decimal) -> None:
+        """Restate prices and sizes after a split into ``ratio`` new shares per old one."""
+        self.bid, self.ask, self.last = (
+            None if price is None else floor_to(divide(price, ratio), NANO) for price in (self.bid, self.ask, self.last)
+        )
+        self.bid_size, self.ask_size = EXACT.multiply(self.bid_size, ratio), EXACT.multiply(self.ask_size, ratio)
+
     def reference(self, side: Side, phase: Phase) -> Decimal | None:
         """Return the price a market order is valued at: far side in core, midpoint in extended hours, else the last.
 
@@ -168,12 +121,6 @@ class Prices(NamedTuple):
 def prices_of(bar: Bar) -> Prices:
     """Return a bar's prices as decimals."""
     return Prices(decimal_of(bar.open), decimal_of(bar.high), decimal_of(bar.low), decimal_of(bar.close))
-
-
-def collared(price: Decimal) -> Decimal:
-    """Return ``price`` with Alpaca's collar for buys on top."""
-    share = COLLAR_BELOW if price < COLLAR_PRICE else COLLAR_FROM
-    return EXACT.multiply(price, EXACT.add(ONE, share))
 
 
 def meets_quote(working: Working, market: Market, rules: VenueRules) -> Decimal | None:

@@ -2,17 +2,27 @@
 
 from decimal import Decimal
 from hashlib import blake2b
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 
 from trader.access.sim.accounts import Account
-from trader.access.sim.book import Working
 from trader.access.sim.fills import VenueRules, fee_of
-from trader.access.sim.venue_orders import Activity, Status, TradeUpdate
+from trader.access.sim.venue_orders import Activity, Status, TradeUpdate, VenueAsset, VenueOrder
+from trader.access.sim.working import Working
 from trader.model.money import EXACT, NANO, ZERO, divide, floor_to
 from trader.model.orders import Side
 from trader.model.time import utc
+
+
+class Done(NamedTuple):
+    """One execution: its id, what was traded, and the id of the execution it stands in the place of."""
+
+    id: str
+    qty: Decimal
+    price: Decimal
+    instead_of: str = ""
 
 
 def id_of(*parts: str) -> str:
@@ -40,7 +50,8 @@ def execute(
         updated_at=ts,
     )
     execution_id = id_of(order.id, "execution", str(filled))
-    books.book(_rows(working, qty, price, execution_id=execution_id, rules=rules, ts=ts))
+    done = Done(execution_id, qty, price)
+    books.book(rows_of(done, working.order, asset=working.asset, rules=rules, ts=ts))
     books.keep(working.order)
     return TradeUpdate(
         account=books.name,
@@ -54,40 +65,45 @@ def execute(
     )
 
 
-def _rows(
-    working: Working, qty: Decimal, price: Decimal, *, execution_id: str, rules: VenueRules, ts: int
-) -> list[Activity]:
-    order = working.order
-    value = EXACT.multiply(qty, price)
+def rows_of(done: Done, order: VenueOrder, *, asset: VenueAsset, rules: VenueRules, ts: int) -> list[Activity]:
+    """Return what the ledger says of an execution: itself, and its fee; ``order`` is the snapshot after it."""
+    value = EXACT.multiply(done.qty, done.price)
     filled = Activity(
-        id=_activity_id(ts, execution_id),
+        id=activity_id(ts, done.id),
         activity_type="FILL",
         ts=ts,
         order_id=order.id,
         symbol=order.symbol,
-        qty=qty,
+        qty=done.qty,
         net_amount=value.copy_negate() if order.side is Side.BUY else value,
         side=order.side,
-        price=price,
+        price=done.price,
         cum_qty=order.filled_qty,
-        leaves_qty=working.left,
+        leaves_qty=EXACT.subtract(order.qty or order.filled_qty, order.filled_qty),
         order_status=order.status,
+        execution_id=done.id,
+        execution_type="trade_correct" if done.instead_of else "fill",
+        previous_id=done.instead_of,
     )
-    fee, paid_in = fee_of(order.side, qty, price=price, rules=rules, instrument=working.asset.instrument)
+    fee, paid_in = fee_of(order.side, done.qty, price=done.price, rules=rules, instrument=asset.instrument)
     if not fee:
         return [filled]
     in_dollars = paid_in == "USD"
     charged = Activity(
-        id=_activity_id(ts, id_of(execution_id, "fee")),
-        activity_type="CFEE" if working.asset.is_crypto else "FEE",
+        id=activity_id(ts, id_of(done.id, "fee")),
+        activity_type="CFEE" if asset.is_crypto else "FEE",
         ts=ts,
         order_id=order.id,
         symbol=order.symbol,
         qty=ZERO if in_dollars else fee.copy_negate(),
         net_amount=fee.copy_negate() if in_dollars else ZERO,
+        execution_id=done.id,
+        execution_type=filled.execution_type,
+        previous_id=done.instead_of,
     )
     return [filled, charged]
 
 
-def _activity_id(ts: int, suffix: str) -> str:
+def activity_id(ts: int, suffix: str) -> str:
+    """Return the id of a row of the ledger: its time, and an id of its own."""
     return f"{utc(ts).strftime('%Y%m%d%H%M%S%f')[:-3]}::{suffix}"

@@ -21,7 +21,10 @@ RegulatoryFees = fees.RegulatoryFees
 
 
 class VenueRules(msgspec.Struct, frozen=True):
-    """How the simulated venue fills; ``latency_ns`` passes before an order reaches it."""
+    """How the simulated venue fills; ``latency_ns`` passes before an order reaches it.
+
+    A limit further than ``price_away_frac`` of the last price from it is refused; None takes any.
+    """
 
     fill: Fill = "next_open"
     slippage_bps: Decimal = ZERO
@@ -29,6 +32,7 @@ class VenueRules(msgspec.Struct, frozen=True):
     regulatory: RegulatoryFees = RegulatoryFees()
     latency_ns: int = 0
     has_partial_fills: bool = False
+    price_away_frac: Decimal | None = None
 
 
 def price_of(reference: Decimal, side: Side, *, rules: VenueRules, instrument: Instrument) -> Decimal:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from trader.access.sim.accounts import Account
 from trader.access.sim.allowance import Claim, allowance_refusal, intent_of, unit_cost
 from trader.access.sim.execution import id_of
+from trader.access.sim.venue_classes import class_refusal
 from trader.access.sim.venue_orders import ENDED, OrderRequest, Refusal, Replacement, VenueAsset, VenueOrder
 from trader.access.sim.venue_rules import invalid, unprocessable, value_refusal
 from trader.model.money import EXACT, NANO, ceil_to, divide, plain
@@ -15,10 +16,14 @@ _NOT_YET_REPLACEABLE = frozenset({"accepted", "pending_new", "pending_cancel"})
 
 
 class Seen(NamedTuple):
-    """What the market shows when a request comes: the price its order is valued at, and the last one."""
+    """What the market shows when a request comes: the price its order is valued at, and the last one.
+
+    ``away_frac`` is how far from the last price a limit may be, as a share of it; None is any distance.
+    """
 
     reference: Decimal | None
     last: Decimal | None
+    away_frac: Decimal | None = None
 
 
 def claim_of(
@@ -40,7 +45,8 @@ def claim_of(
         assert request.qty is not None
         value = EXACT.multiply(request.qty, price)
         claim = Claim(intent, request.qty, unit, EXACT.multiply(request.qty, unit), replaces)
-    refusal = value_refusal(request, asset, value) or _breached(request, seen.last)
+    refusal = value_refusal(request, asset, value) or _breached(request, seen.last) or _too_far(request, seen)
+    refusal = refusal or class_refusal(request, intent, seen.last)
     return refusal or allowance_refusal(books, request, asset, claim) or claim
 
 
@@ -68,6 +74,7 @@ def order_of(books: Account, request: OrderRequest, claim: Claim, *, now: int, e
         extended_hours=request.extended_hours,
         expires_at=expires_at,
         replaces=claim.replaces or None,
+        order_class=request.order_class,
     )
 
 
@@ -95,16 +102,22 @@ def _breached(request: OrderRequest, price: Decimal | None) -> Refusal | None:
     )
 
 
+def _too_far(request: OrderRequest, seen: Seen) -> Refusal | None:
+    """Refuse a limit far from the market. That Alpaca does is known, from where on is not."""
+    if seen.away_frac is None or seen.last is None or request.limit_price is None:
+        return None
+    distance = EXACT.subtract(request.limit_price, seen.last).copy_abs()
+    if distance <= EXACT.multiply(seen.last, seen.away_frac):
+        return None
+    return unprocessable("limit price is too far away from the market", market_price=plain(seen.last))  # our words
+
+
 def changed(order: VenueOrder, change: Replacement) -> OrderRequest | Refusal:
     """Return the request that a replacement amounts to."""
-    if order.status in ENDED:
-        return invalid("only open orders can be replaced")
-    if order.status in _NOT_YET_REPLACEABLE:
-        return unprocessable("unable to replace order, order isn't sent to exchange yet")
-    if order.qty is None:
-        return unprocessable("notional orders cannot be replaced")  # our words
-    if change.qty is not None and order.asset_class == "stock" and not _are_whole(order.qty, change.qty):
-        return unprocessable("qty of fractional orders cannot be replaced")  # our words
+    refusal = _not_replaceable(order, change)
+    if refusal is not None:
+        return refusal
+    assert order.qty is not None
     changed = OrderRequest(
         symbol=order.symbol,
         side=order.side,
@@ -121,6 +134,20 @@ def changed(order: VenueOrder, change: Replacement) -> OrderRequest | Refusal:
     if change == Replacement(client_order_id=change.client_order_id):
         return unprocessable("order parameters are not changed")
     return changed
+
+
+def _not_replaceable(order: VenueOrder, change: Replacement) -> Refusal | None:
+    if order.status in ENDED:
+        return invalid("only open orders can be replaced")
+    if order.status in _NOT_YET_REPLACEABLE:
+        return unprocessable("unable to replace order, order isn't sent to exchange yet")
+    if order.qty is None:
+        return unprocessable("notional orders cannot be replaced")  # our words
+    if (order.legs or order.parent) and (change.qty is not None or change.time_in_force is not None):
+        return unprocessable("only prices of complex orders can be replaced")  # our words
+    if change.qty is not None and order.asset_class == "stock" and not _are_whole(order.qty, change.qty):
+        return unprocessable("qty of fractional orders cannot be replaced")  # our words
+    return None
 
 
 def _either(new: Decimal | None, old: Decimal | None) -> Decimal | None:

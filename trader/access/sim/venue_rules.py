@@ -19,12 +19,15 @@ CRYPTO_TIMES_IN_FORCE = frozenset({"gtc", "ioc"})
 FRACTIONAL_TYPES = frozenset({"market", "limit", "stop", "stop_limit"})
 CLIENT_ID_LENGTH = 128
 MIN_VALUE, MIN_CRYPTO_VALUE = ONE, Decimal(10)
+MAX_CRYPTO_VALUE = Decimal(200_000)  # Alpaca documentation "Crypto spot trading", read 2026-11
 OPG_LAST, CLS_LAST, AUCTIONS_AGAIN = time(9, 28), time(15, 50), time(19, 0)  # New York
 CLS_BEFORE_CLOSE = 10 * MINUTE  # on days that close early
 
 _CENT, _HUNDREDTH_CENT = Decimal("0.01"), Decimal("0.0001")
 _AT_ONCE = frozenset({"ioc", "fok", "opg", "cls"})
 _SIMPLE = frozenset({"", "simple"})
+_CLASSES = _SIMPLE | {"bracket", "oco", "oto"}
+_BRACKET_TYPES = frozenset({"market", "limit"})
 
 
 def invalid(message: str) -> Refusal:
@@ -53,12 +56,14 @@ def refusal_of(request: OrderRequest, asset: VenueAsset | None, *, now: int, clo
 
 
 def value_refusal(request: OrderRequest, asset: VenueAsset, value: Decimal) -> Refusal | None:
-    """Return the refusal of an order that is too small: in dollars, or in coins of this asset."""
+    """Return the refusal of an order that is too small, in dollars or in coins of this asset, or too large."""
     least = MIN_CRYPTO_VALUE if asset.is_crypto else MIN_VALUE
     if value < least:
         return forbidden(f"cost basis must be >= minimal amount of order {plain(least)}")
     if request.qty is not None and request.qty < asset.min_order_size:
         return forbidden(f"qty must be >= minimal qty of order {plain(asset.min_order_size)}")  # our words
+    if asset.is_crypto and value > MAX_CRYPTO_VALUE:
+        return forbidden(f"cost basis must be <= maximal amount of order {plain(MAX_CRYPTO_VALUE)}")  # our words
     return None
 
 
@@ -73,6 +78,10 @@ def _refusals(request: OrderRequest, asset: VenueAsset | None, *, now: int, clos
         yield invalid("invalid order type")
     if request.time_in_force not in TIMES_IN_FORCE:
         yield invalid("invalid time_in_force")
+    if request.order_class not in _CLASSES:
+        yield invalid("invalid order_class")
+    if request.order_class in _SIMPLE and (request.take_profit or request.stop_loss):
+        yield invalid("take_profit and stop_loss require an order_class")  # our words
     if len(request.client_order_id) > CLIENT_ID_LENGTH:
         yield invalid(f"client_order_id must be no more than {CLIENT_ID_LENGTH} characters")  # our words
     if asset is None:
@@ -133,18 +142,50 @@ def _needed_prices(request: OrderRequest) -> Iterator[Refusal]:
 
 
 def _price_steps(request: OrderRequest, asset: VenueAsset) -> Iterator[Refusal]:
-    for field in ("limit_price", "stop_price", "trail_price", "trail_percent"):
-        price: Decimal | None = getattr(request, field)
+    prices = list(_prices(request))
+    for name, price in (*prices, ("trail_price", request.trail_price), ("trail_percent", request.trail_percent)):
         if price is not None and price <= ZERO:
-            yield invalid(f"{field} must be > 0")
-    for field in ("limit_price", "stop_price"):
-        price = getattr(request, field)
+            yield invalid(f"{name} must be > 0")
+    for name, price in prices:
         if price is None:
             continue
         step = _CENT if price >= ONE else _HUNDREDTH_CENT
         if price != floor_to(price, asset.instrument.price_increment if asset.is_crypto else step):
-            given = f"invalid {field} {plain(price)}"
+            given = f"invalid {name} {plain(price)}"
             yield unprocessable(f"{given}. sub-penny increment does not fulfill minimum pricing criteria")
+
+
+def _prices(request: OrderRequest) -> Iterator[tuple[str, Decimal | None]]:
+    yield "limit_price", request.limit_price
+    yield "stop_price", request.stop_price
+    if request.take_profit is not None:
+        yield "take_profit.limit_price", request.take_profit.limit_price
+    if request.stop_loss is not None:
+        yield "stop_loss.stop_price", request.stop_loss.stop_price
+        yield "stop_loss.limit_price", request.stop_loss.limit_price
+
+
+def _class(request: OrderRequest) -> Iterator[Refusal]:
+    """Refuse what the class of an order does not go with, or lacks."""
+    name = request.order_class
+    if name == "bracket" and request.type not in _BRACKET_TYPES:
+        yield invalid("bracket orders must be market or limit orders")
+    if name == "oto" and request.type not in _BRACKET_TYPES:
+        yield invalid("oto orders must be market or limit orders")  # our words
+    if name == "oco" and request.type != "limit":
+        yield invalid("oco orders must be limit orders")
+    if request.time_in_force not in {"day", "gtc"}:
+        yield unprocessable("complex orders must be DAY or GTC orders")  # our words
+    if request.extended_hours:
+        yield unprocessable("complex orders are not supported in extended hours")  # our words
+    profit = request.take_profit is not None and request.take_profit.limit_price is not None
+    loss = request.stop_loss is not None and request.stop_loss.stop_price is not None
+    if name == "oto" and profit + loss != 1:
+        yield invalid("oto orders require either take_profit.limit_price or stop_loss.stop_price")  # our words
+    if name != "oto" and not profit:
+        yield invalid(f"{name} orders require take_profit.limit_price")
+    if name != "oto" and not loss:
+        yield invalid(f"{name} orders require stop_loss.stop_price")
 
 
 def _crypto(request: OrderRequest) -> Iterator[Refusal]:
@@ -162,7 +203,7 @@ def _stock(request: OrderRequest) -> Iterator[Refusal]:
     if request.order_class not in _SIMPLE and is_fractional(request):
         yield unprocessable("fractional orders must be simple orders")
     if request.order_class not in _SIMPLE:
-        yield unprocessable(f"order_class {request.order_class} is not offered by this venue")  # ours alone
+        yield from _class(request)
 
 
 def _fraction(request: OrderRequest, asset: VenueAsset) -> Iterator[Refusal]:
