@@ -1,0 +1,138 @@
+"""Raw answers of the trading API to typed values: what cannot be read costs only itself. Pure.
+
+Source: Alpaca trading API 2.0.1 (OpenAPI document): Order, Position, TradingActivities, NonTradeActivities.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+import msgspec
+
+from trader.access.alpaca.executions import Told
+from trader.access.alpaca.tracker import Fill
+from trader.access.alpaca.wire_time import ns_of
+from trader.access.alpaca.wire_trading import TRADE_UPDATES, OrderMessage, TradeUpdateMessage, decode_trading
+from trader.errors import WireError
+from trader.model.money import EXACT, ZERO, divide
+from trader.model.orders import Side
+
+MOST_SPLIT = 1_000  # old shares for a new one; a ratio is a fraction of whole numbers up to here
+
+
+class Split(msgspec.Struct, frozen=True):
+    """A split in the account: new shares per old one."""
+
+    activity_id: str
+    symbol: str
+    ratio: Decimal
+
+
+def order_in(raw: object) -> OrderMessage:
+    """Read an order, field by field if need be.
+
+    Raises:
+        WireError: it is none.
+    """
+    frame = msgspec.json.encode({"stream": TRADE_UPDATES, "data": {"event": "", "order": raw}})
+    message = decode_trading(frame)
+    if not isinstance(message, TradeUpdateMessage):
+        raise WireError("no order", frame)
+    return message.data.order
+
+
+def orders_in(raw: object) -> list[OrderMessage]:
+    """Read a list of orders; what is none is left out."""
+    orders = []
+    for one in _rows(raw):
+        try:
+            orders.append(order_in(one))
+        except WireError:
+            continue
+    return orders
+
+
+def positions_in(raw: object) -> dict[str, Decimal]:
+    """Read an account's positions: signed quantities by the symbol as it stands there."""
+    held = {}
+    for row in _rows(raw):
+        qty, symbol = _amount(row, "qty"), row.get("symbol")
+        if qty is None or not isinstance(symbol, str):
+            raise WireError("a position without symbol or quantity", repr(row))
+        is_short = row.get("side") == "short" and qty > ZERO
+        held[symbol] = qty.copy_negate() if is_short else qty
+    return held
+
+
+def fills_in(raw: object) -> list[Fill]:
+    """Read activities of kind FILL, oldest first; others are left out."""
+    fills = [fill for row in _rows(raw) if (fill := _fill(row)) is not None]
+    return sorted(fills, key=lambda fill: fill.told.ts)  # rows of one instant stay in the order they came
+
+
+def splits_in(raw: object, held: Mapping[str, Decimal]) -> list[Split]:
+    """Read splits; where a row has no ratio, it follows from the quantity it added to the ``held`` one."""
+    splits = []
+    for row in _rows(raw):
+        symbol, ratio = row.get("symbol"), None
+        if row.get("activity_type") == "SPLIT" and isinstance(symbol, str):
+            ratio = _ratio(row, held.get(symbol, ZERO))
+        if ratio is not None:
+            splits.append(Split(str(row.get("id")), str(symbol), ratio))
+    return splits
+
+
+def last_id(raw: object) -> str:
+    """Return the id of a page's last row, which asks for the next page."""
+    rows = _rows(raw)
+    return str(rows[-1].get("id", "")) if rows else ""
+
+
+def _rows(raw: object) -> Sequence[Mapping[str, object]]:
+    if not isinstance(raw, list):
+        raise WireError("no list", repr(raw)[:200])
+    return [row for row in raw if isinstance(row, dict)]
+
+
+def _fill(row: Mapping[str, object]) -> Fill | None:
+    qty, price, cumulative = (_amount(row, name) for name in ("qty", "price", "cum_qty"))
+    side, order_id, symbol, stamp = (row.get(name) for name in ("side", "order_id", "symbol", "transaction_time"))
+    is_whole = isinstance(order_id, str) and isinstance(symbol, str) and isinstance(stamp, str)
+    if row.get("activity_type") != "FILL" or not is_whole or side not in set(Side) or not qty or price is None:
+        return None
+    try:
+        ts = ns_of(str(stamp))
+    except ValueError:
+        return None
+    kind = row.get("execution_type")
+    told = Told(
+        venue_id=str(row.get("id", "")).rpartition("::")[2],
+        cumulative=cumulative or ZERO,
+        qty=qty.copy_abs(),
+        price=price,
+        ts=ts,
+        kind="trade_bust" if kind == "trade_bust" else "trade_correct" if kind == "trade_correct" else "fill",
+        undoes=str(row.get("previous_id") or ""),
+    )
+    return Fill(str(order_id), str(symbol), str(side), told)
+
+
+def _ratio(row: Mapping[str, object], held: Decimal) -> Decimal | None:
+    told = _amount(row, "ratio")
+    if told is not None and told > ZERO:
+        return told
+    old, new, added = (_amount(row, name) for name in ("old_qty", "new_qty", "qty"))
+    if old is None or new is None:
+        old, new = held, EXACT.add(held, added or ZERO)
+    if not old or not new or new.is_signed() != old.is_signed() or new == old:
+        return None
+    near = (Fraction(new) / Fraction(old)).limit_denominator(MOST_SPLIT)  # quantities are cut at nine decimals
+    return divide(Decimal(near.numerator), Decimal(near.denominator)) if near > 0 else None
+
+
+def _amount(row: Mapping[str, object], name: str) -> Decimal | None:
+    try:
+        value = Decimal(str(row.get(name)))
+    except ArithmeticError:
+        return None
+    return value if value.is_finite() else None

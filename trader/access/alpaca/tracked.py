@@ -1,0 +1,133 @@
+"""One of our orders at the venue: what was asked for, what it is there, what the desk has been told. Pure.
+
+An order lives on in its successors when it is replaced there (by hand, or for a corporate action): each is a part with
+executions of its own, and the last one says how the whole ends.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+
+from trader.access.alpaca.executions import Executions
+from trader.access.alpaca.wire_trading import OrderMessage
+from trader.model.money import EXACT, ZERO
+from trader.model.orders import TERMINAL, Approved, OrderStatus
+
+# What Alpaca's words mean to the desk. `done_for_day` and the like are no end, and no news either.
+STATUSES: Final[Mapping[str, OrderStatus]] = {
+    "pending_new": OrderStatus.OPEN,
+    "accepted": OrderStatus.OPEN,
+    "accepted_for_bidding": OrderStatus.OPEN,
+    "pending_review": OrderStatus.OPEN,
+    "held": OrderStatus.OPEN,
+    "new": OrderStatus.OPEN,
+    "partially_filled": OrderStatus.OPEN,
+    "done_for_day": OrderStatus.OPEN,
+    "stopped": OrderStatus.OPEN,
+    "suspended": OrderStatus.OPEN,
+    "calculated": OrderStatus.OPEN,
+    "pending_replace": OrderStatus.OPEN,
+    "replaced": OrderStatus.OPEN,  # its successor goes on
+    "pending_cancel": OrderStatus.PENDING_CANCEL,
+    "filled": OrderStatus.FILLED,
+    "canceled": OrderStatus.CANCELED,
+    "expired": OrderStatus.EXPIRED,
+    "rejected": OrderStatus.REJECTED,
+}
+
+
+class Part:
+    """One order at the venue."""
+
+    __slots__ = ("executions", "successor", "venue_id", "venue_status")
+
+    def __init__(self, venue_id: str, name: str) -> None:
+        """Begin as acknowledged, without executions."""
+        self.venue_id = venue_id
+        self.executions = Executions(name)
+        self.venue_status = OrderStatus.OPEN
+        self.successor = ""
+
+
+class Tracked:
+    """An order of the desk."""
+
+    __slots__ = ("approved", "asked_at", "doubted_since", "needs_lookup", "parts", "qty", "status", "tries")
+
+    def __init__(self, approved: Approved, now: int) -> None:
+        """Begin as sent, with no word from the venue."""
+        self.approved = approved
+        self.status = OrderStatus.PENDING  # as the desk was told
+        self.qty = ZERO  # executions that the desk was told, and that stand
+        self.parts: list[Part] = []
+        self.needs_lookup = False
+        self.asked_at = now  # when its state was last learned, or asked for
+        self.doubted_since: int | None = None  # executions are missing since then
+        self.tries = 0
+
+    @property
+    def order_id(self) -> str:
+        """Return the client order id."""
+        return self.approved.order_id
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether the desk has been told the end."""
+        return self.status in TERMINAL
+
+    @property
+    def venue_id(self) -> str:
+        """Return the newest id at the venue, empty before it is known."""
+        return self.parts[-1].venue_id if self.parts else ""
+
+    @property
+    def room(self) -> Decimal:
+        """Return how much more the desk may be told: never more than was ordered."""
+        return EXACT.subtract(self.approved.intent.qty, self.qty)
+
+    @property
+    def is_explained(self) -> bool:
+        """Tell whether every quantity the venue showed is booked."""
+        return all(part.executions.is_explained for part in self.parts)
+
+    @property
+    def venue_end(self) -> OrderStatus | None:
+        """Return how the order ended at the venue, None while it lives there."""
+        if not self.parts or self.parts[-1].venue_status not in TERMINAL:
+            return None
+        return self.parts[-1].venue_status
+
+    def part(self, venue_id: str) -> Part:
+        """Return the part of this id, a new one at the end if it is unknown."""
+        for part in self.parts:
+            if part.venue_id == venue_id:
+                return part
+        number = len(self.parts)
+        part = Part(venue_id, f"{self.order_id}+{number}" if number else self.order_id)
+        self.parts.append(part)
+        return part
+
+    def see(self, order: OrderMessage) -> bool:
+        """Take note of a snapshot; an end is final, whatever comes later. Return False where it is not understood."""
+        part = self.part(order.id)
+        part.executions.show(order.filled_qty or ZERO)
+        if order.replaced_by and order.replaced_by != part.successor:
+            part.successor = order.replaced_by
+            successor = self.part(order.replaced_by)
+            self.parts.remove(successor)
+            self.parts.append(successor)  # even if it was heard of first
+        status = STATUSES.get(order.status or "")
+        if status is not None and part.venue_status not in TERMINAL:
+            part.venue_status = status
+        return status is not None and order.filled_qty is not None
+
+    def tell(self, qty: Decimal, *, is_last: bool) -> OrderStatus:
+        """Count a quantity that the desk is told; return the status that goes with it.
+
+        The last execution of a filled order ends it; ``is_last`` tells that the desk has heard of all others.
+        """
+        self.qty = EXACT.add(self.qty, qty)
+        if self.is_over:
+            return self.status
+        is_whole = not self.room or (is_last and self.venue_end is OrderStatus.FILLED and self.is_explained)
+        return OrderStatus.FILLED if is_whole else OrderStatus.PARTIALLY_FILLED
