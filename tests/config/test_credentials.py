@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trader.config.credentials import Credentials, load_credentials, require_credentials
+from trader.config import credentials as credentials_module
+from trader.config.credentials import MISSING, Credentials, load_credentials
 from trader.errors import CredentialsError
 
 KEY, SECRET = "PKTESTTESTTESTTEST1", "s3cr3tS3cr3tS3cr3tS3cr3tS3cr3tS3cr3tS3cr"
@@ -50,13 +51,24 @@ def test_the_names_of_other_programs_are_understood(secret_name: str) -> None:
     assert found({"ALPACA_API_KEY": KEY, secret_name: SECRET}).key_id == KEY
 
 
-def test_no_key_at_all_is_no_error_unless_one_is_needed() -> None:
+def test_no_key_at_all_is_no_error() -> None:
     assert load_credentials({"PATH": "/bin"}) is None
-    with pytest.raises(CredentialsError, match="Missing Alpaca API credentials") as caught:
-        require_credentials({})
-    assert 'export APCA_API_KEY_ID="your_key"' in str(caught.value)
-    assert 'export APCA_API_SECRET_KEY="your_secret"' in str(caught.value)
-    assert require_credentials(env()) == found(env())
+
+
+def test_what_is_said_where_keys_are_needed_can_be_copied() -> None:
+    assert MISSING.startswith("Missing Alpaca API credentials")
+    assert '\n  export APCA_API_KEY_ID="your_key"\n  export APCA_API_SECRET_KEY="your_secret"\n' in MISSING
+
+
+def test_a_program_may_pass_a_key_which_is_checked_alike() -> None:
+    credentials = credentials_module.given(KEY, SECRET)
+    assert credentials is not None
+    assert (credentials.masked, credentials.origin) == ("PK…EST1", "program")
+    assert credentials_module.given(None, None) is None
+    with pytest.raises(CredentialsError, match="APCA_API_SECRET_KEY: is missing in the program"):
+        credentials_module.given(KEY, None)
+    with pytest.raises(CredentialsError, match="is set but empty"):
+        credentials_module.given("", SECRET)
 
 
 def test_credential_files_come_before_the_environment(tmp_path: Path) -> None:

@@ -39,10 +39,10 @@ def names_in(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
 
-def settings(folder: Path, **changes: Any) -> Path:
+def settings(folder: Path, *, broker: object = None, **changes: Any) -> Path:
     entry = {"name": "A", "strategy_type": "momentum", "tickers": ["SPY"], **changes}
     file = folder / "my.json"
-    file.write_text(json.dumps({"strategies": [entry]}))
+    file.write_text(json.dumps({"strategies": [entry], "broker": broker or {}}))
     return file
 
 
@@ -63,8 +63,9 @@ async def test_a_good_account_is_ready(alpaca: AlpacaServer, tmp_path: Path) -> 
     assert names_in(tmp_path) == []
 
 
-async def test_the_local_exchange_is_an_account_that_is_ready(tmp_path: Path) -> None:
-    file = settings(tmp_path, tickers=["SPY", "BTC/USD"])
+@pytest.mark.parametrize("tickers", [["SPY", "BTC/USD"], ["BTC/USD"]])
+async def test_the_local_exchange_is_an_account_that_is_ready(tmp_path: Path, tickers: list[str]) -> None:
+    file = settings(tmp_path, tickers=tickers)
     async with LocalExchange(ExchangeOptions(symbols=("SPY", "BTC/USD"))) as exchange:
         env = {
             "APCA_API_KEY_ID": exchange.key.id,
@@ -100,6 +101,8 @@ async def test_live_without_keys_says_that_they_are_missing() -> None:
         ({"APCA_API_KEY_ID": "AKLIVELIVE"}, {}, "credentials"),
         ({}, {"is_live": True}, "credentials"),
         ({"APCA_API_SECRET_KEY": ""}, {}, "credentials"),
+        ({"APCA_API_KEY_ID": "your_key"}, {}, "credentials"),
+        ({"APCA_API_BASE_URL": "https://api.alpaca.markets"}, {}, "endpoints"),
         ({"APCA_API_BASE_URL": "http://example.com"}, {}, "endpoints"),
     ],
 )
@@ -170,7 +173,10 @@ async def test_settings_that_cannot_be_run_are_told_and_the_rest_is_checked(
 async def test_more_tickers_than_the_free_plan_streams_are_a_doubt(tmp_path: Path) -> None:
     tickers = [f"S{number}" for number in range(31)]
     check = (await found({}, config=settings(tmp_path, tickers=[*tickers, "BTC/USD"])))["subscriptions"]
-    assert (check.status, check.message) == ("warn", "31 stocks on one stream, 1 crypto pairs on another")
+    assert (check.status, check.message) == ("warn", "stocks (iex) 31, crypto pairs 1, on a stream each")
+    assert "broker.alpaca.symbol_limit" in check.remedy
+    sip = settings(tmp_path, broker={"alpaca": {"feed": "sip"}}, tickers=tickers)
+    assert (await found({}, config=sip))["subscriptions"].status == "ok"
 
 
 async def test_a_market_of_another_time_is_told_with_speed(alpaca: AlpacaServer) -> None:
@@ -189,12 +195,14 @@ async def test_a_request_that_fails_alone_fails_its_own_check(alpaca: AlpacaServ
     assert checks["account"].status == "ok"
 
 
-async def test_a_feed_that_is_not_in_the_plan_is_told_with_the_one_that_is(alpaca: AlpacaServer) -> None:
+async def test_a_feed_that_is_not_in_the_plan_is_told_with_the_one_that_is(
+    alpaca: AlpacaServer, tmp_path: Path
+) -> None:
     message = "subscription does not permit querying recent SIP data"
     alpaca.answers["/v2/stocks/bars/latest"] = (403, {"message": message})
-    checks = await found(alpaca.env, data_feed="sip")
+    checks = await found(alpaca.env, config=settings(tmp_path, broker={"alpaca": {"feed": "sip"}}))
     assert message in checks["data_api"].message
-    assert checks["data_api"].remedy.startswith("use --data-feed iex, which is free")
+    assert checks["data_api"].remedy.startswith('set broker.alpaca.feed to "iex", which is free')
 
 
 @pytest.mark.parametrize("body", [{"bars": {}}, {"bars": None}, [], {"bars": {"SPY": {"t": 5}}}])

@@ -27,7 +27,6 @@ _READY = {
 @click.command
 @click.option("--config", type=_PATH, help="The settings that will run; without it, the built-in strategies.")
 @click.option("--live", is_flag=True, help="Check for real money instead of paper.")
-@click.option("--data-feed", type=click.Choice(["iex", "sip"]), default="iex", show_default=True)
 @click.option("--stream", is_flag=True, help="Also open a data stream once (not while a trader runs with these keys).")
 @click.option("--allow-overallocation", is_flag=True, help="Let the strategies' capital be above the account's equity.")
 @click.option("--state-dir", type=_PATH, help="The folder that `trader run` will keep its log in.", metavar="DIR")

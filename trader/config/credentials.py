@@ -80,18 +80,6 @@ def given(key_id: str | None, secret: str | None) -> Credentials | None:
     return _pair({name: value for name, value in values.items() if value is not None}, "program", None)
 
 
-def require_credentials(env: Mapping[str, str]) -> Credentials:
-    """Return the key as :func:`load_credentials` does; none at all is an error that says how to get and set one.
-
-    Raises:
-        CredentialsError: there is no key, or not a whole one.
-    """
-    credentials = load_credentials(env)
-    if credentials is None:
-        raise CredentialsError(MISSING)
-    return credentials
-
-
 def _pair(values: Mapping[str, str], origin: str, folder: Path | None) -> Credentials | None:
     """Make credentials of the values that have one of our names; None when there are none at all."""
     keys, secrets = _named(values, KEY_NAMES), _named(values, SECRET_NAMES)

@@ -12,13 +12,13 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from trader.access.alpaca.rest import RestDesk, Throttled
-from trader.config import StrategyConfig, default_config, load
+from trader.config import Config, default_config, load
 from trader.config.credentials import EXPORTS, MISSING, WHERE, Credentials, load_credentials
 from trader.config.endpoints import Endpoints, is_loopback, load_endpoints
 from trader.errors import ConfigError, CredentialsError, EdgeError, Problem, Refused
 from trader.live.answers import Account, Clock, fetch_account, fetch_assets, fetch_clock
 from trader.live.checks import Check
-from trader.live.checkup_data import newest_bar, stream_opens
+from trader.live.checkup_data import newest_of_pair, newest_of_stock, stream_opens
 from trader.live.checkup_machine import machine_checks
 from trader.live.guard import (
     KEYS_REFUSED,
@@ -48,33 +48,32 @@ class CheckupOptions(Struct, frozen=True, kw_only=True):
     config: Path | None = None
     is_live: bool = False
     allow_overallocation: bool = False
-    data_feed: Literal["iex", "sip"] = "iex"
     has_stream: bool = False
     state_dir: Path | None = None
 
 
 async def examine(options: CheckupOptions, env: Mapping[str, str]) -> tuple[Mode, list[Check]]:
     """Make every check that can be made and return what would run, and all checks in their order."""
-    settings, strategies = _settings(options.config)
+    settings, config = _settings(options.config)
     keys, credentials = _credentials(env, is_live=options.is_live)
     addresses, endpoints = _endpoints(env, is_live=options.is_live)
-    found = [*machine_checks(options.state_dir), settings, keys, addresses, _subscriptions(strategies)]
+    found = [*machine_checks(options.state_dir), settings, keys, addresses, _subscriptions(config)]
     why = "needs keys" if keys.status == "skip" else "needs what failed before it"
     if credentials and endpoints:
-        found += await _Remote(options, credentials, endpoints, strategies).examine()
+        found += await _Remote(options, credentials, endpoints, config).examine()
     done = {check.name for check in found}
     found += [Check(name, "skip", why) for name in REMOTE if name not in done]
     mode: Mode = "live" if options.is_live else "simulated" if keys.status == "skip" else "paper"
     return mode, found
 
 
-def _settings(path: Path | None) -> tuple[Check, Sequence[StrategyConfig]]:
+def _settings(path: Path | None) -> tuple[Check, Config | None]:
     try:
         config = load(path) if path else default_config()
     except ConfigError as error:
-        return Check("settings", "fail", str(error), "correct the file; `trader check FILE` tries it again"), ()
+        return Check("settings", "fail", str(error), "correct the file; `trader check FILE` tries it again"), None
     name = path.name if path else "none given: the built-in strategies"
-    return Check("settings", "ok", f"{name} ({len(config.strategies)} strategies)"), config.strategies
+    return Check("settings", "ok", f"{name} ({len(config.strategies)} strategies)"), config
 
 
 def _credentials(env: Mapping[str, str], *, is_live: bool) -> tuple[Check, Credentials | None]:
@@ -113,13 +112,18 @@ def _endpoints(env: Mapping[str, str], *, is_live: bool) -> tuple[Check, Endpoin
     return Check("endpoints", "ok", message), endpoints
 
 
-def _subscriptions(strategies: Sequence[StrategyConfig]) -> Check:
-    tickers = {ticker for settings in strategies for ticker in settings.tickers}
-    pairs = {ticker for ticker in tickers if "/" in ticker}
-    message = f"{len(tickers - pairs)} stocks on one stream, {len(pairs)} crypto pairs on another"
-    if max(len(pairs), len(tickers - pairs)) <= FREE_SYMBOLS:
+def _subscriptions(config: Config | None) -> Check:
+    if config is None:
+        return Check("subscriptions", "skip", "needs settings that can be run")
+    tickers = {ticker for settings in config.strategies for ticker in settings.tickers}
+    stocks = {ticker for ticker in tickers if "/" not in ticker}
+    feed, limit = config.broker.alpaca.feed, config.broker.alpaca.symbol_limit
+    if limit is None and feed == "iex":
+        limit = FREE_SYMBOLS
+    message = f"stocks ({feed}) {len(stocks)}, crypto pairs {len(tickers - stocks)}, on a stream each"
+    if limit is None or len(stocks) <= limit:
         return Check("subscriptions", "ok", message)
-    remedy = f"Alpaca's free plan streams {FREE_SYMBOLS} each: trade fewer, or subscribe to its data"
+    remedy = f"{limit} stocks are allowed: trade fewer, or set broker.alpaca.symbol_limit to what your plan allows"
     return Check("subscriptions", "warn", message, remedy)
 
 
@@ -131,12 +135,14 @@ class _Remote:
         options: CheckupOptions,
         credentials: Credentials,
         endpoints: Endpoints,
-        strategies: Sequence[StrategyConfig],
+        config: Config | None,
     ) -> None:
         self._options = options
         self._credentials = credentials
         self._endpoints = endpoints
-        self._strategies = strategies
+        self._strategies = config.strategies if config else ()
+        self._feed = config.broker.alpaca.feed if config else "iex"
+        self._venue_ts = 0
 
     async def examine(self) -> list[Check]:
         endpoints, options = self._endpoints, self._options
@@ -148,18 +154,25 @@ class _Remote:
         finally:
             desk.close()
         tickers = [ticker for settings in self._strategies for ticker in settings.tickers]
-        desk = self._desk(endpoints.data)
         try:
-            found.append(await newest_bar(desk, tickers, options.data_feed))
+            found.append(await self._newest(tickers))
         except EdgeError as error:
             found.append(self._failed("data_api", endpoints.data, error))
-        finally:
-            desk.close()
         if not options.has_stream:
             return [*found, Check("stream", "skip", "not tried: --stream opens the one connection that Alpaca allows")]
         has_stocks = not tickers or any("/" not in ticker for ticker in tickers)
-        url = endpoints.stock_stream(options.data_feed) if has_stocks else endpoints.crypto_stream
+        url = endpoints.stock_stream(self._feed) if has_stocks else endpoints.crypto_stream
         return [*found, await stream_opens(url, self._credentials)]
+
+    async def _newest(self, tickers: Sequence[str]) -> Check:
+        stock = next((ticker for ticker in tickers if "/" not in ticker), "" if tickers else "SPY")
+        if not stock:
+            return await newest_of_pair(self._endpoints.data, self._credentials, tickers[0], self._venue_ts)
+        desk = self._desk(self._endpoints.data)
+        try:
+            return await newest_of_stock(desk, stock, self._feed)
+        finally:
+            desk.close()
 
     def _desk(self, url: str) -> RestDesk:
         return RestDesk(url, self._credentials.key_id, self._credentials.secret.get_secret_value())
@@ -174,6 +187,7 @@ class _Remote:
             clock, skew_ns, doubt_ns = await fetch_clock(desk, time.time_ns)
         except EdgeError as error:
             return [*found, self._failed("clock", desk.base_url, error)]
+        self._venue_ts = clock.ts
         return [*found, self._clock(skew_ns, doubt_ns), _market(clock)]
 
     def _account(self, account: Account) -> Check:

@@ -2,44 +2,62 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final, Literal
 
 from trader.access.alpaca.backoff import Backoff
 from trader.access.alpaca.connection import Connection, Endpoint, StreamRefused
+from trader.access.alpaca.history import History
 from trader.access.alpaca.protocol import DataProtocol
 from trader.access.alpaca.stream_events import Authenticated, Event, Postponed, ReconnectWanted, Stopped
 from trader.access.alpaca.wire import MSGPACK
 from trader.access.alpaca.wire_data import Auth
 from trader.access.alpaca.wire_time import ns_of
 from trader.config.credentials import Credentials
-from trader.errors import Refused
+from trader.errors import Refused, Unavailable
 from trader.live.answers import Reads
 from trader.live.checks import Check
-from trader.model.time import MINUTE, utc
+from trader.model.time import HOUR, MINUTE, utc
 
+PAIR_WITHIN_S: Final = 10.0  # the history repeats what fails, and would go on for longer
 STREAM_WITHIN_S: Final = 15.0  # name, TCP, TLS, handshake, keys
 
 
-async def newest_bar(reads: Reads, tickers: Sequence[str], feed: Literal["iex", "sip"]) -> Check:
-    """Ask for the newest bar of the first stock, with the feed that will stream. Raises EdgeError."""
-    stock = next((ticker for ticker in tickers if "/" not in ticker), "" if tickers else "SPY")
-    if not stock:
-        return Check("data_api", "skip", "no stock among the tickers; crypto data need no plan")
+async def newest_of_stock(reads: Reads, stock: str, feed: Literal["iex", "sip"]) -> Check:
+    """Ask for the newest bar of a stock, from the feed that will stream. Raises EdgeError."""
     try:
         answer: Any = await reads.get("/stocks/bars/latest", {"symbols": stock, "feed": feed})
     except Refused as error:
-        if error.status != HTTPStatus.FORBIDDEN:
+        if error.status != HTTPStatus.FORBIDDEN or feed == "iex":
             raise
-        remedy = "use --data-feed iex, which is free, or subscribe to sip at Alpaca" if feed == "sip" else ""
+        remedy = 'set broker.alpaca.feed to "iex", which is free, or subscribe to sip at Alpaca'
         return Check("data_api", "fail", f"feed {feed}: {error}", remedy)
     try:
         ended = ns_of(answer["bars"][stock]["t"]) + MINUTE
     except (TypeError, KeyError, ValueError, AttributeError):  # AttributeError: the time is no text
-        return Check("data_api", "warn", f"no bar of {stock} ({feed})", "check that it trades on this feed")
-    return Check("data_api", "ok", f"newest bar of {stock} ({feed}): {utc(ended):%Y-%m-%d %H:%M} UTC")
+        ended = None
+    return _newest(f"{stock} ({feed})", ended)
+
+
+async def newest_of_pair(data_url: str, credentials: Credentials, pair: str, now: int) -> Check:
+    """Ask for the last hours' bars of a crypto pair; ``now`` is the venue's time (ns UTC). Raises EdgeError."""
+    keys = credentials.key_id, credentials.secret.get_secret_value()
+    history = History(data_url, keys, feeds={"crypto": "us"}, now=lambda: now)
+    try:
+        async with asyncio.timeout(PAIR_WITHIN_S):
+            bars = (await history.bars([pair], since=now - 3 * HOUR, until=now))[pair]
+    except TimeoutError:
+        raise Unavailable(f"no bars of {pair} within {PAIR_WITHIN_S:g} s") from None
+    finally:
+        history.close()
+    return _newest(pair, bars[-1].ts if bars else None)
+
+
+def _newest(what: str, ended: int | None) -> Check:
+    if ended is None:
+        return Check("data_api", "warn", f"no bar of {what}", "check that it trades there")
+    return Check("data_api", "ok", f"newest bar of {what}: {utc(ended):%Y-%m-%d %H:%M} UTC")
 
 
 async def stream_opens(url: str, credentials: Credentials) -> Check:
