@@ -48,7 +48,7 @@ class Rehearsal:
         self.reports: list[ExecutionReport] = []
         self.heard = 0
         for symbol in SYMBOLS:
-            self.quote(symbol, 100, 1000)
+            self.quote(symbol, 100, 4)  # so that orders fill in parts
 
     def quote(self, symbol: str, price: int, size: float) -> None:
         floor = self.floor
