@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import takewhile
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,12 +11,12 @@ from hypothesis import strategies as st
 from tests.build import T0
 from tests.contracts.feed import FeedContract, MakeFeed
 from trader.access.sim.synthetic_listings import known_symbols
-from trader.errors import ConfigError
-from trader.exchange.archive import Archive, SyntheticArchive
+from trader.errors import ConfigError, DataError
+from trader.exchange.archive import Archive, ReplayArchive, SyntheticArchive
 from trader.model.ticks import Bar, Quote, Tick, Trade
-from trader.model.time import DAY, HOUR, MINUTE, SECOND, parse_time
+from trader.model.time import DAY, HOUR, MINUTE, SECOND, iso, parse_time
 
-SYMBOLS = ("SPY", "BTC/USD", "ZZZ")
+HEADER = "symbol,ts,open,high,low,close,volume"
 ARCHIVE = SyntheticArchive(["ZZZ"], seed=1)
 
 
@@ -35,6 +36,24 @@ def looked_up(archive: Archive, start: int, end: int) -> Iterator[Tick]:
 
 def order(tick: Tick) -> tuple[int, str, str]:
     return tick.ts, tick.symbol, type(tick).__name__
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """Give a folder of two files: two stocks, and a coin whose last bar comes after days of nothing."""
+    rows = [
+        f"{symbol},{iso(T0 + minute * MINUTE)},10,11,9,10.5,100" for symbol in ("SPY", "QQQ") for minute in range(2)
+    ]
+    (tmp_path / "stocks.csv").write_text("\n".join([HEADER, *rows]) + "\n")
+    starts = (T0, T0 + MINUTE, T0 + 9 * DAY + 2 * MINUTE)
+    coins = [f"{iso(start)},10,11,9,10.5,0.5" for start in starts]
+    (tmp_path / "BTC-USD.csv").write_text("\n".join([HEADER.removeprefix("symbol,"), *coins]) + "\n")
+    return tmp_path
+
+
+@pytest.fixture
+def recorded(files: Path) -> ReplayArchive:
+    return ReplayArchive([files])
 
 
 class TestSyntheticArchive:
@@ -109,6 +128,51 @@ class TestSyntheticArchive:
         assert not assets["BTC/USD"].is_shortable
         assert assets["SPY"].is_shortable
         assert set(assets) == set(ARCHIVE.symbols)
+
+
+class TestReplayArchive:
+    def test_it_has_all_symbols_of_its_files(self, recorded: ReplayArchive) -> None:
+        assert list(recorded.symbols) == ["BTC/USD", "QQQ", "SPY"]
+        assert (recorded.first, recorded.last) == (T0, T0 + 9 * DAY + 3 * MINUTE)
+        assert set(recorded.assets()) == set(recorded.symbols)
+
+    def test_its_feed_emits_what_it_returns(self, recorded: ReplayArchive) -> None:
+        lively = lived(recorded, T0, T0 + MINUTE) + lived(recorded, T0 + MINUTE, recorded.last)
+        assert sorted(lively, key=order) == sorted(looked_up(recorded, T0, recorded.last), key=order)
+        assert len(lively) == 7
+
+    def test_bars_are_found_by_their_start(self, recorded: ReplayArchive) -> None:
+        assert [bar.ts for bar in recorded.bars("SPY", T0, T0 + MINUTE)] == [T0 + MINUTE, T0 + 2 * MINUTE]
+        assert recorded.bars("SPY", T0 + 1, T0 + MINUTE - 1) == []
+        assert recorded.bars("NOPE", T0, T0 + DAY) == []
+
+    def test_there_are_no_prints_and_no_quotes(self, recorded: ReplayArchive) -> None:
+        assert recorded.trades("SPY", T0, recorded.last) == []
+        assert recorded.quotes("SPY", T0, recorded.last) == []
+
+    def test_only_the_symbols_named_are_read(self, files: Path) -> None:
+        archive = ReplayArchive([files], ["SPY", "GONE"])
+        assert list(archive.symbols) == ["SPY"]
+        assert archive.missing == ("GONE",)
+
+    def test_rows_that_cannot_be_used_are_counted(self, files: Path) -> None:
+        (files / "bad.csv").write_text(f"{HEADER}\nSPY,{iso(T0 + HOUR)},1,1,1,-1,1\n")
+        assert ReplayArchive([files]).skipped == {"price_not_positive": 1}
+
+    def test_a_start_after_the_last_bar_is_refused(self, recorded: ReplayArchive) -> None:
+        with pytest.raises(ConfigError, match="leaves nothing to replay"):
+            recorded.feed(recorded.last)
+
+    def test_a_file_that_is_none_is_refused_with_its_name(self, tmp_path: Path) -> None:
+        (tmp_path / "broken.parquet").write_text("no parquet")
+        with pytest.raises(DataError, match=r"broken\.parquet"):
+            ReplayArchive([tmp_path])
+
+
+class TestReplayFeed(FeedContract):
+    @pytest.fixture
+    def make_feed(self, recorded: ReplayArchive) -> MakeFeed:
+        return lambda: recorded.feed(T0 + MINUTE)
 
 
 class TestArchiveFeed(FeedContract):
