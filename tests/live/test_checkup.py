@@ -282,3 +282,13 @@ def test_a_disk_that_is_nearly_full_is_told(tmp_path: Path, monkeypatch: pytest.
     assert checkup_machine.machine_checks(tmp_path)[-1].status == "warn"
     monkeypatch.setattr(checkup_machine, "FULL_BYTES", 1 << 80)
     assert checkup_machine.machine_checks(tmp_path)[-1].status == "fail"
+
+
+def test_a_folder_that_was_deleted_under_us_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    checks = {check.name: check for check in checkup_machine.machine_checks(Path("state"))}
+    assert (checks["state_dir"].status, checks["disk"].status) == ("fail", "warn")
+    assert checks["disk"].message == "cannot be looked at: No such file or directory"

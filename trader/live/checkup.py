@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from trader.access.alpaca.rest import RestDesk, Throttled
 from trader.config import Config, default_config, load
-from trader.config.credentials import EXPORTS, MISSING, WHERE, Credentials, load_credentials
+from trader.config.credentials import EXPORTS, KEY_NAMES, MISSING, SECRET_NAMES, WHERE, Credentials, load_credentials
 from trader.config.endpoints import Endpoints, is_loopback, load_endpoints
 from trader.errors import ConfigError, CredentialsError, EdgeError, Problem, Refused
 from trader.live.answers import Account, Clock, fetch_account, fetch_assets, fetch_clock
@@ -96,8 +96,8 @@ def _credentials(env: Mapping[str, str], *, is_live: bool) -> tuple[Check, Crede
 
 
 def _readable_by_others(folder: Path | None) -> list[str]:
-    files = [path for path in folder.iterdir() if path.name.startswith(("APCA_", "ALPACA_"))] if folder else []
-    return sorted(path.name for path in files if path.stat().st_mode & 0o077)
+    files = [folder / name for name in (*KEY_NAMES, *SECRET_NAMES)] if folder else []
+    return [path.name for path in files if path.exists() and path.stat().st_mode & 0o077]
 
 
 def _endpoints(env: Mapping[str, str], *, is_live: bool) -> tuple[Check, Endpoints | None]:

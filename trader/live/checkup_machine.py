@@ -1,5 +1,6 @@
 """The checks of this machine: Python, event loop, time zones, a folder that can be written, room on its disk."""
 
+import os
 import platform
 import shutil
 import sys
@@ -47,20 +48,24 @@ def _time_zones() -> Check:
 def _state(state_dir: Path | None) -> Check:
     if state_dir is None:
         return Check("state_dir", "ok", "none given: nothing is kept; `--state-dir DIR` keeps the full log")
-    folder = _nearest(state_dir)
+    folder = state_dir
     try:
+        folder = _nearest(state_dir)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         remedy = "name a folder that this user may write, or change its owner"
         return Check("state_dir", "fail", f"{shown(folder)} cannot be written: {error.strerror}", remedy)
-    will = "" if folder == state_dir.absolute() else ", and will be made"
+    will = "" if state_dir.exists() else ", and will be made"
     return Check("state_dir", "ok", f"{shown(state_dir)} can be written{will}")
 
 
 def _disk(state_dir: Path | None) -> Check:
-    folder = _nearest(state_dir or Path.cwd())
-    free = shutil.disk_usage(folder).free
+    try:
+        folder = _nearest(state_dir or Path.cwd())
+        free = shutil.disk_usage(folder).free
+    except OSError as error:  # the folder we are in was deleted
+        return Check("disk", "warn", f"cannot be looked at: {error.strerror}", "change to another folder")
     message = f"{free / 1e9:.1f} GB free at {shown(folder)}"
     if free >= LOW_BYTES:
         return Check("disk", "ok", message)
@@ -71,4 +76,5 @@ def _disk(state_dir: Path | None) -> Check:
 def _nearest(path: Path) -> Path:
     """Return the path, or what is the first above it that exists."""
     whole = path.absolute()
-    return next(folder for folder in (whole, *whole.parents) if folder.exists())
+    # Path.exists raises where the folder above may not be searched.
+    return next(folder for folder in (whole, *whole.parents) if os.path.exists(folder))  # noqa: PTH110
