@@ -121,6 +121,17 @@ def test_an_open_order_goes_on_with_more_to_fill() -> None:
     assert (floor[order].status, floor[order].filled_avg_price) == ("filled", Decimal("99.5"))
 
 
+def test_an_order_whose_cancel_is_on_the_way_stays_so() -> None:
+    floor = quoted(has_sizes=True, latency_ns=SECOND)
+    order = floor.order(qty="150")
+    floor.wait_until(floor.now + SECOND)
+    floor.cancel(order)
+    bust(floor, executions(floor)[0])
+    assert floor[order].status == "pending_cancel"
+    floor.wait_until(floor.now + SECOND)
+    assert (floor[order].status, floor[order].filled_qty) == ("canceled", ZERO)
+
+
 def test_a_correction_may_complete_an_open_order() -> None:
     floor = quoted(has_sizes=True)
     order = floor.order(qty="150")
@@ -155,6 +166,9 @@ def test_an_exit_that_did_not_fill_so_much_shares_what_is_left_again() -> None:
     floor.quote(110.5, 110.6, size=4)
     correct(floor, executions(floor)[-1], qty="3")
     assert (floor[profit].filled_qty, floor[loss].qty) == (Decimal(3), Decimal(7))
+    told = len(floor.events(loss))
+    correct(floor, executions(floor)[-1], price="111")
+    assert (len(floor.events(loss)), floor[profit].filled_avg_price) == (told, Decimal(111))
 
 
 def test_what_cannot_be_taken_back_or_corrected_is_refused() -> None:

@@ -96,6 +96,22 @@ def test_exits_are_not_filled_in_the_bar_that_fills_their_entry() -> None:
     assert [floor[order].status for order in (profit, loss)] == ["new", "held"]
 
 
+def test_a_gain_that_the_market_has_passed_already_is_taken_at_once() -> None:
+    floor = quoted()
+    floor.venue.set_halted("SPY", is_halted=True)
+    _, profit, loss = bracket(floor)
+    floor.venue.set_halted("SPY", is_halted=False)
+    floor.quote(119.9, 120.0)
+    assert floor.fills() == [(Decimal(10), Decimal("120.0")), (Decimal(10), Decimal("119.9"))]
+    assert [floor[order].status for order in (profit, loss)] == ["filled", "canceled"]
+    assert floor.events(loss) == ["held", "canceled"]
+
+
+def test_a_bracket_may_be_sent_before_there_is_a_market() -> None:
+    floor = Floor()
+    assert floor[bracket(floor, type="limit", limit_price="95")[0]].status == "new"
+
+
 def test_a_short_bracket_buys_back() -> None:
     floor = quoted()
     _, profit, loss = bracket(floor, side="sell", profit="90", loss="110")

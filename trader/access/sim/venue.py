@@ -190,8 +190,7 @@ class Venue(Matching):
     def _exits_refusal(self, old: Working, request: OrderRequest) -> Refusal | None:
         """Return why the exits of a group do not go with each other, or the market, once an order of it is replaced."""
         group = old.group
-        if group is None:
-            return None
+        assert group is not None
         profit, stop = None, None
         for leg in group.open_legs():
             order = request if leg is old else leg.order
