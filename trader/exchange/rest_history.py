@@ -16,7 +16,7 @@ from trader.exchange.rest_parameters import Declined, Fields, choice, moment, te
 from trader.model.money import EXACT, ZERO, divide, floor_to
 from trader.model.time import DAY, HOUR, MINUTE, NEW_YORK, SECOND, utc
 
-MOST_POINTS: Final = 10_000  # of 30 days by the minute, the most that Alpaca gives
+MOST_INTRADAY: Final = 30 * DAY  # Alpaca's bound of what it shows in less than days
 _DAYS = {"D": 1, "W": 7, "M": 30, "A": 365}
 _STEPS = {"1Min": MINUTE, "5Min": 5 * MINUTE, "15Min": 15 * MINUTE, "1H": HOUR, "1D": DAY}
 _BY_MINUTE, _BY_QUARTER = 7 * DAY, 30 * DAY
@@ -100,16 +100,16 @@ def _default_frame(span: int) -> str:
 def _times(desk: TradingDesk, query: Fields, begin: int, end: int, *, step: int) -> list[int]:
     """Return the ends of the steps: of trading days, or of spans within their hours, and the present."""
     hours = choice(query, "intraday_reporting", ("market_hours", "extended_hours", "continuous"))
+    if step < DAY and end - begin > MOST_INTRADAY:
+        raise Declined(invalid("only 30 days or less can be queried for intraday timeframes"))  # our words
     days = desk.calendar.sessions(utc(begin).date(), utc(end).date())
     if step == DAY:
         times = [day.close for day in days]
     elif hours == "continuous":
-        times = list(range(begin - begin % step + step, end + 1, step)) if (end - begin) // step <= MOST_POINTS else []
+        times = list(range(begin - begin % step + step, end + 1, step))
     elif hours == "extended_hours":
         times = [ts for day in days for ts in range(day.pre_open, day.post_close + 1, step)]
     else:
         times = [ts for day in days for ts in range(day.open, day.close + 1, step)]
     within = [ts for ts in times if begin < ts <= end]
-    if len(within) > MOST_POINTS:
-        raise Declined(invalid("only 30 days or less can be queried for intraday timeframes"))  # our words
     return within if within and within[-1] == end else [*within, end]
