@@ -1,6 +1,7 @@
 """The doctor's checks, against a server that answers like Alpaca and one that answers otherwise."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from tests.access.alpaca.streams import StreamServer
 from tests.live.alpaca_server import KEYS, AlpacaServer, serving
 from trader.exchange.local import ExchangeOptions, LocalExchange
-from trader.live import checkup_machine
+from trader.live import checkup_data, checkup_machine
 from trader.live.checks import Check
 from trader.live.checkup import REMOTE, CheckupOptions, examine
 
@@ -261,6 +262,41 @@ async def test_a_stream_that_refuses_is_told_with_what_to_do(
     assert check.status == status
     assert str(code) in check.message
     assert check.remedy.startswith(remedy)
+
+
+async def test_a_stream_that_says_nothing_is_told(alpaca: AlpacaServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkup_data, "STREAM_WITHIN_S", 0.05)
+    async with StreamServer() as stream:
+        stream.is_deaf = True
+        env = alpaca.env | {"APCA_API_STREAM_URL": f"ws://127.0.0.1:{stream.port}"}
+        check = (await found(env, has_stream=True))["stream"]
+    assert check.message == f"ws://127.0.0.1:{stream.port}/v2/iex did not answer within 0.05 s"
+
+
+async def test_a_data_server_that_does_not_answer_for_pairs_is_told_in_time(
+    alpaca: AlpacaServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkup_data, "PAIR_WITHIN_S", 0.05)
+    alpaca.answers["/v1beta3/crypto/us/bars"] = (500, {"message": "internal"})  # is asked for again, each time later
+    checks = await found(alpaca.env, config=settings(tmp_path, tickers=["BTC/USD"]))
+    assert "no bars of BTC/USD within 0.05 s" in checks["data_api"].message
+    alpaca.answers["/v1beta3/crypto/us/bars"] = (200, {"bars": {}, "next_page_token": None})
+    monkeypatch.undo()
+    checks = await found(alpaca.env, config=settings(tmp_path, tickers=["BTC/USD"]))
+    assert (checks["data_api"].status, checks["data_api"].message) == ("warn", "no bar of BTC/USD")
+
+
+async def test_data_that_the_keys_do_not_open_are_told(alpaca: AlpacaServer) -> None:
+    alpaca.answers["/v2/stocks/bars/latest"] = (403, {"message": "forbidden."})
+    check = (await found(alpaca.env))["data_api"]
+    assert (check.status, check.message) == ("fail", f"{alpaca.url}: forbidden. (HTTP 403)")
+
+
+def test_without_uvloop_it_is_said_that_all_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert checkup_machine.machine_checks(None)[1].status == "warn"
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert checkup_machine.machine_checks(None)[1].status == "ok"
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:

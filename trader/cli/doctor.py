@@ -1,4 +1,8 @@
-"""``trader doctor``: look at machine, settings, keys, account and market, and say what to do about each."""
+"""``trader doctor``: look at machine, settings, keys, account and market, and say what to do about each.
+
+``--json``: ``ok``, ``mode`` (simulated, paper, live) and ``checks``, each with ``name``, ``status`` (ok, warn, fail,
+skip), ``message`` and ``remedy``. Names stay the same, and all are there every time.
+"""
 
 import itertools
 import json
