@@ -39,6 +39,7 @@ class Client:
     def __init__(self, socket: ClientConnection, codec: Any) -> None:
         self.socket = socket
         self._codec = codec
+        self._unread: list[Any] = []
 
     async def send(self, request: object) -> None:
         """Send one request."""
@@ -63,9 +64,11 @@ class Client:
     async def of(self, kind: str) -> Any:
         """Return the next message of a kind, passing over others."""
         while True:
-            for message in await self.receive():
+            while self._unread:
+                message = self._unread.pop(0)
                 if message["T"] == kind:
                     return message
+            self._unread = await self.receive()
 
     async def rest(self) -> list[Any]:
         """Return all messages until the connection ends."""

@@ -74,6 +74,7 @@ def command(**given: Any) -> None:  # noqa: ANN401 -- options are of any kind
     if given["feed"] == "replay" and not given["data"]:
         raise click.UsageError("--feed replay needs bars to replay; name files or folders with --data")
     options = _options(given)
+    _log_to_stderr()
     with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
         runner.run(_serve(options, as_env=given["as_env"]))
 
@@ -90,6 +91,13 @@ async def _serve(options: "ExchangeOptions", *, as_env: bool) -> None:
         sys.stdout.flush()
         await exchange.wait(stop)
     click.echo(exchange.summary(), err=True)
+
+
+def _log_to_stderr() -> None:
+    """Keep standard output for the addresses."""
+    import structlog
+
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
 def _options(given: dict[str, Any]) -> "ExchangeOptions":

@@ -23,7 +23,7 @@ from websockets.http11 import Request
 from trader.access.sim.fills import VenueRules
 from trader.access.sim.venue import Venue
 from trader.errors import EdgeError
-from trader.exchange.archive import SyntheticArchive
+from trader.exchange.archive import Archive, ReplayArchive, SyntheticArchive
 from trader.exchange.clock import ExchangeClock, wall_clock
 from trader.exchange.control import Control, control_routes
 from trader.exchange.data_hub import DataHub
@@ -83,8 +83,8 @@ class LocalExchange:
             ConfigError: the market cannot be had as it is wanted, or the faults are no script.
         """
         self.options = options
-        self.archive = SplitArchive(SyntheticArchive(options.symbols, seed=options.seed))
-        self.clock = ExchangeClock(_start(options), options.speed)
+        self.archive = SplitArchive(_archive(options))
+        self.clock = ExchangeClock(_start(options, self.archive), options.speed)
         self.calendar = StockCalendar()
         self.venue = Venue(self.archive.assets(), sessions=self.calendar, rules=options.venue)
         accounts = [f"PA{number + 1:010d}" for number in range(options.accounts)]
@@ -251,8 +251,16 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _start(options: ExchangeOptions) -> int:
-    """Return when the market begins: as asked, now if it keeps the world's pace, else where something happens."""
+def _archive(options: ExchangeOptions) -> Archive:
+    if options.feed == "replay":
+        return ReplayArchive(options.data, options.symbols)
+    return SyntheticArchive(options.symbols, seed=options.seed)
+
+
+def _start(options: ExchangeOptions, archive: Archive) -> int:
+    """Return when the market begins: as asked, with the data, now at the world's pace, or where something happens."""
     if options.start is not None:
         return options.start
+    if options.feed == "replay":
+        return archive.first
     return wall_clock() if options.speed == 1 else _SHORTLY_BEFORE_AN_OPENING

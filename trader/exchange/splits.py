@@ -84,6 +84,10 @@ class SplitArchive:
         """Return the quotes within ``start`` and ``end``, oldest first."""
         return list(self.restated(self._archive.quotes(symbol, start, end)))
 
+    def next_time(self, ts: int) -> int:
+        """Return ``ts``, or a later time until which nothing happens."""
+        return self._archive.next_time(ts)
+
     def feed(self, start: int) -> ArchiveFeed:
         """Return the market as it was made; whoever runs it restates each tick when it is due."""
         return self._archive.feed(start)
