@@ -96,7 +96,7 @@ def _configuration(desk: TradingDesk, account: Account) -> Body:
     return _settings(desk, account) | {
         "no_shorting": not account.rules.is_shorting_allowed,
         "max_margin_multiplier": plain(account.rules.multiplier),
-        "max_options_trading_level": None,
+        "max_options_trading_level": 0,
     }
 
 
