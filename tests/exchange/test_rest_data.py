@@ -317,6 +317,20 @@ class TestTrouble:
         assert (await call(faulty, BARS, symbols="SPY", timeframe="1Min")).status == 504
         assert (await call(faulty, BARS, symbols="SPY", timeframe="1Min")).status == 200
 
+    @pytest.mark.parametrize(
+        ("fault", "status"),
+        [
+            (RestFault(kind="late", delay_s=0.001), 200),
+            (RestFault(kind="accepted"), 504),
+            (RestFault(kind="status", status=429), 429),
+            (RestFault(kind="status", status=520), 520),
+        ],
+    )
+    async def test_a_fault_makes_an_answer_late_or_another(self, fault: RestFault, status: int) -> None:
+        faulty = desk()
+        faulty.faults.arm(fault)
+        assert (await call(faulty, f"{BARS}/latest", symbols="SPY")).status == status
+
     async def test_requests_are_logged_by_their_route(self) -> None:
         logged = desk()
         await call(logged, "/v2/stocks/SPY/bars", timeframe="1Min")
