@@ -24,7 +24,7 @@ from trader.access.alpaca.wire_time import ns_of
 from trader.access.alpaca.wire_trading import OrderMessage, TradeUpdate
 from trader.access.fees import RegulatoryFees, fee_of
 from trader.model.instruments import instrument_of
-from trader.model.money import EXACT, ZERO, plain
+from trader.model.money import EXACT, NANO, ZERO, floor_to, multiply, plain
 from trader.model.orders import Approved, ExecutionReport, OrderStatus, Side
 from trader.model.time import SECOND
 
@@ -145,12 +145,17 @@ class OrderTracker:
                     reports += self._report(tracked, booked, is_last=number == len(new))
         return reports + [report for tracked in self.open() for report in self._settle(tracked, now)]
 
-    def refused(self, order_id: str, text: str, now: int) -> list[ExecutionReport]:
-        """Take the venue's no to an order that surely is not there."""
+    def refused(
+        self, order_id: str, text: str, now: int, status: OrderStatus = OrderStatus.REJECTED
+    ) -> list[ExecutionReport]:
+        """End an order that surely is not at the venue; one that is there after all is left as it is."""
         tracked = self._orders[order_id]
-        if tracked.is_over or tracked.parts:
-            return []
-        return [self._moved(tracked, OrderStatus.REJECTED, now, text)]
+        return [] if tracked.is_over or tracked.parts else [self._moved(tracked, status, now, text)]
+
+    def split(self, symbol: str, ratio: Decimal) -> None:
+        """Count what others hold in new shares."""
+        if (external := self.external.get(symbol)) is not None:
+            self.external[symbol] = External(floor_to(multiply(external.qty, ratio), NANO), external.cash)
 
     def wants_recovery(self, now: int) -> list[Tracked]:
         """Return the orders whose activities are to be read: the venue has shown more than it told, for too long.

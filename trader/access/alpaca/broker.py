@@ -1,0 +1,304 @@
+"""The account's side of a desk on Alpaca: orders and cancels go out, whatever becomes of them comes in as inputs.
+
+``submit`` and ``cancel`` return at once. Outcomes are handed to ``deliver`` on the loop's thread, in the order they
+became known: by the stream of order updates, by answers, by what is read after a gap. No entry leaves while the stream
+is not confirmed: ``Held`` and ``Released`` under the cause :data:`CAUSE`.
+
+How one order is sent is :mod:`submission`, what is read again is :mod:`restoring`, what it all means is :mod:`tracker`.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from trader.access.alpaca.backoff import Backoff
+from trader.access.alpaca.calls import AccountCalls
+from trader.access.alpaca.connection import Connection, Endpoint
+from trader.access.alpaca.limiter import Priority
+from trader.access.alpaca.protocol_trading import TradingProtocol
+from trader.access.alpaca.rest import RestDesk
+from trader.access.alpaca.restoring import Expected, Restoring
+from trader.access.alpaca.stream_events import Event, ReconnectWanted, Stopped, Subscribed, Updated
+from trader.access.alpaca.submission import Submission
+from trader.access.alpaca.symbols import CryptoPairs
+from trader.access.alpaca.tracked import Tracked
+from trader.access.alpaca.tracker import External, OrderTracker
+from trader.access.alpaca.wire_trading import Keys
+from trader.access.fees import RegulatoryFees
+from trader.errors import EdgeError, Unavailable
+from trader.model.inputs import Held, Input, Released, Reported
+from trader.model.instruments import Instrument
+from trader.model.orders import TERMINAL, Approved, ExecutionReport, OrderStatus
+from trader.model.time import MINUTE, SECOND, iso
+
+log = structlog.get_logger()
+
+CAUSE: Final = "order stream"
+START_WITHIN_S: Final = 30.0  # keys, stream and the first reading; a healthy account takes a second
+TEND_EVERY: Final = SECOND  # of market time: what the tracker asks for is read
+TEND_EVERY_S: Final = 0.05  # and of real time, however fast the market's runs
+SWEEP_EVERY: Final = MINUTE
+TRY_AGAIN: Final = 2 * SECOND  # after a reading of the account failed
+MOST_WAITING: Final = 1_000  # orders on their way; a desk that makes more has lost its senses
+
+
+class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the account is. Addresses are without a path, but for the stream's; ``pace`` is market over real time."""
+
+    trading_url: str
+    updates_url: str
+    key_id: str
+    secret: str
+    pace: float = 1.0
+    regulatory: RegulatoryFees = RegulatoryFees()
+
+    def __repr__(self) -> str:
+        return f"BrokerSettings(trading_url={self.trading_url!r}, key_id={self.key_id!r}, secret=…)"
+
+
+class BrokerStatus(msgspec.Struct, frozen=True):
+    """How the account's side stands: for people and for tests."""
+
+    is_confirmed: bool
+    open_orders: int
+    waiting_requests: int
+    throttled: int
+    retried: int
+    external: Mapping[str, External]
+    drifted: Mapping[str, object]
+
+
+class AlpacaBroker:
+    """A :class:`~trader.access.ports.BrokerAdapter` on an account at Alpaca, or at what speaks like it."""
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        *,
+        now: Callable[[], int],
+        deliver: Callable[[Input], None],
+        instruments: Mapping[str, Instrument],
+        expected: Expected | None = None,
+        fail: Callable[[Exception], None] | None = None,
+    ) -> None:
+        """Connect nothing yet.
+
+        ``expected`` gives the desk's signed position by symbol, to be compared with the account's; ``fail`` is told
+        when the stream is refused for good while it runs.
+        """
+        rest = RestDesk(settings.trading_url, settings.key_id, settings.secret)
+        self._now = now
+        self._deliver = deliver
+        self._fail = fail
+        self._instruments = instruments
+        self.tracker = OrderTracker(
+            overdue=max(2 * SECOND, round(settings.pace * SECOND / 2)), regulatory=settings.regulatory
+        )
+        self._calls = AccountCalls(rest, now=now, pace=settings.pace)
+        self._submission = Submission(self._calls, self.tracker, give=self._give, instruments=instruments)
+        self._restoring = Restoring(
+            self._calls,
+            self.tracker,
+            give=self._give,
+            submission=self._submission,
+            pairs=CryptoPairs(symbol for symbol in instruments if "/" in symbol),
+            expected=expected,
+        )
+        keys = Keys(settings.key_id, settings.secret)
+        self._connection = Connection(
+            Endpoint(CAUSE, settings.updates_url, is_text=True),
+            lambda: TradingProtocol(keys),
+            self._take,
+            backoff=Backoff(_chance()),
+            pace=settings.pace,
+        )
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._subscribed = asyncio.Event()
+        self._confirmed = asyncio.Event()
+        self._lost_at = now()  # since when the stream may have missed something
+        self._subscriptions = 0
+        self._failure: Exception | None = None
+
+    async def start(self) -> None:
+        """Connect, learn what the account holds, and wait until the stream is confirmed.
+
+        Raises:
+            EdgeError: keys are refused, or nothing answers; what to do stands in its text.
+        """
+        self._hold("not connected yet")
+        try:
+            async with asyncio.timeout(START_WITHIN_S):
+                await self._restoring.begin()
+                self._lost_at = self._now()
+                self._spawn(self._stream(), "order stream")
+                self._spawn(self._tend(), "account tender")
+                await self._confirmed.wait()
+        except TimeoutError:
+            await self.stop()
+            where = self._connection.endpoint.url
+            raise Unavailable(
+                f"the order stream {where} was not confirmed within {START_WITHIN_S:.0f} s; "
+                "`trader doctor` tries every connection by itself"
+            ) from None
+        except BaseException:
+            await self.stop()
+            raise
+        if self._failure is not None:
+            await self.stop()
+            raise self._failure
+
+    async def stop(self) -> None:
+        """Close the stream with a goodbye and let go of everything; open orders stay as they are."""
+        self._connection.stop()
+        tasks = [task for task in self._tasks if not task.done()]
+        for task in tasks:
+            if task.get_name() != CAUSE:
+                task.cancel()
+        self._calls.close()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def submit(self, approved: Approved) -> None:
+        """Send an order; its outcome arrives as reports."""
+        tracked = self.tracker.watch(approved, self._now())
+        if len(self._tasks) > MOST_WAITING:
+            self._give(self.tracker.refused(approved.order_id, f"{MOST_WAITING} requests wait", self._now()))
+            return
+        self._spawn(self._submission.send(tracked), f"order {approved.order_id}")
+
+    def cancel(self, order_id: str, ts: int) -> None:
+        """Ask for a cancel; an order that has ended is left as it is."""
+        tracked = self.tracker.get(order_id)
+        if tracked is not None and not tracked.is_over:
+            self._spawn(self._submission.cancel(tracked), f"cancel {order_id}")
+
+    def cancel_open(self) -> None:
+        """Ask for a cancel of every open order of ours; those of other hands are left alone."""
+        for tracked in self.tracker.open():
+            self.cancel(tracked.order_id, self._now())
+
+    @property
+    def open_orders(self) -> int:
+        """Return how many orders of ours have no end yet."""
+        return len(self.tracker.open())
+
+    def status(self) -> BrokerStatus:
+        """Return how things stand."""
+        return BrokerStatus(
+            is_confirmed=self._confirmed.is_set(),
+            open_orders=self.open_orders,
+            waiting_requests=self._calls.waiting,
+            throttled=self._calls.throttled,
+            retried=self._submission.retried,
+            external=dict(self.tracker.external),
+            drifted=dict(self._restoring.drifted),
+        )
+
+    async def read(self, path: str, query: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401 -- raw JSON
+        """Read anything else of the account, ``/account`` or ``/clock``, after all that is more urgent."""
+        return await self._calls.get(path, query, priority=Priority.READ)
+
+    async def _stream(self) -> None:
+        try:
+            await self._connection.run()
+        except EdgeError as error:
+            self._failure = error
+            if self._fail is not None and self._confirmed.is_set():
+                self._fail(error)
+            self._confirmed.set()  # nothing more to wait for
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Updated):
+            reports = self.tracker.update(event.update, self._now())
+            self._give(reports)
+            self._drop_unwanted(event)
+        elif isinstance(event, Subscribed):
+            self._subscribed.set()
+            self._subscriptions += 1
+            self._spawn(self._restore(self._subscriptions), "account restorer")
+        elif isinstance(event, ReconnectWanted | Stopped):
+            self._lose(event.text)
+
+    def _lose(self, why: str) -> None:
+        self._subscribed.clear()
+        if self._confirmed.is_set():
+            self._confirmed.clear()
+            self._lost_at = self._now()
+            self._hold(why)
+
+    async def _restore(self, subscription: int) -> None:
+        """Read what the stream has missed, then let entries pass; again until it works or the stream is lost."""
+        while subscription == self._subscriptions and self._subscribed.is_set() and not self._confirmed.is_set():
+            try:
+                await self._restoring.catch_up(self._lost_at)
+            except EdgeError as error:
+                log.warning("account.unread", why=str(error)[:300], since=iso(self._lost_at))
+                await self._calls.pause(TRY_AGAIN)
+                continue
+            if subscription == self._subscriptions and self._subscribed.is_set():
+                log.info("stream.confirmed", stream=CAUSE, since=iso(self._lost_at))
+                self._confirmed.set()
+                self._deliver(Released(self._now(), CAUSE))
+
+    async def _tend(self) -> None:
+        """Read what the tracker asks for every second, and the account every minute."""
+        swept = self._now()
+        while True:
+            await asyncio.sleep(max(TEND_EVERY_S, TEND_EVERY / SECOND / self._calls.pace))
+            try:
+                await self._restoring.explain()
+                if self._confirmed.is_set() and self._now() - swept >= SWEEP_EVERY:
+                    swept = self._now()
+                    for split in await self._restoring.sweep():
+                        self._deliver(split)
+            except EdgeError as error:
+                log.warning("account.unread", why=str(error)[:300], since=iso(swept))
+            self._tell_notes()
+
+    def _give(self, reports: Sequence[ExecutionReport]) -> None:
+        for report in reports:
+            self._deliver(Reported(self._now(), report))
+            if report.status in TERMINAL and (tracked := self.tracker.get(report.order_id)) is not None:
+                self._submission.note_end(tracked.approved.intent.symbol)
+        self._tell_notes()
+
+    def _drop_unwanted(self, event: Updated) -> None:
+        """Cancel an order that came to life after it was given up."""
+        tracked = self.tracker.get(event.update.order.client_order_id)
+        if tracked is not None and tracked.status is OrderStatus.REJECTED and event.update.event == "new":
+            log.error("order.resurrected", order_id=tracked.order_id, symbol=event.update.order.symbol)
+            self._spawn(self._cancel_late(tracked), f"late {tracked.order_id}")
+
+    async def _cancel_late(self, tracked: Tracked) -> None:
+        with suppress(EdgeError):
+            await self._calls.delete(f"/orders/{tracked.venue_id}")
+
+    def _tell_notes(self) -> None:
+        for note in self.tracker.notes():
+            log.warning("order.noted", what=note.what, order_id=note.order_id, symbol=note.symbol, detail=note.detail)
+
+    def _hold(self, why: str) -> None:
+        self._deliver(Held(self._now(), CAUSE, (), why))
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or (bug := task.exception()) is None:
+            return
+        log.critical("broker.broken", task=task.get_name(), error=repr(bug))
+        if self._fail is not None and isinstance(bug, Exception):
+            self._fail(bug)
+
+
+def _chance() -> Callable[[], float]:
+    import numpy as np
+
+    return np.random.default_rng().random
