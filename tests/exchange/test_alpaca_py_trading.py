@@ -14,6 +14,7 @@ from alpaca.trading.enums import (
     AssetClass,
     AssetExchange,
     CorporateActionType,
+    OrderClass,
     OrderSide,
     OrderStatus,
     QueryOrderStatus,
@@ -34,7 +35,9 @@ from alpaca.trading.requests import (
     MarketOrderRequest,
     ReplaceOrderRequest,
     StopLimitOrderRequest,
+    StopLossRequest,
     StopOrderRequest,
+    TakeProfitRequest,
     TrailingStopOrderRequest,
 )
 
@@ -134,6 +137,16 @@ async def test_every_kind_of_order_is_taken(sdk: Any) -> None:
     ]  # fmt: skip
     assert [order.extended_hours for order in placed] == [False, True, False, False, False, False]
     assert len(await sdk.get_orders()) == 5
+
+
+async def test_a_bracket_has_legs(sdk: Any) -> None:
+    exits = {"take_profit": TakeProfitRequest(limit_price=500), "stop_loss": StopLossRequest(stop_price=380)}
+    placed = await sdk.submit_order(limit(400, order_class=OrderClass.BRACKET, **exits))
+    assert [leg.type.value for leg in placed.legs] == ["limit", "stop"]
+    (nested,) = await sdk.get_orders(GetOrdersRequest(nested=True))
+    assert nested.legs == placed.legs
+    await sdk.cancel_order_by_id(placed.id)
+    assert await sdk.get_orders() == []
 
 
 async def test_an_order_is_replaced_and_canceled(sdk: Any) -> None:

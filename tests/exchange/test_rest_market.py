@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.exchange.desks import Floor
+from tests.exchange.desks import ASSETS, Floor
 from trader.exchange.shapes import asset_id
 from trader.model.time import parse_time
 
@@ -46,13 +46,9 @@ async def test_an_asset_that_is_not_listed_is_404() -> None:
 
 async def test_an_asset_is_shown_as_it_is_now() -> None:
     floor = Floor()
-    assets: Any = floor.venue.assets
-    before = assets["SPY"]
-    try:
-        assets["SPY"] = msgspec.structs.replace(before, is_tradable=False)
-        assert (await floor.get("/v2/assets/SPY"))["tradable"] is False
-    finally:
-        assets["SPY"] = before
+    floor.venue.set_asset(msgspec.structs.replace(ASSETS["SPY"], is_tradable=False, is_shortable=False))
+    spy = await floor.get("/v2/assets/SPY")
+    assert (spy["tradable"], spy["shortable"], spy["borrow_status"]) == (False, False, "hard_to_borrow")
 
 
 @pytest.mark.parametrize(

@@ -177,3 +177,54 @@ async def test_what_expired_meanwhile_is_shown_expired() -> None:
     assert (await floor.get(f"/v2/orders/{order_id}"))["status"] == "expired"
     assert await listed(floor) == []
     assert floor.venue.accounts["first"].cash == Decimal(100_000)
+
+
+BRACKET: dict[str, Any] = {
+    "type": "limit",
+    "limit_price": 400,
+    "order_class": "bracket",
+    "take_profit": {"limit_price": "500"},
+    "stop_loss": {"stop_price": 380.5, "limit_price": None},
+}
+
+
+async def test_a_bracket_shows_its_legs_and_lists_roll_them_up_where_asked() -> None:
+    floor = Floor()
+    parent = (await floor.order(**BRACKET)).body
+    assert parent["order_class"] == "bracket"
+    assert [(leg["type"], leg["side"], leg["status"]) for leg in parent["legs"]] == [
+        ("limit", "sell", "held"),
+        ("stop", "sell", "held"),
+    ]
+    legs = [leg["id"] for leg in parent["legs"]]
+    assert await listed(floor, direction="asc") == [parent["id"], *legs]
+    (rolled_up,) = await floor.get("/v2/orders", nested="True")
+    assert [leg["id"] for leg in rolled_up["legs"]] == legs
+    assert (await floor.get(f"/v2/orders/{parent['id']}"))["legs"] is None
+    assert len((await floor.get(f"/v2/orders/{parent['id']}", nested="true"))["legs"]) == 2
+
+
+async def test_open_legs_of_an_entry_that_has_filled_are_listed_by_themselves() -> None:
+    floor = Floor()
+    parent = (await floor.order(**BRACKET)).body
+    floor.quote("SPY", 399)
+    assert await listed(floor, nested="true", direction="asc") == [leg["id"] for leg in parent["legs"]]
+    assert await listed(floor, nested="true", status="closed") == [parent["id"]]
+
+
+async def test_exits_that_make_no_sense_are_refused() -> None:
+    answer = await Floor().order(**(BRACKET | {"stop_loss": {"stop_price": 450}}))
+    assert (answer.status, answer.body["code"]) == (422, 42210000)
+    assert (await Floor().order(**(BRACKET | {"take_profit": {}}))).status == 422
+
+
+async def test_a_bust_stands_in_the_ledger_with_what_it_takes_back() -> None:
+    floor = Floor()
+    await floor.order("SPY", 2)
+    execution = floor.told[-1].execution_id
+    floor.venue.bust("first", execution, now=floor.now)
+    floor.desk.flush()
+    (bust, fill) = await floor.get("/v2/account/activities/FILL")
+    assert (bust["execution_type"], bust["previous_id"]) == ("trade_bust", execution)
+    assert "execution_type" not in fill
+    assert await floor.get("/v2/positions") == []

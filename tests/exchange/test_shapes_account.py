@@ -27,14 +27,16 @@ FILL = Activity(
 )
 
 
-def account(qty: str, cost: str, symbol: str = "FB") -> Account:
-    books = Account("a", Decimal(1000), AccountRules(), price_of=lambda _symbol: None)
-    books.positions[symbol] = Position(Decimal(qty), Decimal(cost))
+def account(qty: str, cost: str, price: Decimal | None = None) -> Account:
+    books = Account("a", Decimal(1000), AccountRules(), price_of=lambda _symbol: price)
+    books.positions["FB"] = Position(Decimal(qty), Decimal(cost))
     return books
 
 
 def test_a_short_position_is_written_as_one_that_was_recorded() -> None:
-    written = position_json(account("-100", "19840"), "FB", price=Decimal("199.22"), last_day=Decimal("195.76"))
+    price = Decimal("199.22")
+    books = account("-100", "19840", price)
+    written = position_json(books, "FB", price=price, last_day=Decimal("195.76"))
     recorded = {
         "qty": "-100",
         "avg_entry_price": "198.4",
@@ -57,7 +59,7 @@ def test_a_position_nobody_has_a_price_for_is_worth_what_it_cost() -> None:
 
 
 def test_an_account_of_a_short_position_has_a_negative_value_of_it() -> None:
-    written = account_json(account("-2", "100"), lambda _symbol: Decimal(60), last_equity=Decimal(1000), since=T0)
+    written = account_json(account("-2", "100", Decimal(60)), last_equity=Decimal(1000), since=T0)
     assert (written["short_market_value"], written["long_market_value"]) == ("-120", "0")
     assert (written["initial_margin"], written["maintenance_margin"]) == ("60", "36")
     assert written["balance_asof"] == "2026-01-05"
@@ -80,3 +82,9 @@ def test_a_fee_has_the_day_of_new_york() -> None:
     fee = structs.replace(FILL, activity_type="FEE", net_amount=Decimal("-0.01"), qty=Decimal(0), price=None)
     written = activity_json(fee)
     assert (written["date"], written["net_amount"], written["activity_type"]) == ("2026-01-05", "-0.01", "FEE")
+
+
+def test_a_split_tells_the_shares_before_and_after() -> None:
+    split = structs.replace(FILL, activity_type="SPLIT", qty=Decimal(4), old_qty=Decimal(2), new_qty=Decimal(6))
+    written = activity_json(split)
+    assert (written["qty"], written["old_qty"], written["new_qty"]) == ("4", "2", "6")

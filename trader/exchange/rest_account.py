@@ -42,7 +42,7 @@ def show_account(desk: TradingDesk, ask: Ask) -> Answer:
     """Show the account's figures."""
     desk.venue.advance(ask.now)
     last_equity = equity_at(desk, ask.account, desk.last_close(ask.now))
-    body = account_json(ask.account, desk.price_of, last_equity=last_equity, since=desk.since)
+    body = account_json(ask.account, last_equity=last_equity, since=desk.since)
     body["trade_suspended_by_user"] = _settings(desk, ask.account)["suspend_trade"]
     return Answer(200, body)
 

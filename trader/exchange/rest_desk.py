@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from trader.access.alpaca.symbols import CryptoPairs
 from trader.access.sim.accounts import Account
@@ -19,6 +20,8 @@ from trader.model.calendar import StockCalendar
 from trader.model.time import DAY, utc
 
 _LONGEST_REST = 10 * DAY  # of the stock market, with room to spare
+
+PRICES_KEPT: Final = 16_384  # a month of closes of the symbols of a large desk
 
 PriceAt = Callable[[str, int], Decimal | None]
 
@@ -66,6 +69,8 @@ class TradingDesk:
     def __post_init__(self) -> None:
         """Begin to count requests, and know the coins."""
         self.limit = RateLimit(self.per_minute, self.now)
+        if self.price_at is not None:
+            self.price_at = lru_cache(PRICES_KEPT)(self.price_at)  # the past is always asked for at the same moments
         self.pairs = CryptoPairs(symbol for symbol, asset in self.venue.assets.items() if asset.is_crypto)
 
     def price_of(self, symbol: str) -> Decimal | None:

@@ -8,7 +8,7 @@ from itertools import dropwhile, islice, takewhile
 from typing import Final, NamedTuple
 
 from trader.access.alpaca.wire_trading import jsonable
-from trader.access.sim.accounts import Account
+from trader.access.sim.accounts import Account, legs_of
 from trader.access.sim.allowance import intent_of
 from trader.access.sim.venue_orders import (
     ENDED,
@@ -162,8 +162,7 @@ def _shown(account: Account, order: VenueOrder, *, is_nested: bool) -> Answer:
 
 
 def _json(account: Account, order: VenueOrder, *, is_nested: bool) -> dict[str, object]:
-    legs = tuple(account.orders[leg] for leg in order.legs) if is_nested else ()
-    return jsonable(order_json(order, legs=legs))
+    return jsonable(order_json(order, legs=legs_of(account, order) if is_nested else ()))
 
 
 class _Wanted(NamedTuple):

@@ -4,12 +4,11 @@ Source: Alpaca trading API 2.0.1 (OpenAPI document); recorded answers of its pap
 """
 
 from base64 import b32encode
-from collections.abc import Callable
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Final
 
-from trader.access.sim.accounts import Account, Position, sum_of
+from trader.access.sim.accounts import Account, sum_of
 from trader.access.sim.execution import id_of
 from trader.access.sim.venue_orders import Activity, VenueAsset
 from trader.exchange.shapes import ASSET_CLASSES, asset_id
@@ -17,16 +16,15 @@ from trader.model.money import EXACT, NANO, ZERO, divide, floor_to, plain
 from trader.model.time import NEW_YORK, iso, utc
 
 Body = dict[str, object]
-PriceOf = Callable[[str], Decimal | None]
 
 _RATIO: Final = Decimal("1e-16")
 _INITIAL, _MAINTENANCE = Decimal("0.5"), Decimal("0.3")  # of what stocks are worth
 _DESCRIPTIONS: Final = {"FEE": "Regulatory fee", "CFEE": "Coin Pair Transaction Fee", "SPLIT": "Stock split"}
 
 
-def account_json(account: Account, price_of: PriceOf, *, last_equity: Decimal, since: int) -> Body:
+def account_json(account: Account, *, last_equity: Decimal, since: int) -> Body:
     """Describe an account but for its settings; ``last_equity`` is that of the last close."""
-    values = {symbol: worth(position, price_of(symbol)) for symbol, position in account.positions.items()}
+    values = {symbol: account.value(symbol) for symbol in account.positions}
     longs = sum_of([value for value in values.values() if value > ZERO])
     shorts = sum_of([value for value in values.values() if value < ZERO])
     stocks = sum_of([value.copy_abs() for symbol, value in values.items() if "/" not in symbol])
@@ -70,7 +68,8 @@ def account_number(name: str) -> str:
 def position_json(account: Account, symbol: str, *, price: Decimal | None, last_day: Decimal | None) -> Body:
     """Describe a position at the market's price, and at the last close's; what nobody knows counts as no change."""
     position = account.positions[symbol]
-    value, basis = worth(position, price), _basis(position)
+    value = account.value(symbol)
+    basis = position.cost if position.qty > ZERO else position.cost.copy_negate()
     entry = floor_to(position.avg_entry_price, NANO)
     current = entry if price is None else price
     before = current if last_day is None else last_day
@@ -98,11 +97,6 @@ def position_json(account: Account, symbol: str, *, price: Decimal | None, last_
     }
 
 
-def worth(position: Position, price: Decimal | None) -> Decimal:
-    """Return what a position is worth, negative when it is short; without a price, what it cost."""
-    return _basis(position) if price is None else EXACT.multiply(position.qty, price)
-
-
 def activity_json(row: Activity) -> Body:
     """Describe a row of an account's ledger: an execution with its time, anything else with its day in New York."""
     if row.activity_type != "FILL":
@@ -122,7 +116,8 @@ def activity_json(row: Activity) -> Body:
         "cum_qty": plain(row.cum_qty or ZERO),
         "order_id": row.order_id,
         "order_status": row.order_status,
-    } | _taken_back(row)
+        **_taken_back(row),
+    }
 
 
 def asset_json(asset: VenueAsset) -> Body:
@@ -161,6 +156,9 @@ def exchange_of(symbol: str) -> str:
 
 
 def _without_order(row: Activity) -> Body:
+    split: Body = {}
+    if row.old_qty is not None and row.new_qty is not None:
+        split = {"old_qty": plain(row.old_qty), "new_qty": plain(row.new_qty)}
     return {
         "id": row.id,
         "activity_type": row.activity_type,
@@ -171,18 +169,16 @@ def _without_order(row: Activity) -> Body:
         "symbol": row.symbol.replace("/", ""),
         "qty": plain(row.qty),
         "status": "executed",
-    } | _taken_back(row)
+        **split,
+        **_taken_back(row),
+    }
 
 
 def _taken_back(row: Activity) -> Body:
-    """Return what a row says that takes back, or corrects, an earlier one; little is known of how Alpaca says it."""
+    """Return what a row says that takes back an execution, or stands in its place."""
     if row.execution_type == "fill":
         return {}
     return {"execution_type": row.execution_type, "previous_id": row.previous_id}
-
-
-def _basis(position: Position) -> Decimal:
-    return position.cost if position.qty > ZERO else position.cost.copy_negate()
 
 
 def _ratio(part: Decimal, whole: Decimal) -> str:
