@@ -142,14 +142,18 @@ class Account:
         self._hold(order.symbol, position_of(self.activities, order.symbol))
 
     def check(self) -> None:
-        """Assert that the ledger explains cash and positions, and that open orders are covered."""
+        """Assert that the ledger explains cash, positions and orders, and that open orders are covered."""
         assert self.cash == EXACT.add(self.opening, sum_of([row.net_amount for row in self.activities]))
         for symbol in {row.symbol for row in self.activities}:
             explained = sum_of([signed_qty(row) for row in self.activities if row.symbol == symbol])
             assert explained == self.qty(symbol), f"{symbol}: {explained} executed, {self.qty(symbol)} held"
         for symbol in {order.order.symbol for order in self.working.values()}:
             assert self.available(symbol) >= ZERO, f"{symbol}: orders hold more than there is"
+        filled: dict[str, Decimal] = {}
+        for row in self.executions.values():
+            filled[row.order_id] = EXACT.add(filled.get(row.order_id, ZERO), row.qty)
         for order in self.orders.values():
+            assert order.filled_qty == filled.get(order.id, ZERO), f"{order.id} has other executions"
             assert order.qty is None or order.filled_qty <= order.qty, f"{order.id} is overfilled"
             assert (order.status in ENDED) == (order.id not in self.working), f"{order.id} is {order.status}"
 
