@@ -1,0 +1,119 @@
+"""A desk's half for tests of the broker: its ledger, what it was delivered, and an exchange on the other side."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+from tests.exchange.exchanges import exchange, until
+from trader.access.alpaca.broker import AlpacaBroker, BrokerSettings
+from trader.books.ledger import Ledger
+from trader.exchange.local import LocalExchange
+from trader.model.events import OrderCreated, ReportIgnored, SandboxOpened
+from trader.model.inputs import Held, Input, Released, Reported, Split
+from trader.model.instruments import instrument_of
+from trader.model.orders import TERMINAL, Approved, ExecutionReport, OrderIntent, OrderStatus, Reason, Side
+
+SYMBOLS = ("SPY", "QQQ", "BTC/USD")
+
+
+class Desk:
+    """Books what a broker delivers, as the engine does."""
+
+    def __init__(self, at: LocalExchange, **settings: Any) -> None:
+        self.at = at
+        self.ledger = Ledger()
+        self.ledger.apply(SandboxOpened(0, "one", at.options.cash))
+        self.inputs: list[Input] = []
+        self.ignored: list[ReportIgnored] = []
+        self.failures: list[Exception] = []
+        self.sent = 0
+        key = at.key
+        given = {"trading_url": at.base_url, "updates_url": f"{at.stream_url}/stream", "pace": at.options.speed}
+        self.broker = AlpacaBroker(
+            BrokerSettings(**{**given, "key_id": key.id, "secret": key.secret, **settings}),
+            now=at.clock.now,
+            deliver=self.take,
+            instruments={symbol: instrument_of(symbol) for symbol in SYMBOLS},
+            expected=self.expected,
+            fail=self.failures.append,
+        )
+
+    def take(self, message: Input) -> None:
+        self.inputs.append(message)
+        if isinstance(message, Reported):
+            event = self.ledger.read(message.ts, message.report)
+            if isinstance(event, ReportIgnored):
+                self.ignored.append(event)
+            self.ledger.apply(event)
+
+    def order(self, symbol: str = "SPY", side: str = "buy", qty: str = "3") -> str:
+        """Approve and send an order; return its id."""
+        self.sent += 1
+        now = self.at.clock.now()
+        intent = OrderIntent(
+            "one", symbol, Side(side), Decimal(qty), Decimal(1), reduces=side == "sell", reason=Reason.SIGNAL, ts=now
+        )
+        approved = Approved(f"t-{self.sent:04d}", intent)
+        self.ledger.apply(OrderCreated(now, approved))
+        self.broker.submit(approved)
+        return approved.order_id
+
+    def expected(self) -> Mapping[str, Decimal]:
+        book = self.ledger.books["one"]
+        return {symbol: position.qty for symbol, position in book.positions.items() if position.qty}
+
+    def status(self, order_id: str) -> OrderStatus:
+        return self.ledger.orders[order_id].status
+
+    async def ended(self, *order_ids: str) -> None:
+        """Wait until orders have ended in the books."""
+        await until(lambda: all(self.status(order_id) in TERMINAL for order_id in order_ids))
+
+    async def seen(self, is_so: Callable[["Desk"], object]) -> None:
+        await until(lambda: is_so(self))
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [one for one in self.inputs if isinstance(one, kind)]
+
+    def reports(self, order_id: str) -> list[ExecutionReport]:
+        return [one.report for one in self.of(Reported) if one.report.order_id == order_id]
+
+    @property
+    def gates(self) -> list[str]:
+        """Return the holds and releases as they came."""
+        return [type(one).__name__ for one in self.inputs if isinstance(one, Held | Released)]
+
+    @property
+    def splits(self) -> list[Split]:
+        return self.of(Split)
+
+    def check(self) -> None:
+        """Assert that the books are the account's, to the last digit."""
+        account = self.at.venue.accounts[self.at.key.account]
+        external = self.broker.tracker.external
+        book = self.ledger.books["one"]
+        for symbol in SYMBOLS:
+            others = external[symbol].qty if symbol in external else Decimal(0)
+            assert book.position(symbol).qty + others == account.qty(symbol), symbol
+        assert book.cash + sum(other.cash for other in external.values()) == account.cash
+        for order_id, record in self.ledger.orders.items():
+            venue_id = account.by_client_id.get(order_id)
+            if venue_id is not None:
+                assert record.filled == account.orders[venue_id].filled_qty
+        assert self.failures == []
+
+
+@asynccontextmanager
+async def desk(**given: Any) -> AsyncIterator[Desk]:
+    """Run an exchange and a broker that is connected to it."""
+    settings = given.pop("settings", {})
+    async with exchange(symbols=SYMBOLS, **given) as at:
+        one = Desk(at, **settings)
+        try:
+            async with asyncio.timeout(60):
+                await one.broker.start()
+                yield one
+        finally:
+            await one.broker.stop()

@@ -1,0 +1,178 @@
+"""The broker against the local exchange, over real sockets, sixty times as fast: whatever fails, the books agree."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from tests.access.alpaca.desks import Desk, desk
+from tests.exchange.exchanges import NIGHT, exchange, until
+from trader.access.alpaca import submission
+from trader.access.alpaca.broker import CAUSE
+from trader.access.sim.venue_orders import OrderRequest
+from trader.errors import EdgeError
+from trader.exchange.rest_faults import FaultKind, RestFault
+from trader.model.inputs import Reported
+from trader.model.orders import OrderStatus, Side
+
+
+async def test_orders_fill_and_the_books_are_the_accounts_to_the_last_digit() -> None:
+    async with desk() as one:
+        stock, coin = one.order("SPY", qty="3"), one.order("BTC/USD", qty="0.01")
+        await one.ended(stock, coin)
+        held = one.ledger.books["one"].position("BTC/USD").qty
+        assert held == Decimal("0.009975"), "the fee is out of the coins"
+        out = one.order("SPY", "sell", "3"), one.order("BTC/USD", "sell", str(held))
+        await one.ended(*out)
+        one.check()
+        assert one.expected() == {}
+        assert one.gates == ["Held", "Released"]
+        assert one.ignored == []
+
+
+@pytest.mark.parametrize("kind", ["accepted", "lost", "late", "overtaken", "garbage"])
+async def test_an_answer_that_is_lost_late_or_false_never_makes_a_second_order(kind: FaultKind) -> None:
+    async with desk() as one:
+        one.at.rest_faults.arm(RestFault(kind=kind, match="POST /v2/orders", delay_s=0.3))
+        orders = [one.order("SPY", qty="3"), one.order("BTC/USD", qty="0.01")]
+        await one.ended(*orders)
+        assert {one.status(order_id) for order_id in orders} == {OrderStatus.FILLED}
+        assert len(one.at.venue.accounts[one.at.key.account].orders) == 2
+        one.check()
+
+
+async def test_a_request_too_many_is_made_again_with_the_same_id() -> None:
+    async with desk() as one:
+        one.at.rest_faults.arm(RestFault(kind="status", match="POST /v2/orders", status=429))
+        order_id = one.order()
+        await one.ended(order_id)
+        assert one.status(order_id) is OrderStatus.FILLED
+        assert one.broker.status().throttled == 1
+
+
+async def test_an_order_that_never_arrived_is_given_up_as_entry_and_sent_again_as_exit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(submission, "SETTLED_REAL_S", 0.3)
+    async with desk() as one:
+        held = one.order("SPY", qty="3")
+        await one.ended(held)
+        one.at.rest_faults.arm(RestFault(kind="status", match="POST /v2/orders", status=503, count=2))
+        entry, leaving = one.order("QQQ", qty="1"), one.order("SPY", "sell", "3")
+        await one.ended(entry, leaving)
+        assert one.status(entry) is OrderStatus.REJECTED
+        assert one.status(leaving) is OrderStatus.FILLED
+        one.check()
+
+
+async def test_a_refusal_is_told_in_the_venues_words() -> None:
+    async with desk() as one:
+        order_id = one.order("SPY", qty="1000000")
+        await one.ended(order_id)
+        assert "insufficient buying power" in one.reports(order_id)[-1].text
+        assert one.status(order_id) is OrderStatus.REJECTED
+
+
+async def test_executions_taken_back_or_corrected_and_a_split_reach_the_books() -> None:
+    async with desk() as one:
+        orders = [one.order("SPY", qty="3"), one.order("QQQ", qty="4")]
+        await one.ended(*orders)
+        venue, name = one.at.venue, one.at.key.account
+        rows = {row.symbol: row for row in venue.accounts[name].activities if row.activity_type == "FILL"}
+        venue.bust(name, rows["SPY"].execution_id, now=one.at.clock.now())
+        venue.correct(name, rows["QQQ"].execution_id, price=Decimal(7), now=one.at.clock.now())
+        one.at.flush()
+        await one.seen(lambda desk: sum(bool(message.report.reverses) for message in desk.of(Reported)) == 2)
+        one.check()
+        venue.split("QQQ", Decimal(2), now=one.at.clock.now())
+        await one.seen(lambda desk: desk.splits)
+        assert [(split.symbol, split.ratio) for split in one.splits] == [("QQQ", Decimal(2))]
+
+
+@pytest.mark.parametrize("kind", ["lose", "duplicate", "reorder"])
+async def test_updates_that_are_lost_doubled_or_swapped_change_nothing(kind: str) -> None:
+    async with desk() as one:
+        getattr(one.at.trading, kind)(3)
+        orders = [one.order("SPY", qty="3"), one.order("BTC/USD", qty="0.01")]
+        await one.ended(*orders)
+        one.check()
+        assert {one.status(order_id) for order_id in orders} == {OrderStatus.FILLED}
+
+
+async def test_a_dropped_stream_holds_entries_until_what_it_missed_is_known() -> None:
+    async with desk() as one:
+        one.at.trading.drop()
+        order_id = one.order()
+        await one.ended(order_id)
+        await one.seen(lambda desk: len(desk.gates) == 4)
+        assert one.gates == ["Held", "Released", "Held", "Released"]
+        one.check()
+
+
+async def test_wrong_keys_end_the_start_with_a_plain_text() -> None:
+    async with exchange(symbols=("SPY",)) as at:
+        one = Desk(at, secret="x")
+        with pytest.raises(EdgeError, match="unauthorized"):
+            await one.broker.start()
+
+
+async def test_an_order_waiting_for_the_opening_is_canceled_and_nothing_else_is() -> None:
+    async with desk(start=NIGHT) as one:
+        order_id = one.order()
+        await one.seen(lambda desk: desk.status(order_id) is OrderStatus.OPEN)
+        request = OrderRequest("SPY", Side.BUY, qty=Decimal(2))
+        one.at.venue.submit(one.at.key.account, request, now=one.at.clock.now())
+        one.at.flush()
+        one.broker.cancel_open()
+        await one.ended(order_id)
+        assert one.status(order_id) is OrderStatus.CANCELED
+        account = one.at.venue.accounts[one.at.key.account]
+        assert [working.order.qty for working in account.working.values()] == [Decimal(2)]
+        assert one.broker.open_orders == 0
+
+
+async def test_what_another_hand_trades_is_counted_as_external() -> None:
+    async with desk() as one:
+        request = OrderRequest("QQQ", Side.BUY, qty=Decimal(2))
+        one.at.venue.submit(one.at.key.account, request, now=one.at.clock.now())
+        one.at.flush()
+        await until(lambda: one.broker.tracker.external.get("QQQ"))
+        account = one.at.venue.accounts[one.at.key.account]
+        await until(lambda: not account.working)
+        await until(lambda: one.broker.tracker.external["QQQ"].qty == 2)
+        one.check()
+
+
+async def test_an_exit_that_an_open_order_blocks_leaves_when_that_order_has_ended() -> None:
+    async with desk() as one:
+        first = one.order("SPY", qty="3")
+        await one.ended(first)
+        one.at.venue.set_halted("SPY", is_halted=True)
+        entry = one.order("SPY", qty="1")
+        await one.seen(lambda desk: desk.status(entry) is OrderStatus.OPEN)
+        leaving = one.order("SPY", "sell", "3")
+        await one.seen(lambda desk: desk.broker.status().retried)
+        assert one.status(leaving) is OrderStatus.PENDING
+        one.at.venue.set_halted("SPY", is_halted=False)
+        await one.ended(entry, leaving)
+        assert one.status(leaving) is OrderStatus.FILLED
+        one.check()
+
+
+async def test_a_drift_is_told_when_a_second_reading_agrees() -> None:
+    async with desk() as one:
+        order_id = one.order()
+        await one.ended(order_id)
+        one.ledger.books["one"].position("SPY").qty += 1
+        await until(lambda: one.broker.status().drifted)
+        assert one.broker.status().drifted == {"SPY": Decimal(-1)}
+        one.ledger.books["one"].position("SPY").qty -= 1
+
+
+async def test_stopping_leaves_nothing_behind() -> None:
+    async with desk() as one:
+        one.at.rest_faults.arm(RestFault(kind="late", match="POST /v2/orders", delay_s=1.0))
+        one.order()
+        await asyncio.sleep(0)
+    names = {task.get_name() for task in asyncio.all_tasks()}
+    assert not {name for name in names if CAUSE in name or name.startswith(("order", "account", "cancel"))}
