@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from trader.access.alpaca.ticks import ticks_of
 from trader.access.alpaca.wire import JSON, MSGPACK
-from trader.access.alpaca.wire_data import Channel, DailyBarMessage, OrderbookMessage
+from trader.access.alpaca.wire_data import Channel, OrderbookMessage
 from trader.access.alpaca.wire_time import ns_of
 from trader.exchange.data_messages import DailyTotals, day_of, messages_of
 from trader.exchange.data_session import frames_of
@@ -40,7 +40,7 @@ def test_the_desk_reads_back_the_ticks_in_either_encoding(ticks: list[Tick]) -> 
     messages = messages_of(ticks, {Channel.TRADES, Channel.QUOTES, Channel.BARS})
     refused: Counter[str] = Counter()
     assert ticks_of(MSGPACK.decode(MSGPACK.encode(messages)), refused) == ticks
-    texts = [frame[frame.index(b"[") :] for frame in frames_of(messages, JSON)]
+    texts = [frame[frame.index(b"[{") :] for frame in frames_of(messages, JSON)]
     assert [tick for text in texts for tick in ticks_of(JSON.decode(text), refused)] == ticks
     assert not refused
 
@@ -54,12 +54,11 @@ def test_only_wanted_channels_are_written() -> None:
 
 
 def test_a_days_totals_grow_with_each_bar_and_begin_anew_the_next_day() -> None:
-    totals = DailyTotals()
     day = [Bar("SPY", NOON + MINUTE * i, 10.0 + i, 12.0 + i, 9.0 - i, 11.0 + i, 100.0) for i in range(3)]
-    seen: list[DailyBarMessage] = []
-    for bar in day:
-        totals.add(bar)
-        seen += totals.messages([bar, Trade("SPY", NOON, 1.0, 1.0)])
+    tomorrow = Bar("SPY", NOON + DAY, 1.0, 1.0, 1.0, 1.0, 7.0)
+    known = [*day, tomorrow]
+    totals = DailyTotals(lambda _, start, end: [bar for bar in known if start <= bar.ts - MINUTE <= end])
+    seen = [totals.message(bar) for bar in day]
     assert [(one.open, one.high, one.low, one.close) for one in seen] == [
         (10.0, 12.0, 9.0, 11.0),
         (10.0, 13.0, 8.0, 12.0),
@@ -69,9 +68,8 @@ def test_a_days_totals_grow_with_each_bar_and_begin_anew_the_next_day() -> None:
     assert [one.trades for one in seen] == [4, 8, 12]
     assert seen[-1].vwap == pytest.approx(sum(o.open + o.high + o.low + o.close for o in day) / 12)
     assert iso(ns_of(seen[-1].stamp)) == "2026-01-05T05:00:00Z"
-    tomorrow = Bar("SPY", NOON + DAY, 1.0, 1.0, 1.0, 1.0, 7.0)
-    totals.add(tomorrow)
-    assert next(totals.messages([tomorrow])).volume == 7
+    assert totals.message(tomorrow).volume == 7
+    assert DailyTotals(lambda *_: day).message(day[2]) == seen[2]  # whoever asks late gets all of it
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The desk's ticks as messages of the market-data sockets; the opposite of ``access.alpaca.ticks``."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 from trader.access.alpaca.wire_data import (
@@ -91,24 +91,25 @@ def size_of(symbol: str, size: float) -> float:
 
 
 class DailyTotals:
-    """Running totals of each symbol's day: New York's for stocks, UTC's for coins."""
+    """Running totals of each symbol's day, New York's for stocks and UTC's for coins; ``bars`` is the market's past."""
 
-    def __init__(self) -> None:
-        """Begin without any."""
-        self._days: dict[str, tuple[int, int, DailyBarMessage]] = {}
+    def __init__(self, bars: Callable[[str, int, int], Sequence[Bar]]) -> None:
+        """Begin without any; a day is added up when it is first asked for."""
+        self._bars = bars
+        self._days: dict[str, tuple[int, int, int, DailyBarMessage | None]] = {}
 
-    def add(self, bar: Bar) -> None:
-        """Count a minute's bar, later than the ones before."""
-        begin, end, sum_ = self._days.get(bar.symbol, (0, 0, None))
+    def message(self, bar: Bar) -> DailyBarMessage:
+        """Return the totals of the day up to the end of ``bar``; bars of a symbol come in the order of time."""
         start = bar.ts - MINUTE
-        if sum_ is None or start >= end:
+        begin, end, done, total = self._days.get(bar.symbol, (0, 0, 0, None))
+        if start >= end:
             begin, end = day_of(bar.symbol, start)
-            sum_ = None
-        self._days[bar.symbol] = begin, end, _total(sum_, bar, begin)
-
-    def messages(self, ticks: Sequence[Tick]) -> Iterator[DailyBarMessage]:
-        """Yield the totals of the symbols that have a bar among ``ticks``."""
-        return (self._days[tick.symbol][2] for tick in ticks if isinstance(tick, Bar))
+            done, total = begin, None
+        for one in self._bars(bar.symbol, done, start):
+            total = _total(total, one, begin)
+        assert total is not None, "the bar itself is one of them"
+        self._days[bar.symbol] = begin, end, bar.ts, total
+        return total
 
 
 def day_of(symbol: str, ts: int) -> tuple[int, int]:

@@ -47,7 +47,8 @@ from trader.model.calendar import StockCalendar
 from trader.model.time import SECOND, iso, parse_time
 
 HOST: Final = "127.0.0.1"
-GRACE_S: Final = 2  # for requests on their way when the exchange ends
+GRACE_S: Final = 2.0  # for requests on their way when the exchange ends
+_LOOK_AGAIN_S: Final = 0.005
 
 # A few minutes before New York opens, on a day without news: an accelerated market begins where something happens.
 _SHORTLY_BEFORE_AN_OPENING: Final = parse_time("2026-01-05T14:25")
@@ -186,7 +187,6 @@ class LocalExchange:
             log_config=None,
             server_header=False,
             date_header=False,
-            timeout_graceful_shutdown=GRACE_S,
         )
 
     def _routes(self) -> Sequence[BaseRoute]:
@@ -234,6 +234,20 @@ class _Server(Server):
 
     async def main_loop(self) -> None:
         await self.is_asked_to_end.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End as uvicorn does, without its pause: connections first, then what is still being answered."""
+        for server in self.servers:
+            server.close()
+        state = self.server_state
+        for connection in tuple(state.connections):
+            connection.shutdown()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_S):
+                while state.connections or state.tasks:  # noqa: ASYNC110 -- uvicorn sets no event
+                    await asyncio.sleep(_LOOK_AGAIN_S)
+        for task in state.tasks:
+            task.cancel()
 
 
 def _listen(port: int) -> socket.socket:

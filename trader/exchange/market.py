@@ -13,8 +13,9 @@ from itertools import count
 from typing import Final
 
 from trader.access.alpaca.wire_data import Channel
+from trader.access.sim.synthetic_bars import DayBars
 from trader.access.sim.venue import Venue
-from trader.exchange.archive import Archive
+from trader.exchange.archive import Archive, bars_of
 from trader.exchange.clock import ExchangeClock
 from trader.exchange.data_hub import DataHub
 from trader.exchange.data_messages import DailyTotals, messages_of
@@ -41,13 +42,14 @@ class Market:
         self.flush: Callable[[], None] = lambda: None
         self.passing: list[Callable[[], None]] = []
         self.is_over = False
-        self._daily = DailyTotals()
+        self._daily = DailyTotals(archive.bars)
         self._yielded = 0.0
 
     def begin(self) -> None:
         """Show the venue where prices stood, so that it can value orders before the first tick."""
-        newest = [bar for symbol in self.archive.symbols if (bar := self._recall(symbol)) is not None]
-        self.venue.observe(sorted(newest, key=lambda bar: bar.ts), now=self.clock.start)
+        start = self.clock.start
+        newest = [bar for symbol in self.archive.symbols if (bar := last_bar(self.archive, symbol, start)) is not None]
+        self.venue.observe(sorted(newest, key=lambda bar: bar.ts), now=start)
 
     async def run(self) -> None:
         """Let the market run, and time pass after its end."""
@@ -65,9 +67,6 @@ class Market:
         ticks = self.archive.restated(ticks)
         self.venue.observe(ticks, now=self.clock.now())
         self.flush()
-        for tick in ticks:
-            if isinstance(tick, Bar):
-                self._daily.add(tick)
         stocks = [tick for tick in ticks if "/" not in tick.symbol]
         coins = [tick for tick in ticks if "/" in tick.symbol] if len(stocks) < len(ticks) else []
         self._tell("stock", stocks)
@@ -102,23 +101,16 @@ class Market:
             return
         messages = messages_of(ticks, wanted)
         if Channel.DAILY_BARS in wanted:
-            messages += self._daily.messages(ticks)
+            messages += [self._daily.message(tick) for tick in ticks if isinstance(tick, Bar)]
         if messages:
             self.publish(endpoint, messages)
-
-    def _recall(self, symbol: str) -> Bar | None:
-        """Count the day's bars so far and return the newest bar before the start, if there is one."""
-        start = self.clock.start
-        for bar in self.archive.bars(symbol, start // DAY * DAY, start - MINUTE):
-            self._daily.add(bar)
-        return last_bar(self.archive, symbol, start)
 
 
 def last_bar(archive: Archive, symbol: str, ts: int) -> Bar | None:
     """Return a symbol's newest bar that has ended by ``ts``, if there is one within a week."""
     for days in range(_LOOK_BACK_DAYS):
         begin = (ts // DAY - days) * DAY
-        bars = archive.bars(symbol, begin, min(begin + DAY, ts) - MINUTE)
-        if bars:
-            return bars[-1]
+        columns = archive.columns(symbol, begin, min(begin + DAY, ts) - MINUTE)
+        if len(columns.end):
+            return bars_of(symbol, DayBars._make(values[-1:] for values in columns))[0]
     return None
