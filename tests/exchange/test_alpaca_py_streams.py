@@ -49,7 +49,7 @@ async def first_of_each(queue: "asyncio.Queue[Any]", *kinds: type) -> dict[type,
     """Return the first message of each kind."""
     found: dict[type, Any] = {}
     async with asyncio.timeout(SLOWEST_S):
-        while found.keys() < set(kinds):
+        while not set(kinds) <= found.keys():
             message = await queue.get()
             found.setdefault(type(message), message)
     return found
