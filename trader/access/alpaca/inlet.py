@@ -1,0 +1,278 @@
+"""What the streams' readers put in, until the desk takes it as inputs: order kept, quotes conflated, bars joined. Pure.
+
+Rules
+- The reader's side only appends. All translation happens when the desk asks, so a slow desk makes the buffer grow and
+  not the reader wait.
+- When more waits than :data:`AT_ONCE` messages, of each symbol's quotes only the newest is kept and the others are
+  counted. Trades, bars and everything rarer are never dropped.
+- A halt holds entries of its symbol until it is resumed; a bar of a minute that began after it is as good a proof,
+  since the word of resuming may have been said while the line was down.
+- A corrected or canceled trade matters only while it is the newest price of its symbol: the price is then told anew.
+
+Source: Alpaca, "Real-time Stock Data" (status codes of the tapes; corrections), read 2026-11.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from typing import Any, Final
+
+from trader.access.alpaca.joint import Joint
+from trader.access.alpaca.ticks import ticks_of
+from trader.access.alpaca.wire import Unknown
+from trader.access.alpaca.wire_data import (
+    BarMessage,
+    CancelErrorMessage,
+    ControlMessage,
+    CorrectionMessage,
+    DataMessage,
+    QuoteMessage,
+    StatusMessage,
+    TradeMessage,
+    UpdatedBarMessage,
+)
+from trader.access.alpaca.wire_time import ns_of
+from trader.model.calendar import StockCalendar
+from trader.model.inputs import Held, Input, Released, Revised, Ticks
+from trader.model.ticks import Bar, Tick
+from trader.model.time import MINUTE
+
+Messages = Sequence[DataMessage | ControlMessage | Unknown]
+
+AT_ONCE: Final = 200  # messages: a busy frame or two pass whole; what is more has waited
+COMPACTED_AT: Final = 50_000  # messages, some 15 MB: quotes are thinned out already while they wait
+
+# Tapes A and B use digits, C and O letters; none means two things. Q lets quotes resume, trading not yet.
+HALTS: Final = frozenset({"2", "H", "P"})
+RESUMES: Final = frozenset({"3", "T"})
+
+
+class Inlet:
+    """One buffer for all streams of a desk."""
+
+    def __init__(self, joint: Joint, calendar: StockCalendar, *, extended_hours: bool) -> None:
+        """Begin empty and not live: until then only what makes bars is kept."""
+        self.joint = joint
+        self.counts: Counter[str] = Counter()  # refused messages by reason, conflated_quotes, outside_session, …
+        self.lag = 0  # how old the newest trade, quote or bar was when the desk took it (ns)
+        self.worst_lag = 0
+        self.is_live = False
+        self.on_waiting_bar: Callable[[Bar], None] = _ignore  # a live bar has to wait in the joint
+        self.on_bad_bar: Callable[[str, int], None] = _ignore_bad  # symbol and end of a bar that makes no sense
+        self._calendar = calendar
+        self._extended_hours = extended_hours
+        self._symbols: frozenset[str] = frozenset()
+        self._queue: list[Messages | Input | Callable[[int], list[Input]]] = []
+        self._count = 0
+        self._compact_at = COMPACTED_AT
+        self._price: dict[str, Any] = {}  # each symbol's newest trade or quote, and the one before
+        self._price_before: dict[str, Any] = {}
+        self._halts: dict[str, int] = {}  # since when
+        self._out: list[Input] = []
+        self._ticks: list[Tick] = []
+        self._handlers: dict[type, Callable[[list[Any], int], None]] = {
+            BarMessage: self._on_bars,
+            UpdatedBarMessage: self._on_bars,
+            StatusMessage: self._on_statuses,
+            CorrectionMessage: self._on_corrections,
+            CancelErrorMessage: self._on_cancels,
+            Unknown: self._on_unknown,
+        }
+
+    def want(self, symbols: Iterable[str]) -> None:
+        """Let only these symbols through: what was just unsubscribed may still come."""
+        wanted = frozenset(symbols)
+        gone, self._symbols = self._symbols - wanted, wanted
+        self.joint.forget(gone)
+        for symbol in gone:
+            self._price.pop(symbol, None)
+            self._price_before.pop(symbol, None)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many messages wait."""
+        return self._count
+
+    @property
+    def halted(self) -> list[str]:
+        """Return the symbols whose trading is halted."""
+        return sorted(self._halts)
+
+    def put(self, messages: Messages) -> None:
+        """Take the data of one frame."""
+        if not self.is_live:
+            messages = [message for message in messages if type(message) not in _PRICES]
+        self._queue.append(messages)
+        self._count += len(messages)
+        if self._count > self._compact_at:
+            self._conflate()
+            self._compact_at = max(COMPACTED_AT, 2 * self._count)
+
+    def push(self, inputs: Iterable[Input]) -> None:
+        """Take what is an input already; it keeps its place among the frames."""
+        self._queue.extend(inputs)
+
+    def call(self, step: Callable[[int], list[Input]]) -> None:
+        """Let ``step`` be done in its turn, among the frames; it gets the time and returns inputs."""
+        self._queue.append(step)
+
+    def take(self, now: int) -> list[Input]:
+        """Return all that waits as inputs, in the order in which it came."""
+        if self._count > AT_ONCE:
+            self._conflate()
+        queue, self._queue, self._count = self._queue, [], 0
+        for item in queue:
+            if isinstance(item, list):
+                self._translate(item, now)
+            else:
+                self._flush(now)
+                self._out += item(now) if callable(item) else [item]  # type: ignore[list-item]  # an input
+        self._flush(now)
+        out, self._out = self._out, []
+        return out
+
+    def _translate(self, messages: Messages, now: int) -> None:
+        """Take one frame: its prices first, then what is rarer, each in order."""
+        prices = [message for message in messages if type(message) in _PRICES]
+        if prices:
+            self._on_prices(prices, now)
+        if len(prices) < len(messages):
+            for kind, group in groupby((one for one in messages if type(one) not in _PRICES), type):
+                if handler := self._handlers.get(kind):
+                    handler([*group], now)
+
+    def _conflate(self) -> None:
+        last = {
+            message.symbol: message
+            for item in self._queue
+            if isinstance(item, list)
+            for message in item
+            if type(message) is QuoteMessage
+        }
+        before, self._count = self._count, 0
+        for place, item in enumerate(self._queue):
+            if isinstance(item, list):
+                kept = [one for one in item if type(one) is not QuoteMessage or last[one.symbol] is one]
+                self._queue[place] = kept
+                self._count += len(kept)
+        self.counts["conflated_quotes"] += before - self._count
+
+    def _flush(self, now: int) -> None:
+        if self._ticks:
+            self.lag = now - self._ticks[-1].ts
+            self.worst_lag = max(self.worst_lag, self.lag)
+            self._out.append(Ticks(now, self._ticks))
+            self._ticks = []
+
+    def _tell(self, message: Input, now: int) -> None:
+        self._flush(now)
+        self._out.append(message)
+
+    def _on_prices(self, messages: list[Any], now: int) -> None:
+        symbols, price, before = self._symbols, self._price, self._price_before
+        if not symbols.issuperset({message.symbol for message in messages}):
+            messages = [message for message in messages if message.symbol in symbols]
+        for message in messages:
+            symbol = message.symbol
+            before[symbol] = price.get(symbol)
+            price[symbol] = message
+        self._ticks += ticks_of(messages, self.counts)
+
+    def _on_bars(self, messages: list[Any], now: int) -> None:
+        revised: list[Bar] = []
+        for message in messages:
+            if message.symbol not in self._symbols:
+                continue
+            found = ticks_of((message,), self.counts)
+            if not found:
+                self.on_bad_bar(message.symbol, _end_of(message, now))
+            for bar in found:
+                assert isinstance(bar, Bar)
+                self._on_bar(bar, now, revised)
+        if revised:
+            self._tell(Revised(now, revised), now)
+
+    def _on_bar(self, bar: Bar, now: int, revised: list[Bar]) -> None:
+        if not self.is_in_session(bar):
+            self.counts["outside_session"] += 1
+            return
+        if bar.symbol in self._halts and bar.volume and bar.ts - MINUTE >= self._halts[bar.symbol]:
+            self._resume(bar.symbol, now)
+        if self.joint.is_held(bar.symbol):
+            self.on_waiting_bar(bar)
+        bars: list[Bar] = []
+        self.joint.live(bar, now, ticks=bars, revised=revised)
+        self._ticks += bars
+
+    def is_in_session(self, bar: Bar) -> bool:
+        """Tell whether a bar is of a session that the desk trades; coins have no other."""
+        is_always = self._extended_hours or "/" in bar.symbol
+        return is_always or self._calendar.phase(bar.ts - MINUTE) == "core"
+
+    def _on_statuses(self, messages: list[Any], now: int) -> None:
+        for message in messages:
+            if message.symbol not in self._symbols:
+                continue
+            if message.code in HALTS:
+                why = f"trading is halted: {message.message or message.code} ({message.reason or message.reason_code})"
+                self._halts[message.symbol] = _time_of(message, now)
+                self._tell(Held(now, f"halt {message.symbol}", (message.symbol,), why), now)
+            elif message.code in RESUMES and message.symbol in self._halts:
+                self._resume(message.symbol, now)
+
+    def _resume(self, symbol: str, now: int) -> None:
+        del self._halts[symbol]
+        self._tell(Released(now, f"halt {symbol}"), now)
+
+    def _on_corrections(self, messages: list[Any], now: int) -> None:
+        for message in messages:
+            self.counts["corrected_trades"] += 1
+            newest = self._newest_trade(message.symbol, message.old_id)
+            if newest is not None:
+                right = TradeMessage(
+                    message.symbol, message.new_price, message.new_size, newest.stamp, message.new_id, newest.exchange
+                )
+                self._price[message.symbol] = right
+                self._ticks += ticks_of((right,), self.counts)
+
+    def _on_cancels(self, messages: list[Any], now: int) -> None:
+        for message in messages:
+            self.counts["canceled_trades"] += 1
+            before = self._price_before.get(message.symbol)
+            if before is not None and self._newest_trade(message.symbol, message.id) is not None:
+                self._price[message.symbol], self._price_before[message.symbol] = before, None
+                self._ticks += ticks_of((before,), self.counts)
+
+    def _newest_trade(self, symbol: str, number: int) -> TradeMessage | None:
+        newest = self._price.get(symbol)
+        return newest if isinstance(newest, TradeMessage) and newest.id == number else None
+
+    def _on_unknown(self, messages: list[Any], now: int) -> None:
+        ticks_of(messages, self.counts)
+
+
+_PRICES = frozenset({TradeMessage, QuoteMessage})
+
+
+def _ignore(_: Bar) -> None:
+    return
+
+
+def _ignore_bad(_: str, __: int) -> None:
+    return
+
+
+def _time_of(message: StatusMessage, now: int) -> int:
+    try:
+        return ns_of(message.stamp)
+    except ValueError:
+        return now
+
+
+def _end_of(message: BarMessage | UpdatedBarMessage, now: int) -> int:
+    """Return the end of the minute that a bar is about; when even that makes no sense, the newest minute's."""
+    try:
+        end = ns_of(message.stamp) // MINUTE * MINUTE + MINUTE
+    except ValueError:
+        end = now
+    return min(end, now // MINUTE * MINUTE)
