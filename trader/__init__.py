@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from trader.config import RiskConfig, StrategyConfig
-    from trader.live.build import RunOptions
     from trader.live.coordinator import MultiTraderCoordinator
+    from trader.live.options import RunOptions
 
 __version__ = "0.1.0"
 __all__ = ["MultiTraderCoordinator", "RiskConfig", "RunOptions", "StrategyConfig", "__version__"]
@@ -24,7 +24,7 @@ __all__ = ["MultiTraderCoordinator", "RiskConfig", "RunOptions", "StrategyConfig
 _HOMES = {
     "MultiTraderCoordinator": "trader.live.coordinator",
     "RiskConfig": "trader.config",
-    "RunOptions": "trader.live.build",
+    "RunOptions": "trader.live.options",
     "StrategyConfig": "trader.config",
 }
 

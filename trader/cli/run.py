@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from trader.live.build import RunOptions
+    from trader.live.options import RunOptions
 
 EXIT_AT_ONCE = 130
 _UNSET: Literal["auto"] = "auto"  # no --speed: what it is depends on the feed
@@ -114,7 +114,7 @@ def command(**given: object) -> None:
 
 
 def _options(given: dict[str, Any]) -> "RunOptions":
-    from trader.live.build import RunOptions
+    from trader.live.options import RunOptions
 
     if given["more_data"] and not given["data"]:
         first = given["more_data"][0]

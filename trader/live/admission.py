@@ -7,15 +7,22 @@ from collections.abc import Callable
 import structlog
 
 from trader.access.alpaca.rest import RestDesk
-from trader.errors import ConfigError, CredentialsError, Refused
+from trader.errors import ConfigError, CredentialsError, OutcomeUnknown, Refused, Unavailable
 from trader.live.access import Access
 from trader.live.answers import fetch_clock
 from trader.live.clock import MarketClock
-from trader.live.guard import Inspection, confirm_live, inspect, key_problems, live_prompt, refused_keys
+from trader.live.guard import (
+    KEYS_REFUSED,
+    Inspection,
+    confirm_live,
+    inspect,
+    key_problems,
+    live_prompt,
+    reach_remedy,
+    refused_keys,
+)
 
 log = structlog.get_logger()
-
-_KEYS_REFUSED = frozenset({401, 403})
 
 
 async def admit(access: Access, clock: MarketClock) -> None:
@@ -36,8 +43,12 @@ async def admit(access: Access, clock: MarketClock) -> None:
         if terms.follows_exchange:
             answer, _, _ = await fetch_clock(desk, clock.now)
             clock.begin(answer.ts)
+    except (Unavailable, OutcomeUnknown) as error:
+        raise type(error)(
+            f"{error}, {access.endpoints.trading}; {reach_remedy(is_loopback=terms.is_loopback)}"
+        ) from error
     except Refused as error:
-        if error.status not in _KEYS_REFUSED:
+        if error.status not in KEYS_REFUSED:
             raise
         where = access.endpoints.trading
         raise CredentialsError(

@@ -1,25 +1,36 @@
 """The world of a run on Alpaca: its market data, and its account or a simulated venue in that market."""
 
-import asyncio
 import sys
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Final
 
+import numpy as np
 import structlog
 
-from trader.access.alpaca.broker import AlpacaBroker
-from trader.access.alpaca.feed import AlpacaFeed
+from trader.access.alpaca.broker import AlpacaBroker, BrokerSettings
+from trader.access.alpaca.feed import AlpacaFeed, FeedSettings
+from trader.access.alpaca.wants import CRYPTO_CHANNELS, STOCK_CHANNELS
+from trader.access.alpaca.wire_data import Auth, Channel
 from trader.access.ports import BrokerAdapter, SimulatedBroker
+from trader.config import Config
+from trader.engine.engine import Engine
 from trader.live.access import Access
 from trader.live.admission import admit
-from trader.live.clock import MarketClock
+from trader.live.clock import MarketClock, WallClock
 from trader.live.inbox import Inbox
-from trader.live.simulation import reports_of
-from trader.model.inputs import Input, Ticks
+from trader.live.options import RunOptions
+from trader.live.simulation import exchange, filled
+from trader.model.inputs import Input
+from trader.model.money import EXACT, ZERO
 from trader.model.ticks import Bar
 
 log = structlog.get_logger()
 
 SETTLE_WITHIN_S = 5.0  # for the last answers about orders that are canceled at the end of a run
+FREE_SYMBOLS: Final = {"iex": 30}  # stocks that Alpaca's free plan streams
+_PRICES = frozenset({Channel.TRADES, Channel.QUOTES})
 
 
 class AlpacaWorld:
@@ -88,17 +99,9 @@ class AlpacaWorld:
         end = sys.maxsize if self._duration is None else now + round(self._duration * self.clock.pace)
         self._inbox.listen(self._feed.take)
         self._feed.go_live()
-        async for message in self._inbox.inputs(self.clock, wake, end=end):
-            if self._simulated is None:
-                yield message
-                continue
-            if isinstance(message, Ticks):
-                self._simulated.observe(message.ticks)
-                for report in reports_of(self._simulated, message.ts):
-                    yield report
+        messages = self._inbox.inputs(self.clock, wake, end=end)
+        async for message in messages if self._simulated is None else filled(self._simulated, messages):
             yield message
-            for report in reports_of(self._simulated, message.ts):
-                yield report
         if self._alpaca is not None:
             async for message in self._settled(self._alpaca):
                 yield message
@@ -112,10 +115,63 @@ class AlpacaWorld:
     async def _settled(self, broker: AlpacaBroker) -> AsyncGenerator[Input, None]:
         """Cancel what is open and yield what becomes of it, for a bounded time."""
         broker.cancel_open()
-        try:
-            async with asyncio.timeout(SETTLE_WITHIN_S):
-                while broker.open_orders:
-                    for message in await self._inbox.next_put():
-                        yield message
-        except TimeoutError:
+        until = time.monotonic() + SETTLE_WITHIN_S
+        while broker.open_orders and (left_s := until - time.monotonic()) > 0:
+            for message in await self._inbox.next_put(within_s=left_s):
+                yield message
+        if broker.open_orders:
             log.warning("orders.unsettled", count=broker.open_orders, why="no answer about them before the end")
+
+
+def world(options: RunOptions, config: Config, desk: Engine, access: Access) -> AlpacaWorld:
+    """Build feed, broker and clock around the desk."""
+    settings, keys = config.broker.alpaca, access.credentials
+    clock = MarketClock(time.time_ns(), access.speed) if access.terms.follows_exchange else WallClock()
+    inbox, secret = Inbox(), keys.secret.get_secret_value()
+    left_out = _PRICES if settings.prices == "bars" else frozenset()
+    feed = AlpacaFeed(
+        FeedSettings(
+            auth=Auth(keys.key_id, secret),
+            stream_url=access.endpoints.stream,
+            data_url=access.endpoints.data,
+            stock_feed=settings.feed,
+            stock_channels=tuple(channel for channel in STOCK_CHANNELS if channel not in left_out),
+            crypto_channels=tuple(channel for channel in CRYPTO_CHANNELS if channel not in left_out),
+            symbol_limit=settings.symbol_limit or FREE_SYMBOLS.get(settings.feed),
+            extended_hours=settings.extended_hours,
+            pace=access.speed,
+        ),
+        {strategy.name: strategy.tickers for strategy in config.strategies},
+        now=clock.now,
+        ring=inbox.ring,
+        fail=inbox.fail,
+        draw=np.random.default_rng().random,  # how long to wait before connecting again; nothing else hangs on it
+    )
+    broker: AlpacaBroker | SimulatedBroker
+    if options.broker == "simulated":
+        broker = exchange(config.broker, desk)
+    else:
+        broker = AlpacaBroker(
+            BrokerSettings(
+                trading_url=access.endpoints.trading,
+                updates_url=access.endpoints.trade_updates,
+                key_id=keys.key_id,
+                secret=secret,
+                pace=access.speed,
+            ),
+            now=clock.now,
+            deliver=inbox.put,
+            instruments={symbol: listing.instrument for symbol, listing in desk.listings.items()},
+            expected=lambda: _positions(desk),
+            fail=inbox.fail,
+        )
+    return AlpacaWorld(access, clock=clock, inbox=inbox, feed=feed, broker=broker, duration=options.duration)
+
+
+def _positions(desk: Engine) -> dict[str, Decimal]:
+    """Return what the sandboxes hold together, by symbol."""
+    held: dict[str, Decimal] = {}
+    for book in desk.desk.ledger.books.values():
+        for symbol, position in book.positions.items():
+            held[symbol] = EXACT.add(held.get(symbol, ZERO), position.qty)
+    return held

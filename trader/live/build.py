@@ -1,71 +1,32 @@
-"""Settings to objects: the only place of the live shell that constructs things."""
+"""Settings to objects: the desk here, what it is connected to beside the classes it is made of."""
 
 import os
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Literal
+from collections.abc import Mapping
 
-import msgspec
-
-from trader.access.ports import SimulatedFeed
-from trader.access.sim.exchange import SimExchange
-from trader.access.sim.fills import RegulatoryFees, VenueRules
-from trader.config import BrokerConfig, Config, RiskConfig, StrategyConfig, credentials, make_strategy
+from trader.config import Config, RiskConfig, StrategyConfig, credentials, make_strategy
 from trader.config.endpoints import load_endpoints
 from trader.director.grid import BAR_MINUTES, GRACE
 from trader.engine.engine import Engine
 from trader.engine.sandbox import Decides, Sandbox, SandboxSpec
 from trader.errors import ConfigError, CredentialsError, Problem
 from trader.live.access import Access
-from trader.live.clock import MarketClock
 from trader.live.guard import Terms
-from trader.live.simulation import Simulation
+from trader.live.options import RunOptions
+from trader.live.simulation import simulation
 from trader.live.world import World
-from trader.logs import Format
 from trader.model.instruments import instrument_of
 from trader.model.signals import Signals
 from trader.model.ticks import Bar
-from trader.model.time import DAY, MINUTE, SECOND, parse_time
+from trader.model.time import DAY, MINUTE, SECOND
 from trader.risk.limits import Limits
 from trader.strategies import Context
 
-# A Monday at the opening of New York: stocks trade at once, and equal commands give equal runs.
-SYNTHETIC_START = parse_time("2026-01-05T14:30:00+00:00")
 # Bars that are late by the network are late in real time; an accelerated minute waits for them no longer than this.
 LONGEST_GRACE = 50 * SECOND
-SYNTHETIC_SPEED = 60.0  # a session in six and a half minutes: one sees it trade
 # One call of a strategy that takes longer holds up every other one; it is warned about by name.
 STEP_BUDGET_NS = 250_000_000
 SESSION_MINUTES = 390  # of New York; a day's bar of a stock is made of no more
-
-
-class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How one run goes; what it trades stands in the strategies.
-
-    ``feed`` is Alpaca where there are keys and synthetic elsewhere, unless it is named; likewise ``broker``.
-    ``speed`` is market time over real time, None as fast as the desk can, and by default what fits the feed: 60 for the
-    synthetic market, None for a replay, the wall clock for Alpaca. ``duration`` is in nanoseconds of real time at a
-    speed and of market time without one; ``start`` is market time (ns UTC), None the feed's own. ``yes_live`` is the
-    account's number, without which no real money is traded; where it is absent ``ask`` shows a person the question.
-    """
-
-    feed: Literal["auto", "synthetic", "replay", "alpaca"] = "auto"
-    broker: Literal["auto", "simulated", "alpaca"] = "auto"
-    yes_live: str | None = None
-    ask: Callable[[str], str] | None = None
-    allow_overallocation: bool = False
-    data: tuple[Path, ...] = ()
-    speed: float | Literal["auto"] | None = "auto"
-    duration: int | None = None
-    seed: int = 1
-    start: int | None = None
-    report: Literal["text", "json", "none"] = "text"
-    log_format: Format = "auto"
-    verbose: bool = False
-    export_trades: Path | None = None
-    state_dir: Path | None = None
 
 
 def engine(config: Config, watch: "Stopwatch", access: Access | None) -> Engine:
@@ -78,7 +39,8 @@ def engine(config: Config, watch: "Stopwatch", access: Access | None) -> Engine:
     ]
     if shared:
         raise ConfigError(shared)
-    specs = [_spec(*pair, watch) for pair in zip(config.strategies, made, strict=True)]
+    is_alpaca = access is not None
+    specs = [_spec(*pair, watch, is_alpaca=is_alpaca) for pair in zip(config.strategies, made, strict=True)]
     if access is None:
         return Engine(specs, book_id="sim")
     # The account remembers order ids for ever; a second of real time is enough to tell two runs apart.
@@ -136,54 +98,6 @@ def world(options: RunOptions, config: Config, desk: Engine, access: Access | No
     return alpaca.world(options, config, desk, access)
 
 
-def exchange(settings: BrokerConfig, desk: Engine) -> SimExchange:
-    """Build the simulated venue for the desk's symbols."""
-    simulated = settings.simulated
-    fees = simulated.regulatory_fees
-    rules = VenueRules(
-        fill=simulated.fill,
-        slippage_bps=simulated.slippage_bps,
-        has_fees=simulated.fees == "alpaca",
-        regulatory=RegulatoryFees(fees.sec_usd_per_million, fees.taf_usd_per_share, fees.taf_cap_usd),
-        latency_ns=simulated.latency_ms * 1_000_000,
-        has_partial_fills=simulated.partial_fills,
-    )
-    return SimExchange(rules, {symbol: listing.instrument for symbol, listing in desk.listings.items()})
-
-
-def simulation(options: RunOptions, settings: BrokerConfig, desk: Engine) -> Simulation:
-    """Build a world without a broker. Raises ConfigError as :func:`feed` does."""
-    market = feed(options, settings, tuple(desk.listings))
-    speed = options.speed
-    if speed == "auto":
-        speed = None if options.feed == "replay" else SYNTHETIC_SPEED
-    clock = MarketClock(market.start, speed)
-    end = sys.maxsize if options.duration is None else market.start + round(options.duration * clock.pace)
-    return Simulation(market, exchange(settings, desk), clock, end=end)
-
-
-def feed(options: RunOptions, settings: BrokerConfig, symbols: Sequence[str]) -> SimulatedFeed:
-    """Build the market. Raises ConfigError when the options do not fit it, DataError when its files cannot be read."""
-    wants_quotes = settings.simulated.fill == "next_quote"
-    if options.feed != "replay":
-        if options.data:
-            raise ConfigError("--data is read by the replay feed; add --feed replay, or leave --data out")
-        from trader.access.sim.market import SyntheticMarket
-
-        start = SYNTHETIC_START if options.start is None else options.start
-        return SyntheticMarket(symbols, seed=options.seed, start=start, quotes=wants_quotes)
-    if not options.data:
-        raise ConfigError("--feed replay needs bars: add --data FILE… (Parquet or CSV) or a folder of them")
-    if wants_quotes:
-        message = (
-            "next_quote needs quotes, and files of bars have none; allowed with --feed replay: next_open, signal_price"
-        )
-        raise ConfigError([Problem("broker.simulated.fill", message)])
-    from trader.access.sim.feed import ReplayFeed
-
-    return ReplayFeed(options.data, symbols, start=options.start)
-
-
 def depth_of(desk: Engine) -> Mapping[str, int]:
     """Return how many minutes of history each symbol needs for the longest warm-up that listens to it."""
     depth: dict[str, int] = {}
@@ -207,11 +121,14 @@ def card_of(sandbox: Sandbox) -> dict[str, object]:
     }
 
 
-def _spec(settings: StrategyConfig, strategy: Decides, watch: "Stopwatch") -> SandboxSpec:
+def _spec(settings: StrategyConfig, strategy: Decides, watch: "Stopwatch", *, is_alpaca: bool) -> SandboxSpec:
+    has_fractions = settings.fractionable and not (
+        is_alpaca and settings.allow_short
+    )  # Alpaca shorts whole shares only
     return SandboxSpec(
         settings.name,
         Timed(settings.name, strategy, watch),
-        tuple(instrument_of(ticker, fractionable=settings.fractionable) for ticker in settings.tickers),
+        tuple(instrument_of(ticker, fractionable=has_fractions) for ticker in settings.tickers),
         settings.initial_cash,
         _limits(settings.risk_config, allow_short=settings.allow_short),
         min_warmup_bars=settings.min_warmup_bars,

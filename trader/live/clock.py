@@ -89,6 +89,7 @@ class MarketClock:
         finally:
             for one in waits:
                 one.cancel()
+            await asyncio.wait(waits)
 
     async def breathe(self) -> None:
         """Give the loop a turn if it has had none for a while."""

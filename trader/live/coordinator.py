@@ -12,6 +12,7 @@ from trader.config import BrokerConfig, StrategyConfig, parse
 from trader.engine.summary import Summary, summarize
 from trader.live import build, summary
 from trader.live.narrate import Narrator
+from trader.live.options import RunOptions
 from trader.live.outputs import Outputs
 from trader.live.trades import TradesFile
 from trader.model.commands import SubmitOrder
@@ -34,7 +35,7 @@ class MultiTraderCoordinator:
         *,
         paper: bool = True,
         broker: BrokerConfig | Mapping[str, object] | None = None,
-        options: build.RunOptions | None = None,
+        options: RunOptions | None = None,
     ) -> None:
         """Check everything that can be checked before the first bar.
 
@@ -47,7 +48,7 @@ class MultiTraderCoordinator:
         Raises:
             ConfigError: what is wrong with the strategies, the data, the keys or the mode, all of it at once.
         """
-        self._options = options or build.RunOptions()
+        self._options = options or RunOptions()
         config = parse({"strategies": list(strategies), "broker": broker or BrokerConfig()})
         self._watch = build.Stopwatch()
         access = build.access(self._options, config, api_key=api_key, api_secret=api_secret, is_live=not paper)
@@ -104,15 +105,23 @@ class MultiTraderCoordinator:
             sandboxes=[build.card_of(sandbox) for sandbox in self.engine.sandboxes],
         )
         try:
-            await world.open()
-            self._take(Opened(world.clock.now()))
-            async for bars in world.history(build.depth_of(self.engine)):
-                self._take(History(world.clock.now(), bars))
+            prepared = asyncio.ensure_future(self._prepare())
+            await world.clock.first_of(prepared)
+            if prepared.cancelled():
+                return  # it was asked to end before it began
+            prepared.result()
             async with aclosing(world.inputs(self.engine.next_timer)) as inputs:
                 async for message in inputs:
                     self._take(message)
         finally:
             await world.close()
+
+    async def _prepare(self) -> None:
+        """Open the world and show the desk what was before its first minute."""
+        await self._world.open()
+        self._take(Opened(self._world.clock.now()))
+        async for bars in self._world.history(build.depth_of(self.engine)):
+            self._take(History(self._world.clock.now(), bars))
 
     def _take(self, message: Input) -> None:
         """Give the desk one input, and its commands to the broker."""

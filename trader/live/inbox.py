@@ -8,6 +8,7 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
 
 from trader.live.clock import MarketClock
 from trader.model.inputs import Input, TimerFired
@@ -64,11 +65,13 @@ class Inbox:
                 await clock.wait(self._ready, min(wake() or end, end))
             await asyncio.sleep(0)  # readers and writers have their turn however much there is to do
 
-    async def next_put(self) -> list[Input]:
-        """Wait for what is put in, and return it without asking the source."""
-        while not self._queue:
-            self._ready.clear()
-            await self._ready.wait()
+    async def next_put(self, *, within_s: float) -> list[Input]:
+        """Wait for what is put in, and return it without asking the source; nothing after ``within_s``."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while not self._queue:
+                    self._ready.clear()
+                    await self._ready.wait()
         taken = [*self._queue]
         self._queue.clear()
         return taken

@@ -11,8 +11,8 @@ import structlog
 
 from trader import logs
 from trader.errors import ConfigError
-from trader.live.build import RunOptions
 from trader.live.lines import as_console, as_json
+from trader.live.options import RunOptions
 
 log = structlog.get_logger()
 

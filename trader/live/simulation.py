@@ -1,17 +1,28 @@
 """The world of a run without a broker: a market that knows its own time, and a simulated venue in it."""
 
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 
 import structlog
 
 from trader.access.ports import SimulatedBroker, SimulatedFeed
+from trader.access.sim.exchange import SimExchange
+from trader.access.sim.fills import RegulatoryFees, VenueRules
+from trader.config import BrokerConfig
+from trader.engine.engine import Engine
+from trader.errors import ConfigError, Problem
 from trader.live.clock import MarketClock, paced
+from trader.live.options import RunOptions
 from trader.model.inputs import Input, Reported, Ticks
 from trader.model.ticks import Bar
+from trader.model.time import parse_time
 
 log = structlog.get_logger()
 
 MODE = "SIM"
+# A Monday at the opening of New York: stocks trade at once, and equal commands give equal runs.
+SYNTHETIC_START = parse_time("2026-01-05T14:30:00+00:00")
+SYNTHETIC_SPEED = 60.0  # a session in six and a half minutes: one sees it trade
 
 
 class Simulation:
@@ -46,14 +57,8 @@ class Simulation:
     async def inputs(self, wake: Callable[[], int | None]) -> AsyncGenerator[Input, None]:
         """Yield what happens, in the order it happens; the venue sees the market before the desk does."""
         self.clock.begin()
-        async for message in paced(self._feed, self.clock, wake=wake, end=self._end):
-            if isinstance(message, Ticks):
-                self.broker.observe(message.ticks)
-                for report in reports_of(self.broker, message.ts):
-                    yield report
+        async for message in filled(self.broker, paced(self._feed, self.clock, wake=wake, end=self._end)):
             yield message
-            for report in reports_of(self.broker, message.ts):
-                yield report
 
     async def close(self) -> None:
         """Say what the market refused to deliver."""
@@ -61,8 +66,68 @@ class Simulation:
             log.warning("rows.skipped", **skipped)
 
 
-def reports_of(broker: SimulatedBroker, ts: int) -> Iterator[Reported]:
+async def filled(broker: SimulatedBroker, messages: AsyncIterator[Input]) -> AsyncGenerator[Input, None]:
+    """Show each batch to the simulated venue before the desk has it, and yield its reports right after their cause."""
+    async for message in messages:
+        if isinstance(message, Ticks):
+            broker.observe(message.ticks)
+            for report in _reports_of(broker, message.ts):
+                yield report
+        yield message
+        for report in _reports_of(broker, message.ts):
+            yield report
+
+
+def _reports_of(broker: SimulatedBroker, ts: int) -> Iterator[Reported]:
     """Take a simulated venue's reports, and those that the desk's answers to them make."""
     while reports := broker.reports():
         for report in reports:
             yield Reported(ts, report)
+
+
+def simulation(options: RunOptions, settings: BrokerConfig, desk: Engine) -> Simulation:
+    """Build a world without a broker. Raises ConfigError as :func:`feed` does."""
+    market = feed(options, settings, tuple(desk.listings))
+    speed = options.speed
+    if speed == "auto":
+        speed = None if options.feed == "replay" else SYNTHETIC_SPEED
+    clock = MarketClock(market.start, speed)
+    end = sys.maxsize if options.duration is None else market.start + round(options.duration * clock.pace)
+    return Simulation(market, exchange(settings, desk), clock, end=end)
+
+
+def exchange(settings: BrokerConfig, desk: Engine) -> SimExchange:
+    """Build the simulated venue for the desk's symbols."""
+    simulated = settings.simulated
+    fees = simulated.regulatory_fees
+    rules = VenueRules(
+        fill=simulated.fill,
+        slippage_bps=simulated.slippage_bps,
+        has_fees=simulated.fees == "alpaca",
+        regulatory=RegulatoryFees(fees.sec_usd_per_million, fees.taf_usd_per_share, fees.taf_cap_usd),
+        latency_ns=simulated.latency_ms * 1_000_000,
+        has_partial_fills=simulated.partial_fills,
+    )
+    return SimExchange(rules, {symbol: listing.instrument for symbol, listing in desk.listings.items()})
+
+
+def feed(options: RunOptions, settings: BrokerConfig, symbols: Sequence[str]) -> SimulatedFeed:
+    """Build the market. Raises ConfigError when the options do not fit it, DataError when its files cannot be read."""
+    wants_quotes = settings.simulated.fill == "next_quote"
+    if options.feed != "replay":
+        if options.data:
+            raise ConfigError("--data is read by the replay feed; add --feed replay, or leave --data out")
+        from trader.access.sim.market import SyntheticMarket
+
+        start = SYNTHETIC_START if options.start is None else options.start
+        return SyntheticMarket(symbols, seed=options.seed, start=start, quotes=wants_quotes)
+    if not options.data:
+        raise ConfigError("--feed replay needs bars: add --data FILE… (Parquet or CSV) or a folder of them")
+    if wants_quotes:
+        message = (
+            "next_quote needs quotes, and files of bars have none; allowed with --feed replay: next_open, signal_price"
+        )
+        raise ConfigError([Problem("broker.simulated.fill", message)])
+    from trader.access.sim.feed import ReplayFeed
+
+    return ReplayFeed(options.data, symbols, start=options.start)
