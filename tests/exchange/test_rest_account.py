@@ -31,7 +31,7 @@ async def test_the_figures_of_an_account_agree_with_each_other() -> None:
     assert Decimal(account["equity"]) == Decimal(account["cash"]) + value
     assert Decimal(account["long_market_value"]) == value
     assert account["portfolio_value"] == account["equity"]
-    assert (account["account_number"][:2], account["status"], account["multiplier"]) == ("PA", "ACTIVE", "2")
+    assert (account["account_number"], account["status"], account["multiplier"]) == ("first", "ACTIVE", "2")
     assert account["last_equity"] == "100000"
 
 

@@ -1,9 +1,14 @@
 """Positions over REST: shown, and closed whole or in part."""
 
+import asyncio
+from collections.abc import Callable
+
 import pytest
 
 from tests.exchange.desks import Floor
+from trader.access.sim.fills import VenueRules
 from trader.exchange.shapes import asset_id
+from trader.model.time import MINUTE
 
 
 async def test_a_part_of_whole_shares_is_whole_and_of_fractions_is_not() -> None:
@@ -65,3 +70,22 @@ async def test_closing_all_tells_of_each_what_became_of_it() -> None:
     assert (closed["symbol"], closed["status"], closed["body"]["side"]) == ("AAPL", 200, "sell")
     again = await floor.call("DELETE", "/v2/positions", cancel_orders="True")
     assert [(one["symbol"], one["status"]) for one in again.body] == [("SPY", 200)]
+
+
+async def test_positions_are_closed_when_the_orders_that_held_them_have_ended() -> None:
+    floor = Floor(rules=VenueRules(latency_ns=MINUTE))
+    await floor.order("SPY", 2)
+    floor.now += MINUTE
+    await floor.order("SPY", 2, side="sell", type="limit", limit_price=500)
+    floor.now += MINUTE
+    closing = asyncio.create_task(floor.call("DELETE", "/v2/positions", cancel_orders="true"))
+    await asyncio.wait_for(until(lambda: floor.told and floor.told[-1].event == "pending_cancel"), 30)
+    assert not closing.done()
+    floor.now += MINUTE
+    (closed,) = (await closing).body
+    assert (closed["symbol"], closed["status"]) == ("SPY", 200)
+
+
+async def until(is_so: Callable[[], object]) -> None:
+    while not is_so():  # noqa: ASYNC110 -- what is waited for sets no event
+        await asyncio.sleep(0)

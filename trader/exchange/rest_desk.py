@@ -44,6 +44,13 @@ class Answer(NamedTuple):
     order_id: str = ""
 
 
+class Later(NamedTuple):
+    """A request that has begun and ends with ``then``, once ``is_ready`` says so or nobody wants to wait any longer."""
+
+    is_ready: Callable[[], bool]
+    then: "Handler"
+
+
 @dataclass(eq=False)
 class TradingDesk:
     """What the trading API stands on.
@@ -91,4 +98,4 @@ def _day(ts: int) -> date:
     return utc(ts).date()
 
 
-Handler = Callable[[TradingDesk, Ask], Answer | Refusal]
+Handler = Callable[[TradingDesk, Ask], Answer | Refusal | Later]

@@ -6,7 +6,7 @@ stream before the answer is sent, as a fast market does to a real client.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
@@ -16,14 +16,15 @@ from starlette.types import Receive, Scope, Send
 
 from trader.access.sim.venue_orders import ENDED, Refusal
 from trader.exchange.keys import Key, admitted
-from trader.exchange.rest_desk import Answer, Ask, Handler, TradingDesk
+from trader.exchange.rest_desk import Answer, Ask, Handler, Later, TradingDesk
 from trader.exchange.rest_faults import RestFault
 from trader.exchange.rest_parameters import Declined, fields_of
 from trader.exchange.rest_replies import JSON, Headers, Reply, answer, spoilt
 
 ORDERS: Final = "/v2/orders"
 LARGEST_BODY: Final = 64 * 1024  # an order takes a fiftieth of it
-_LOOKS_PER_S: Final = 200  # at an order that an answer waits for
+PATIENCE_S: Final = 5.0  # real seconds for orders to end that a request waits for; they take the venue's latency
+_LOOKS_PER_S: Final = 200  # at what an answer waits for
 
 _HTML: Headers = [(b"content-type", b"text/html; charset=UTF-8")]
 _encode = msgspec.json.Encoder(decimal_format="number").encode  # amounts that Alpaca writes as text are text by now
@@ -59,14 +60,14 @@ class Endpoint:
         if body is None:
             return
         log.asked(f"{method} {self._pattern}")
-        taken = self._taken(scope, body)
+        taken = await self._taken(scope, body)
         if method == "POST" and self._pattern == ORDERS:
             log.ordered(_client_id(body), taken.reply.status)
         if taken.fault is not None:
             await self._wait(taken.fault, taken.order_id)
         await answer(taken.reply, receive, send)
 
-    def _taken(self, scope: Scope, body: bytes) -> _Taken:
+    async def _taken(self, scope: Scope, body: bytes) -> _Taken:
         """Do a request, if its sender may, and return the answer with the fault that struck it."""
         desk, method = self._desk, scope["method"]
         headers = dict(scope["headers"])
@@ -82,36 +83,48 @@ class Endpoint:
             return _Taken(_error(HTTPStatus.TOO_MANY_REQUESTS, counted))
         if fault is not None and fault.kind == "status":
             return _Taken(_error(fault.status, counted), fault)
-        done = self._done(scope, body, key.account)
-        desk.flush()
+        done = await self._done(scope, body, key.account)
         reply = Reply(done.status, b"" if done.body is None else _encode(done.body), counted)
         return _Taken(spoilt(reply, fault) if fault else reply, fault, done.order_id)
 
-    def _done(self, scope: Scope, body: bytes, account: str) -> Answer:
+    async def _done(self, scope: Scope, body: bytes, account: str) -> Answer:
         desk, method = self._desk, scope["method"]
         handler = self._handlers["GET" if method == "HEAD" else method]
         try:
             query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
             fields = fields_of(body) if method in {"POST", "PATCH"} else {}
             ask = Ask(desk.venue.accounts[account], scope.get("path_params", {}), query, fields, desk.now())
-            done = handler(desk, ask)
+            done = self._handled(handler, ask)
+            while isinstance(done, Later):
+                await self._until(done.is_ready, PATIENCE_S)
+                done = self._handled(done.then, ask._replace(now=desk.now()))
         except Declined as declined:
             done = declined.refusal
         if isinstance(done, Refusal):
             return Answer(done.status, {"code": done.code, "message": done.message, **done.extra})
         return done
 
+    def _handled(self, handler: Handler, ask: Ask) -> Answer | Refusal | Later:
+        done = handler(self._desk, ask)
+        self._desk.flush()
+        return done
+
+    async def _until(self, is_so: Callable[[], bool], within_s: float) -> None:
+        """Let market time pass until something is so, for some real seconds at the most."""
+        for _ in range(round(within_s * _LOOKS_PER_S)):
+            self._desk.venue.advance(self._desk.now())
+            self._desk.flush()
+            if is_so():
+                return
+            await asyncio.sleep(1 / _LOOKS_PER_S)
+
     async def _wait(self, fault: RestFault, order_id: str) -> None:
         """Let the answer wait: all of its delay, or until its order has ended if it is to be overtaken."""
         if fault.kind == "late":
             await asyncio.sleep(fault.delay_s)
-        if fault.kind != "overtaken" or not order_id:
-            return
-        books = [account.orders for account in self._desk.venue.accounts.values() if order_id in account.orders]
-        for _ in range(round(fault.delay_s * _LOOKS_PER_S)):
-            if books[0][order_id].status in ENDED:
-                return
-            await asyncio.sleep(1 / _LOOKS_PER_S)
+        elif fault.kind == "overtaken" and order_id:
+            books = [account.orders for account in self._desk.venue.accounts.values() if order_id in account.orders]
+            await self._until(lambda: books[0][order_id].status in ENDED, fault.delay_s)
 
 
 def _key(desk: TradingDesk, headers: Mapping[bytes, bytes]) -> Key | Reply:

@@ -10,7 +10,7 @@ from typing import Final
 from trader.access.sim.accounts import Account
 from trader.access.sim.venue_orders import OrderRequest, Refusal
 from trader.access.sim.venue_rules import invalid
-from trader.exchange.rest_desk import Answer, Ask, TradingDesk
+from trader.exchange.rest_desk import Answer, Ask, Later, TradingDesk
 from trader.exchange.rest_orders import submitted
 from trader.exchange.rest_parameters import Declined, amount, flag
 from trader.exchange.shapes import asset_id
@@ -45,11 +45,16 @@ def close_position(desk: TradingDesk, ask: Ask) -> Answer | Refusal:
     return submitted(desk, ask, _closing(ask.account, symbol, _part_of(held, ask)))
 
 
-def close_all_positions(desk: TradingDesk, ask: Ask) -> Answer:
-    """Send a market order against every position, after canceling all orders if that is asked for."""
+def close_all_positions(desk: TradingDesk, ask: Ask) -> Answer | Later:
+    """Send a market order against every position, after all orders have been canceled if that is asked for."""
+    desk.venue.advance(ask.now)
     if flag(ask.query, "cancel_orders"):
         desk.venue.cancel_all(ask.account.name, now=ask.now)
-    desk.venue.advance(ask.now)
+        return Later(lambda: not ask.account.working, _close_all)
+    return _close_all(desk, ask)
+
+
+def _close_all(desk: TradingDesk, ask: Ask) -> Answer:
     return Answer(207, [_closed(desk, ask, symbol) for symbol in tuple(ask.account.positions)])
 
 

@@ -3,9 +3,7 @@
 Source: Alpaca trading API 2.0.1 (OpenAPI document); recorded answers of its paper and live accounts.
 """
 
-from base64 import b32encode
 from decimal import Decimal
-from hashlib import blake2b
 from typing import Final
 
 from trader.access.sim.accounts import Account, sum_of
@@ -32,7 +30,7 @@ def account_json(account: Account, *, last_equity: Decimal, since: int) -> Body:
     free = plain(account.non_marginable_buying_power())
     return {
         "id": id_of("account", account.name),
-        "account_number": account_number(account.name),
+        "account_number": account.name,
         "status": "ACTIVE",
         "crypto_status": "ACTIVE",
         "currency": "USD",
@@ -58,11 +56,6 @@ def account_json(account: Account, *, last_equity: Decimal, since: int) -> Body:
         "balance_asof": _new_york_day(since),
         "created_at": iso(since),
     }
-
-
-def account_number(name: str) -> str:
-    """Return the number of an account, which looks like a paper account's."""
-    return "PA" + b32encode(blake2b(name.encode(), digest_size=10).digest()).decode()[:10]
 
 
 def position_json(account: Account, symbol: str, *, price: Decimal | None, last_day: Decimal | None) -> Body:
