@@ -168,6 +168,19 @@ class TestReplayArchive:
         with pytest.raises(DataError, match=r"broken\.parquet"):
             ReplayArchive([tmp_path])
 
+    def test_too_many_symbols_are_refused_until_some_are_named(
+        self, files: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("trader.exchange.archive.MOST_SYMBOLS", 2)
+        with pytest.raises(DataError, match="more than 2 symbols; name those"):
+            ReplayArchive([files])
+        assert list(ReplayArchive([files], ["QQQ"]).symbols) == ["QQQ"]
+
+    def test_a_file_that_breaks_off_in_the_middle_is_refused_with_its_name(self, tmp_path: Path) -> None:
+        (tmp_path / "cut.csv").write_bytes(HEADER.encode() + b"\nSPY,\xff\xfe,1,1,1,1,1\n")
+        with pytest.raises(DataError, match=r"cut\.csv"):
+            ReplayArchive([tmp_path])
+
 
 class TestReplayFeed(FeedContract):
     @pytest.fixture
