@@ -14,9 +14,10 @@ from trader.exchange.rest_parameters import Declined, Fields, choice, names, tex
 from trader.exchange.shapes import asset_id
 from trader.exchange.shapes_account import Body, asset_json
 from trader.model.calendar import Session
-from trader.model.time import NEW_YORK, SECOND, utc
+from trader.model.time import MINUTE, NEW_YORK, SECOND, utc
 
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2029, 12, 31)  # what Alpaca's calendar holds
+_OPENING_MINUTE: Final = 9 * 60 + 30  # of the day, in New York
 _SETTLED_BY: Final = timedelta(days=10)  # of the next trading day, with room to spare
 
 
@@ -95,13 +96,17 @@ def _day(query: Fields, name: str, default: date) -> date:
 def _day_json(day: Session, settled: date) -> Body:
     return {
         "date": day.day.isoformat(),
-        "open": _hour(day.open),
-        "close": _hour(day.close),
-        "session_open": _hour(day.pre_open).replace(":", ""),
-        "session_close": _hour(day.post_close).replace(":", ""),
+        "open": "{:02}:{:02}".format(*_hour(day, day.open)),
+        "close": "{:02}:{:02}".format(*_hour(day, day.close)),
+        "session_open": "{:02}{:02}".format(*_hour(day, day.pre_open)),
+        "session_close": "{:02}{:02}".format(*_hour(day, day.post_close)),
         "settlement_date": settled.isoformat(),
     }
 
 
-def _hour(ts: int) -> str:
-    return f"{utc(ts).astimezone(NEW_YORK):%H:%M}"
+def _hour(day: Session, ts: int) -> tuple[int, int]:
+    """Return hour and minute in New York, counted from the opening: its clocks are never changed within a session.
+
+    A calendar of sixty years that looked up every offset would hold up the market for a second.
+    """
+    return divmod(_OPENING_MINUTE + (ts - day.open) // MINUTE, 60)
