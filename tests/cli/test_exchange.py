@@ -74,6 +74,14 @@ def test_recorded_bars_are_replayed_from_their_beginning(tmp_path: Path) -> None
         process.communicate(timeout=SLOWEST_S)
 
 
+def test_a_replay_that_begins_after_its_data_is_an_error(tmp_path: Path) -> None:
+    data = tmp_path / "SPY.csv"
+    data.write_text("timestamp,open,high,low,close,volume\n2024-01-02T15:00:00Z,10,12,9,11,100\n")
+    done = run("exchange", "--feed", "replay", "--data", str(data), "--start", "2025-01-01")
+    assert done.returncode == 3
+    assert "start earlier" in done.stderr
+
+
 def test_a_port_in_use_is_an_error_that_says_what_to_do() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -280,13 +280,22 @@ async def test_a_half_open_connection_holds_its_place_until_it_is_reaped() -> No
         await second.close()
 
 
-async def test_a_connection_that_thaws_in_time_goes_on(at: LocalExchange) -> None:
+async def test_a_half_open_connection_is_cut_when_its_time_is_over(at: LocalExchange) -> None:
     client = await reader(at, trades=["A"])
     at.data.freeze("stock", at.clock.now() + SECOND // 20)
+    at.data.publish("stock", stocks("A"))
     await client.send({"action": "subscribe", "trades": ["B"]})
-    (ack,) = await client.receive()
-    assert list(ack["trades"]) == ["A", "B"]
-    await client.close()
+    assert await client.rest() == []
+
+
+async def test_the_test_endpoint_shows_its_own_symbol_at_any_hour() -> None:
+    async with exchange(start=NIGHT, speed=60.0) as at:
+        client = await reader(at, "/v2/test", trades=["FAKEPACA"])
+        sale = await client.of("t")
+        assert sale["S"] == "FAKEPACA"
+        assert sale["x"] == "V"
+        assert sale["s"] >= 1
+        await client.close()
 
 
 async def test_a_client_that_answers_pings_is_never_reaped() -> None:

@@ -93,7 +93,10 @@ class Lines:
             line.socket.abort()
 
     def freeze(self, until: int) -> None:
-        """Leave every connection half-open until then: TCP stays, nothing is read and nothing answered."""
+        """Leave every connection half-open until then: nothing is read and nothing answered; then cut it.
+
+        *Why* cut: TCP never loses what lies between two things that arrive, so a stream cannot go on after a hole.
+        """
         for line in self.open:
             line.socket.freeze()
             self._frozen.append((until, line))
@@ -113,16 +116,12 @@ class Lines:
         return refused
 
     def tick(self) -> None:
-        """Thaw, ask for signs of life, and give up who gives none."""
+        """Cut what was half-open for long enough, ask for signs of life, and give up who gives none."""
         moment = self.moment()
         due = [line for until, line in self._frozen if until <= moment.ts]
         self._frozen = [(until, line) for until, line in self._frozen if until > moment.ts]
         for line in due:
-            if line in self.open:
-                line.heard()
-                line.socket.thaw()
-            else:
-                line.socket.abort()
+            line.socket.abort()
         for line in tuple(self.open):
             self._look_after(line, moment)
 

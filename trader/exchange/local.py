@@ -143,11 +143,12 @@ class LocalExchange:
         """Listen, and let the market run.
 
         Raises:
+            ConfigError: the market has nothing from its start on.
             EdgeError: the port is taken.
         """
+        self.market.begin()
         listener = _listen(self.options.port)
         self.port = listener.getsockname()[1]
-        self.market.begin()
         self._server = _Server(self._config())
         self._running = [asyncio.create_task(self._server.serve([listener]))]
         await self._first(self._server.is_up.wait())

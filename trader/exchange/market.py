@@ -12,7 +12,10 @@ from decimal import Decimal
 from itertools import count
 from typing import Final
 
+from msgspec import structs
+
 from trader.access.alpaca.wire_data import Channel
+from trader.access.ports import SimulatedFeed
 from trader.access.sim.synthetic_bars import DayBars
 from trader.access.sim.venue import Venue
 from trader.exchange.archive import Archive, bars_of
@@ -28,6 +31,9 @@ TICK_S: Final = 0.02  # how often, in real seconds, time passes when nothing hap
 _BUSY_S: Final = 0.01  # for so long ticks that are late may hold up everybody else
 _LOOK_BACK_DAYS: Final = 7  # for the newest price of a symbol: the longest weekends of New York are shorter
 
+TEST_SYMBOL: Final = "FAKEPACA"  # on the endpoint for tests, at any hour
+_DISGUISED: Final = "DOGE/USD"  # a coin that looks like a cheap share
+
 
 class Market:
     """Runs one archive; ``flush`` hands on what the venue has to tell, ``passing`` is called as time passes."""
@@ -42,18 +48,24 @@ class Market:
         self.flush: Callable[[], None] = lambda: None
         self.passing: list[Callable[[], None]] = []
         self.is_over = False
+        self._feed: SimulatedFeed
         self._daily = DailyTotals(archive.bars)
         self._yielded = 0.0
 
     def begin(self) -> None:
-        """Show the venue where prices stood, so that it can value orders before the first tick."""
+        """Show the venue where prices stood, so that it can value orders before the first tick.
+
+        Raises:
+            ConfigError: this market has nothing from its start on.
+        """
+        self._feed = self.archive.feed(self.clock.start)
         start = self.clock.start
         newest = [bar for symbol in self.archive.symbols if (bar := last_bar(self.archive, symbol, start)) is not None]
         self.venue.observe(sorted(newest, key=lambda bar: bar.ts), now=start)
 
     async def run(self) -> None:
         """Let the market run, and time pass after its end."""
-        with closing(self.archive.feed(self.clock.start).ticks()) as batches:
+        with closing(self._feed.ticks()) as batches:
             for batch in batches:
                 await self._until(batch.ts)
                 self.take(batch.ticks)
@@ -71,6 +83,10 @@ class Market:
         coins = [tick for tick in ticks if "/" in tick.symbol] if len(stocks) < len(ticks) else []
         self._tell("stock", stocks)
         self._tell("crypto", coins)
+        if self._wanted["test"]:
+            self._tell(
+                "test", [structs.replace(tick, symbol=TEST_SYMBOL) for tick in coins if tick.symbol == _DISGUISED]
+            )
 
     def tick(self) -> None:
         """Let time pass."""

@@ -125,13 +125,6 @@ class Socket(asyncio.Protocol):
             self._is_frozen = True
             self._transport.pause_reading()
 
-    def thaw(self) -> None:
-        """Read again, what came meanwhile first."""
-        if self._is_frozen:
-            self._is_frozen = False
-            if not self._transport.is_closing():
-                self._transport.resume_reading()
-
     def shutdown(self) -> None:
         """Close at once, for the whole server ends; uvicorn asks for it."""
         self.close(CloseCode.GOING_AWAY)
