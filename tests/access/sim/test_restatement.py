@@ -117,8 +117,11 @@ def test_an_open_order_goes_on_with_more_to_fill() -> None:
     order = floor.order(qty="150")
     bust(floor, executions(floor)[0])
     assert (floor[order].status, floor[order].filled_qty) == ("new", ZERO)
-    floor.quote(99.0, 99.5, size=500)
+    floor.quote(99.0, 99.5)
+    floor.quote(99.0, 99.5)
     assert (floor[order].status, floor[order].filled_avg_price) == ("filled", Decimal("99.5"))
+    ids = [update.execution_id for update in floor.told if update.execution_id]
+    assert len(set(ids)) == len(ids) == 4
 
 
 def test_an_order_whose_cancel_is_on_the_way_stays_so() -> None:

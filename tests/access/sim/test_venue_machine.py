@@ -43,6 +43,7 @@ class VenueMachine(RuleBasedStateMachine):
         self.positions: dict[tuple[str, str], Decimal] = {}
         self.last: dict[str, TradeUpdate] = {}
         self.executions: dict[str, tuple[Decimal, Decimal]] = {}
+        self.ids: set[str] = set()
         self.seen = 0
         for symbol in ("SPY", "ODD", "BTC/USD"):
             self.tick(Bar(symbol, T0 + MINUTE, 100.0, 100.0, 100.0, 100.0, 100.0))
@@ -225,6 +226,8 @@ class VenueMachine(RuleBasedStateMachine):
         self.last[update.order.id] = update
         already = Decimal(0)
         is_restated = bool(update.previous_execution_id)
+        assert update.execution_id not in self.ids
+        self.ids |= {update.execution_id} - {""}
         if before is not None:
             assert before.order.status not in ENDED or (is_restated and update.order.status == before.order.status)
             assert before.ts <= update.ts

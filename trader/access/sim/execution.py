@@ -49,7 +49,8 @@ def execute(
         filled_at=ts if is_done else None,
         updated_at=ts,
     )
-    execution_id = id_of(order.id, "execution", str(filled))
+    working.executions += 1
+    execution_id = id_of(order.id, "execution", str(working.executions))
     done = Done(execution_id, qty, price)
     books.book(rows_of(done, working.order, asset=working.asset, rules=rules, ts=ts))
     books.keep(working.order)

@@ -16,14 +16,14 @@ _CENT = Decimal("0.01")
 class Working:
     """An open order with what the venue knows about it beyond its snapshot.
 
-    ``unit`` is the buying power one share claims, ``cost`` what was paid or received so far, ``limit`` the worst price
-    it may get now (None: any), ``is_live`` whether it has reached the market, ``is_elected`` whether its stop, if it
-    has one, was reached, ``group`` the orders it stands or falls with.
+    ``unit`` is the buying power one share claims, ``cost`` what was paid or received so far, ``executions`` how often
+    it has filled, ``limit`` the worst price it may get now (None: any), ``is_live`` whether it has reached the market,
+    ``is_elected`` whether its stop, if it has one, was reached, ``group`` the orders it stands or falls with.
     """
 
     __slots__ = (
-        "account", "arrival", "asset", "cancel_at", "cost", "group", "is_elected", "is_live", "limit", "order",
-        "sequence", "unit",
+        "account", "arrival", "asset", "cancel_at", "cost", "executions", "group", "is_elected", "is_live", "limit",
+        "order", "sequence", "unit",
     )  # fmt: skip
 
     def __init__(self, account: str, order: VenueOrder, asset: VenueAsset, *, sequence: int, arrival: int) -> None:
@@ -35,6 +35,7 @@ class Working:
         self.arrival = arrival
         self.unit = ZERO
         self.cost = ZERO
+        self.executions = 0
         self.cancel_at: int | None = None
         self.is_live = False
         self.is_elected = order.type in {"market", "limit"}
