@@ -3,6 +3,7 @@
 Source: Alpaca trading API 2.0.1 (OpenAPI document); a session of ``trade_updates`` recorded on 2026-09-18.
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -14,6 +15,7 @@ from trader.model.time import SECOND, iso
 
 ASSET_CLASSES: Final[dict[AssetClass, str]] = {"stock": "us_equity", "crypto": "crypto"}
 
+_iso = lru_cache(maxsize=4096)(iso)  # an order's times are written again with all that happens to it
 _NOT_EXECUTED = frozenset({"accepted", "pending_new"})  # the market has not seen the order yet
 _MILLISECOND = SECOND // 1000
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -25,9 +27,9 @@ def order_json(order: venue.VenueOrder, *, legs: tuple[venue.VenueOrder, ...] = 
     return OrderMessage(
         id=order.id,
         client_order_id=order.client_order_id,
-        created_at=iso(order.created_at),
-        updated_at=iso(order.updated_at),
-        submitted_at=iso(order.submitted_at),
+        created_at=_iso(order.created_at),
+        updated_at=_iso(order.updated_at),
+        submitted_at=_iso(order.submitted_at),
         filled_at=_time(order.filled_at),
         expired_at=_time(order.expired_at),
         expires_at=_time(order.expires_at),
@@ -64,7 +66,7 @@ def order_json(order: venue.VenueOrder, *, legs: tuple[venue.VenueOrder, ...] = 
 def update_message(update: venue.TradeUpdate) -> TradeUpdate:
     """Describe what happened to an order, for the ``trade_updates`` socket."""
     order, is_at_market = update.order, update.event not in _NOT_EXECUTED
-    stamp = iso(update.ts)
+    stamp = _iso(update.ts)
     return TradeUpdate(
         event=update.event,
         order=order_json(order),
@@ -85,7 +87,7 @@ def asset_id(symbol: str) -> str:
 
 
 def _time(ts: int | None) -> str | None:
-    return None if ts is None else iso(ts)
+    return None if ts is None else _iso(ts)
 
 
 def _ulid(ts: int, what: str) -> str:
