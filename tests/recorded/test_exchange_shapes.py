@@ -39,6 +39,7 @@ CALLS: list[tuple[str, str, str, Given]] = [
     ("GET", "/v2/assets", "/v2/assets", {"asset_class": "crypto"}),
     ("GET", "/v2/assets/{symbol_or_asset_id}", "/v2/assets/SPY", {}),
     ("GET", "/v2/clock", "/v2/clock", {}),
+    ("GET", "/v3/clock", "/v3/clock", {}),
     ("GET", "/v2/calendar", "/v2/calendar", {"start": "2026-01-01", "end": "2026-01-31"}),
     ("GET", "/v2/orders", "/v2/orders", {"status": "all", "nested": "true"}),
     ("GET", "/v2/orders:by_client_order_id", "/v2/orders:by_client_order_id", {"client_order_id": "open"}),

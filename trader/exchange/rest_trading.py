@@ -14,7 +14,7 @@ from trader.exchange.rest_account import configure, list_activities, show_accoun
 from trader.exchange.rest_desk import Answer, Handler, TradingDesk
 from trader.exchange.rest_endpoint import ORDERS, Endpoint
 from trader.exchange.rest_history import show_history
-from trader.exchange.rest_market import list_assets, list_days, show_asset, show_clock
+from trader.exchange.rest_market import list_assets, list_days, show_asset, show_clock, show_clocks
 from trader.exchange.rest_orders import cancel, cancel_all, find, find_by_client_id, list_orders, place, replace
 from trader.exchange.rest_positions import close_all_positions, close_position, list_positions, show_position
 
@@ -53,6 +53,7 @@ _PATHS: Final[Mapping[str, Mapping[str, Handler]]] = {
     "/v2/assets/{symbol:path}": {"GET": show_asset},
     "/v2/clock": {"GET": show_clock},
     "/v2/calendar": {"GET": list_days},
+    "/v3/clock": {"GET": show_clocks},
     "/v2/watchlists": {"GET": _EMPTY, "POST": _NOT_THERE},
     "/v2/watchlists:by_name": _NO_WATCHLIST,
     "/v2/watchlists/{rest:path}": _NO_WATCHLIST,
