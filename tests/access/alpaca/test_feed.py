@@ -240,12 +240,17 @@ async def test_duplicate_late_and_revised_bars_are_told_apart() -> None:
         better = bar(minute=11, close=101.0)
         for message in (wired(bar(minute=11)), wired(bar(minute=11)), wired(better, UpdatedBarMessage)):
             await rig.stream.last.send(message)
-        await rig.stream.last.send(wired(bar(minute=13)), wired(bar(minute=12)))
-        await until(lambda: 12 in rig.bars())
-    assert rig.bars() == [*range(6, 12), 13, 12]
+        await rig.stream.last.send(wired(bar(minute=13)))
+        rig.rest.put(bar(minute=12))
+        rig.ts += 2 * MINUTE
+        await until(lambda: 13 in rig.bars())
+        await rig.stream.last.send(wired(bar(minute=12)), wired(bar(minute=14)))
+        await until(lambda: 14 in rig.bars())
+    assert rig.bars() == [*range(6, 15)]
     assert [one.bars for one in rig.of(Revised)] == [[better]]
     counts = rig.feed.status().counts
-    assert (counts["duplicate"], counts["revised"], counts["late"]) == (1, 1, 1)
+    assert (counts["duplicate"], counts["revised"]) == (2, 1)
+    assert rig.causes() == ["+bar SPY", "-bar SPY"]
 
 
 async def test_a_mute_stream_is_subscribed_again_then_connected_again() -> None:

@@ -46,7 +46,7 @@ PONG_WITHIN_S: Final = 20.0  # a line that is half-open is found out after at mo
 MAX_FRAME: Final = 16 << 20  # bytes; servers stay below 1 MiB, a whole order book of a busy coin included
 MAX_QUEUED: Final = 512  # frames read ahead of us; beyond them TCP makes the server wait
 LONGEST_RETRY_AFTER_S: Final = 600  # a server that names a longer wait is asked again after this
-SETTLED: Final = 10 * SECOND  # a subscription that lasted so long (real time) is a success: back-off begins anew
+SETTLED: Final = 10 * SECOND  # a subscription that lasted so long (times pace) is a success: back-off begins anew
 LOGGED: Final = 20  # odd frames that are logged per connection; all are counted
 
 _FOR_GOOD = frozenset({401, 402, 403, 404})  # handshake answers that another try does not change
@@ -293,7 +293,7 @@ class Connection(Generic[P]):
         return ReconnectWanted(status, text)
 
     async def _pause(self, ended: ReconnectWanted) -> None:
-        if self._settled_at is not None and time.monotonic_ns() - self._settled_at >= SETTLED:
+        if self._settled_at is not None and (time.monotonic_ns() - self._settled_at) * self._pace >= SETTLED:
             self._backoff.reset()
         if ended.code == _NO_PLACE:
             self._backoff.outlast_session()

@@ -130,6 +130,7 @@ class AlpacaFeed:
         self._is_lagging = False
         self.inlet.on_waiting_bar = self._on_waiting_bar
         self.inlet.on_bad_bar = self._on_bad_bar
+        self.inlet.on_skipped = self._on_skipped
 
     def describe(self) -> str:
         """Return one line for people: what market this is."""
@@ -279,3 +280,6 @@ class AlpacaFeed:
 
     def _on_bad_bar(self, symbol: str, end: int) -> None:
         self._streams[market_of(symbol)].mender.on_bad_bar(symbol, end)
+
+    def _on_skipped(self, symbol: str, first: int, last: int) -> None:
+        self._streams[market_of(symbol)].mender.on_skipped(symbol, first, last)

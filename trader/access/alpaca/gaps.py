@@ -58,6 +58,10 @@ class GapLedger:
         self.bars += bars
         return self._end(number, until=until, bars=bars, now=now, how="fetched" if bars else "nothing was missing")
 
+    def absorb(self, number: int, *, now: int) -> Gap:
+        """Note that a later hole covers this one too."""
+        return self._end(number, until=0, bars=0, now=now, how="part of the next one")
+
     def give_up(self, number: int, why: str, *, now: int) -> Gap:
         """Note that a hole stays, and why."""
         self.given_up += 1

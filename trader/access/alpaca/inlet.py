@@ -59,6 +59,8 @@ class Inlet:
         self.is_live = False
         self.on_waiting_bar: Callable[[Bar], None] = _ignore  # a live bar has to wait in the joint
         self.on_bad_bar: Callable[[str, int], None] = _ignore_bad  # symbol and end of a bar that makes no sense
+        self.on_skipped: Callable[[str, int, int], None] = _ignore_skipped  # symbol, first and last end not seen
+        self.steady: set[str] = set()  # symbols that usually have a bar every minute
         self._calendar = calendar
         self._extended_hours = extended_hours
         self._symbols: frozenset[str] = frozenset()
@@ -198,11 +200,21 @@ class Inlet:
             return
         if bar.symbol in self._halts and bar.volume and bar.ts - MINUTE >= self._halts[bar.symbol]:
             self._resume(bar.symbol, now)
+        if bar.symbol in self.steady:
+            self._notice_skipped(bar)
         if self.joint.is_held(bar.symbol):
             self.on_waiting_bar(bar)
         bars: list[Bar] = []
         self.joint.live(bar, now, ticks=bars, revised=revised)
         self._ticks += bars
+
+    def _notice_skipped(self, bar: Bar) -> None:
+        """Tell when a minute of the session in which bars come every minute is left out."""
+        newest = self.joint.newest(bar.symbol)
+        if not newest or bar.ts - newest <= MINUTE or self.joint.is_held(bar.symbol):
+            return
+        if "/" in bar.symbol or self._calendar.phase(newest) == self._calendar.phase(bar.ts - MINUTE):
+            self.on_skipped(bar.symbol, newest + MINUTE, bar.ts - MINUTE)
 
     def is_in_session(self, bar: Bar) -> bool:
         """Tell whether a bar is of a session that the desk trades; coins have no other."""
@@ -259,6 +271,10 @@ def _ignore(_: Bar) -> None:
 
 
 def _ignore_bad(_: str, __: int) -> None:
+    return
+
+
+def _ignore_skipped(_: str, __: int, ___: int) -> None:
     return
 
 

@@ -126,6 +126,8 @@ class MarketStream:
         for symbol, ends in history.items():
             if len(ends) > 1:
                 self._usual[symbol] = round(median(b - a for a, b in pairwise(ends)))
+                if self._usual[symbol] <= MINUTE:
+                    self._around.inlet.steady.add(symbol)
         every = sorted({end for ends in history.values() for end in ends})[-JUDGED:]
         gaps = [b - a for a, b in pairwise(every) if b - a <= LONGEST_MUTE_AFTER]
         self._mute_after = min(max(MUTE_AFTER, TIMES_USUAL * max(gaps, default=0)), LONGEST_MUTE_AFTER)

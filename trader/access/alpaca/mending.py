@@ -5,7 +5,8 @@ Rules
   the next subscription the missing bars are fetched and delivered as backfill, then the live ones that waited; then
   entries are free again. While REST fails it is asked again and again, and all of this waits.
 - A bar that makes no sense is a hole of one minute of one symbol. When REST has no better one after some looks, the
-  hole stays and is told.
+  hole stays and is told. A minute that is left out, of a symbol that trades every minute, is looked up before the next
+  bar is delivered: the desk takes no bar that is older than its newest.
 - Everything that changes what is delivered goes through the inlet's queue, in the order in which it happened.
 
 The race. A minute's bar is published a second or so after its end, once. Published before the server took our new
@@ -30,7 +31,7 @@ from trader.errors import EdgeError
 from trader.model.calendar import StockCalendar
 from trader.model.inputs import Held, Input, Released
 from trader.model.ticks import Bar
-from trader.model.time import MINUTE, SECOND
+from trader.model.time import MINUTE, SECOND, iso
 
 log = structlog.get_logger()
 
@@ -88,7 +89,7 @@ class Mender:
         self._waiting: _Hole | None = None  # for the next subscription
         self._check: tuple[_Hole, asyncio.Task[None]] | None = None
         self._first_bar: asyncio.Future[int] | None = None
-        self._bad: set[tuple[str, int]] = set()
+        self._single: set[tuple[str, int]] = set()  # symbols and ends that are being looked for
         self._in_turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -135,15 +136,22 @@ class Mender:
 
     def on_bad_bar(self, symbol: str, end: int) -> None:
         """Look for a better bar of a minute."""
-        if (symbol, end) in self._bad:
+        self._mend_symbol(symbol, end, end, "the stream's bar makes no sense", looks=LOOKS)
+
+    def on_skipped(self, symbol: str, first: int, last: int) -> None:
+        """Look for bars that the stream left out, or brings late, before the one that came."""
+        self._mend_symbol(symbol, first, last, "the stream left bars out", looks=1)
+
+    def _mend_symbol(self, symbol: str, since: int, until: int, why: str, *, looks: int) -> None:
+        if (symbol, until) in self._single:
             return
-        self._bad.add((symbol, end))
+        self._single.add((symbol, until))
         self._joint.hold((symbol,))
-        why = "the stream's bar makes no sense"
-        number = self._around.ledger.begin(self._name, (symbol,), since=end, why=why, now=self._around.now())
-        self._around.push(Held(self._around.now(), f"bar {symbol}", (symbol,), why))
-        log.warning("bar.refused", stream=self._name, symbol=symbol, end=end)
-        self._spawn(self._replace(_Hole(number, (symbol,), end)))
+        now = self._around.now()
+        number = self._around.ledger.begin(self._name, (symbol,), since=since, why=why, now=now)
+        self._around.push(Held(now, f"bar {symbol}", (symbol,), why))
+        log.warning("bar.missed", stream=self._name, symbol=symbol, end=iso(until), why=why)
+        self._spawn(self._replace(_Hole(number, (symbol,), since), until, looks))
 
     async def stop(self) -> None:
         """End every look; holes stay open."""
@@ -185,34 +193,34 @@ class Mender:
         (hole, task), self._check = self._check, None
         task.cancel()
         if not hole.is_closed:
-            self._around.ledger.give_up(hole.number, "part of the next one", now=self._around.now())
+            self._around.ledger.absorb(hole.number, now=self._around.now())
             self._close(hole)
             self._release(hole)
 
-    # --- a bar that makes no sense ----------------------------------------------------------------------------------
+    # --- bars of one symbol -----------------------------------------------------------------------------------------
 
-    async def _replace(self, hole: _Hole) -> None:
-        symbol, end = hole.symbols[0], hole.since
-        await self._around.until(end + SETTLED_AFTER)
+    async def _replace(self, hole: _Hole, until: int, looks: int) -> None:
+        symbol = hole.symbols[0]
+        await self._around.until(until + SETTLED_AFTER)
         found: dict[str, list[Bar]] = {}
         asked_at = 0
-        for look in range(1, LOOKS + 1):
+        for look in range(1, looks + 1):
             async with self._in_turn:
                 asked_at = self._around.now()
-                found = await self._fetch(hole, end)
+                found = await self._fetch(hole, until)
             if found.get(symbol):
                 break
-            await asyncio.sleep(2**look / self._around.pace if look < LOOKS else 0)
-        self._bad.discard((symbol, end))
-        if found.get(symbol):
-            await self._join(hole, found, asked_at=asked_at, until=end)
+            await asyncio.sleep(2**look / self._around.pace if look < looks else 0)
+        self._single.discard((symbol, until))
+        if found.get(symbol) or looks == 1:
+            await self._join(hole, found, asked_at=asked_at, until=until)
         else:
-            why = f"REST has no better bar after {LOOKS} looks"
+            why = f"REST has no better bar after {looks} looks"
             self._around.ledger.give_up(hole.number, why, now=self._around.now())
-            log.error("gap.abandoned", stream=self._name, symbol=symbol, end=end, why=why)
+            log.error("gap.abandoned", stream=self._name, symbol=symbol, end=iso(until), why=why)
             self._close(hole)
             self._release(hole)
-        if all(other != symbol for other, _ in self._bad):
+        if all(other != symbol for other, _ in self._single):
             self._around.push(Released(self._around.now(), f"bar {symbol}"))
 
     # --- what they have in common -----------------------------------------------------------------------------------
@@ -274,9 +282,10 @@ class Mender:
                 return []
             inputs, missed = self._joint.fetched(found, asked_at=asked_at, now=now)
             self._around.ledger.close(hole.number, until=until, bars=missed, now=now)
+            if len(hole.symbols) == len(self._symbols()):
+                self.covered = max(self.covered, until)
             if missed or hole.is_blocking:
                 log.info("gap.closed", stream=self._name, gap=hole.number, bars=missed)
-            self.covered = max(self.covered, until)
             self._close(hole)
             then()
             return inputs + self._joint.release(hole.symbols, now) + self._released(now)
