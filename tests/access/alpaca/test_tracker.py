@@ -9,13 +9,16 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.access.sim.floor import Floor
+from trader.access.alpaca import tracker as tracker_module
+from trader.access.alpaca.executions import Told
 from trader.access.alpaca.readings import fills_in
-from trader.access.alpaca.tracker import OVERDUE, Fill, OrderTracker
-from trader.access.alpaca.wire_trading import TradeUpdate
+from trader.access.alpaca.tracker import OVERDUE, External, Fill, OrderTracker
+from trader.access.alpaca.wire_trading import OrderMessage, TradeUpdate
 from trader.access.sim.venue_orders import ENDED, OrderRequest, VenueOrder
 from trader.books.ledger import Ledger
 from trader.exchange.shapes import order_json, update_message
@@ -234,3 +237,164 @@ def test_a_stream_without_faults_needs_no_recovery(script: list[tuple[Any, ...]]
     assert rehearsal.tracker.wants_lookup() == []
     rehearsal.check()
     assert "fee" not in " ".join(note.what for note in rehearsal.tracker.notes())
+
+
+def message(status: str = "new", filled: str | None = "0", **fields: Any) -> OrderMessage:
+    given = {"id": "v-1", "client_order_id": "t-1", "symbol": "SPY", "side": "buy", **fields}
+    return OrderMessage(status=status, filled_qty=None if filled is None else Decimal(filled), **given)
+
+
+def fill(filled: str, qty: str, *, status: str = "partially_filled", **fields: Any) -> TradeUpdate:
+    event = fields.pop("event", "fill")
+    about = {
+        name: fields.pop(name) for name in ("execution_id", "previous_execution_id", "position_qty") if name in fields
+    }
+    about = {"execution_id": f"x{filled}", **about}
+    return TradeUpdate(
+        event=event, order=message(status, filled, **fields), qty=Decimal(qty), price=Decimal(100), **about
+    )
+
+
+def tracking(symbol: str = "SPY", qty: str = "10") -> OrderTracker:
+    tracker = OrderTracker()
+    tracker.watch(approved("t-1", symbol, qty=qty), 0)
+    return tracker
+
+
+def told(reports: Sequence[ExecutionReport]) -> list[tuple[OrderStatus, str]]:
+    return [(report.status, report.execution_id) for report in reports]
+
+
+def test_an_end_waits_for_the_executions_it_speaks_of() -> None:
+    tracker = tracking()
+    assert told(tracker.looked_up(message("canceled", "3"), 5)) == [(OrderStatus.OPEN, "")]
+    assert tracker.wants_recovery(5) == []
+    assert [tracked.order_id for tracked in tracker.wants_recovery(5 + OVERDUE)] == ["t-1"]
+    reports = tracker.update(fill("3", "3"), 6)
+    assert told(reports) == [(OrderStatus.PARTIALLY_FILLED, "t-1@3"), (OrderStatus.CANCELED, "")]
+
+
+def test_asking_again_takes_longer_every_time() -> None:
+    tracker = tracking()
+    tracker.looked_up(message("filled", "10"), 0)
+    tracked = tracker.wants_recovery(OVERDUE)[0]
+    tracked.tries = 2
+    assert tracker.wants_recovery(6 * OVERDUE) == []
+    assert tracker.wants_recovery(7 * OVERDUE) == [tracked]
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        TradeUpdate(event="teleported", order=message()),
+        TradeUpdate(event="new", order=message("levitating")),
+        TradeUpdate(event="new", order=message(filled=None)),
+        TradeUpdate(event="fill", order=message("partially_filled", "3"), qty=Decimal(3)),
+        TradeUpdate(event="new", order=message(), unread=("price",)),
+    ],
+)
+def test_what_is_not_understood_is_noted_and_the_order_looked_up(update: TradeUpdate) -> None:
+    tracker = tracking()
+    assert told(tracker.update(update, 1)) == [(OrderStatus.OPEN, "")]
+    assert [tracked.order_id for tracked in tracker.wants_lookup()] == ["t-1"]
+    assert "not understood" in tracker.notes()[0].what
+    tracker.looked_up(message("levitating"), 2)
+    assert tracker.wants_lookup() == [], "once is enough; an open order is looked up every now and then anyway"
+
+
+@pytest.mark.parametrize("status", ["done_for_day", "stopped", "held", "suspended", "calculated", "pending_replace"])
+def test_a_status_that_is_no_end_ends_nothing(status: str) -> None:
+    tracker = tracking()
+    tracker.update(TradeUpdate(event="new", order=message()), 1)
+    assert tracker.update(TradeUpdate(event=status, order=message(status)), 2) == []
+    assert tracker.wants_lookup() == []
+
+
+def test_an_old_snapshot_brings_no_order_back_to_life() -> None:
+    tracker = tracking()
+    assert told(tracker.looked_up(message("expired"), 1)) == [(OrderStatus.OPEN, ""), (OrderStatus.EXPIRED, "")]
+    assert tracker.update(TradeUpdate(event="new", order=message()), 2) == []
+    assert tracker.open() == []
+
+
+def test_a_cancel_under_way_is_told_once() -> None:
+    tracker = tracking()
+    leaving = TradeUpdate(event="pending_cancel", order=message("pending_cancel"))
+    assert told(tracker.update(leaving, 1)) == [(OrderStatus.OPEN, ""), (OrderStatus.PENDING_CANCEL, "")]
+    assert tracker.update(leaving, 2) == []
+    assert told(tracker.update(fill("10", "10", status="filled"), 3)) == [(OrderStatus.FILLED, "t-1@10")]
+
+
+@pytest.mark.parametrize("is_successor_first", [False, True])
+def test_an_order_replaced_by_hand_lives_on_in_its_successor(is_successor_first: bool) -> None:
+    tracker = tracking()
+    tracker.update(fill("4", "4"), 1)
+    old = TradeUpdate(event="replaced", order=message("replaced", "4", replaced_by="v-2"))
+    new = TradeUpdate(event="new", order=message("new", id="v-2", client_order_id="by hand", replaces="v-1"))
+    for update in (new, old) if is_successor_first else (old, new):
+        assert tracker.update(update, 2) == []
+    reports = tracker.update(fill("5", "5", status="filled", id="v-2", client_order_id="by hand"), 3)
+    assert told(reports) == [(OrderStatus.FILLED, "t-1+1@5")], "made smaller there, it is whole with five"
+    assert tracker.external == {}
+
+
+def test_what_exceeds_an_order_is_told_to_nobodys_books() -> None:
+    tracker = tracking()
+    assert [report.qty for report in tracker.update(fill("14", "14", status="filled"), 1)] == [Decimal(10)]
+    assert tracker.external["SPY"].qty == Decimal(4)
+    assert tracker.notes()[0].what == "filled beyond its quantity"
+
+
+def test_a_refused_order_ends_but_not_one_that_is_there() -> None:
+    tracker = tracking()
+    (report,) = tracker.refused("t-1", "no money", 1)
+    assert (report.status, report.text) == (OrderStatus.REJECTED, "no money")
+    assert tracker.refused("t-1", "again", 2) == []
+    arrived = tracking()
+    arrived.looked_up(message(), 1)
+    assert arrived.refused("t-1", "never mind", 2) == []
+
+
+def test_a_bust_of_an_execution_nobody_knows_is_noted() -> None:
+    tracker = tracking()
+    tracker.update(TradeUpdate(event="new", order=message()), 1)
+    bust = fill("0", "3", event="trade_bust", execution_id="b", previous_execution_id="a")
+    assert tracker.update(bust, 2) == []
+    assert "not known" in tracker.notes()[0].what
+
+
+def test_a_fee_that_the_position_does_not_show_is_noted() -> None:
+    tracker = tracking("BTC/USD", "2")
+    coin = {"symbol": "BTC/USD"}
+    tracker.update(fill("1", "1", position_qty=Decimal("0.9975"), **coin), 1)
+    assert tracker.notes() == []
+    tracker.update(fill("2", "1", position_qty=Decimal("1.9960"), status="filled", **coin), 2)
+    assert [note.detail for note in tracker.notes()] == ["position differs by 0.001"]
+
+
+def test_rows_of_orders_nobody_has_heard_of_are_left_for_later() -> None:
+    tracker = tracking()
+    rows = [Fill("v-9", "SPY", "buy", Told("x", Decimal(3), Decimal(3), Decimal(100), 1))]
+    assert tracker.recovered(rows, 1) == []
+    assert (tracker.external, tracker.is_known("v-9")) == ({}, False)
+    tracker.looked_up(message("filled", "3", id="v-9", client_order_id="theirs"), 2)
+    tracker.recovered(rows, 3)
+    tracker.recovered(rows, 4)
+    assert tracker.external["SPY"] == External(Decimal(3), Decimal(-300))
+    assert [note.what for note in tracker.notes()] == ["order of another hand"]
+    tracker.split("SPY", Decimal(2))
+    assert tracker.external["SPY"].qty == Decimal(6)
+
+
+def test_ended_orders_are_forgotten_when_there_are_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracker_module, "ENDED_KEPT", 1)
+    monkeypatch.setattr(tracker_module, "FOREIGN_KEPT", 1)
+    tracker = tracking()
+    tracker.looked_up(message("canceled"), 1)
+    tracker.watch(approved("t-2"), 2)
+    tracker.looked_up(message("canceled", id="v-2", client_order_id="t-2"), 3)
+    assert tracker.get("t-1") is None
+    assert tracker.get("t-2") is not None
+    for number in (8, 9):
+        tracker.looked_up(message(id=f"v-{number}", client_order_id="theirs"), 4)
+    assert (tracker.is_known("v-8"), tracker.is_known("v-9")) == (False, True)

@@ -152,7 +152,8 @@ def _explain(row: Told, free: list[Booked], are_same: Callable[[Told, Booked], b
     for booked in free:
         if are_same(row, booked):
             free.remove(booked)
-            booked.venue_ids |= {row.venue_id} - {""}
+            if are_same is not _same_figures or not booked.venue_ids:  # likeness alone gives no second id
+                booked.venue_ids |= {row.venue_id} - {""}
             return True
     return False
 
