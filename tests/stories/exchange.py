@@ -25,6 +25,7 @@ class Rehearsed(msgspec.Struct):
     engine: Engine
     exchange: LocalExchange
     log: list[dict[str, Any]]
+    ended: int  # market time
 
     def warnings(self) -> Counter[str]:
         """Count the log's warnings and errors by name."""
@@ -48,7 +49,11 @@ async def rehearse(
     structlog.configure(processors=[structlog.stdlib.add_log_level, _Kept(lines)])
     try:
         async with asyncio.timeout(LONGEST_S), LocalExchange(options) as exchange:
-            for name, url in (("BASE", exchange.base_url), ("DATA", exchange.base_url), ("STREAM", exchange.stream_url)):
+            for name, url in (
+                ("BASE", exchange.base_url),
+                ("DATA", exchange.base_url),
+                ("STREAM", exchange.stream_url),
+            ):
                 monkeypatch.setenv(f"APCA_API_{name}_URL", url)
             if faults:
                 exchange.plan({"faults": list(faults)})
@@ -63,7 +68,7 @@ async def rehearse(
             if while_running is not None:
                 while_running(exchange)
             await coordinator.run()
-            return Rehearsed(coordinator.engine, exchange, lines)
+            return Rehearsed(coordinator.engine, exchange, lines, exchange.clock.now())
     finally:
         structlog.reset_defaults()
 
@@ -94,10 +99,9 @@ def _executions(after: Rehearsed) -> list[str]:
     found = []
     account, ledger = _account(after), after.engine.desk.ledger
     truth: dict[str, list[tuple[Decimal, Decimal]]] = {}
-    for row in account.activities:
-        if row.activity_type == "FILL" and row.id not in account.taken_back:
-            client = account.orders[row.order_id].client_order_id
-            truth.setdefault(client, []).append((row.qty, row.price))
+    for row in account.executions.values():  # those that stand
+        client = account.orders[row.order_id].client_order_id
+        truth.setdefault(client, []).append((row.qty, row.price))
     for client, record in ledger.orders.items():
         booked = sorted((one.qty, one.price) for one in record.executions.values() if one is not None)
         if booked != sorted(truth.pop(client, [])):
@@ -141,7 +145,7 @@ def _windows(after: Rehearsed) -> list[str]:
                 continue
             size = len(series.window)
             rows = list(zip(*(series.window.column(number, size).tolist() for number in range(6)), strict=True))
-            first, last = int(rows[0][5]), int(rows[-1][5])
+            first, last = int(rows[0][5]), max(int(rows[-1][5]), after.ended // MINUTE * MINUTE - MINUTE)
             bars = after.exchange.archive.bars(symbol, first - MINUTE, last - MINUTE)
             truth = [(bar.open, bar.high, bar.low, bar.close, bar.volume, float(bar.ts)) for bar in bars]
             missing = [iso(int(row[5])) for row in truth if row not in rows]

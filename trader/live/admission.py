@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -41,8 +42,9 @@ async def admit(access: Access, clock: MarketClock) -> None:
         found = await inspect(desk, access.strategies, terms, now=clock.now)
         await _confirm(access, found, clock)
         if terms.follows_exchange:
-            answer, _, _ = await fetch_clock(desk, clock.now)
-            clock.begin(answer.ts)
+            answer, _, doubt_ns = await fetch_clock(desk, time.monotonic_ns)
+            # Rather a little ahead than behind: a bar must not seem to end in the future.
+            clock.begin(answer.ts + round(2 * doubt_ns * access.speed))
     except (Unavailable, OutcomeUnknown) as error:
         raise type(error)(
             f"{error}, {access.endpoints.trading}; {reach_remedy(is_loopback=terms.is_loopback)}"

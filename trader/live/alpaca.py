@@ -116,9 +116,13 @@ class AlpacaWorld:
         """Cancel what is open and yield what becomes of it, for a bounded time."""
         broker.cancel_open()
         until = time.monotonic() + SETTLE_WITHIN_S
-        while broker.open_orders and (left_s := until - time.monotonic()) > 0:
-            for message in await self._inbox.next_put(within_s=left_s):
+        while True:
+            had_open = broker.open_orders  # what ended them was put in before they count as ended
+            for message in self._inbox.drain():
                 yield message
+            if not had_open or (left_s := until - time.monotonic()) <= 0:
+                break
+            await self._inbox.wait(within_s=left_s)
         if broker.open_orders:
             log.warning("orders.unsettled", count=broker.open_orders, why="no answer about them before the end")
 

@@ -65,20 +65,22 @@ class Inbox:
                 await clock.wait(self._ready, min(wake() or end, end))
             await asyncio.sleep(0)  # readers and writers have their turn however much there is to do
 
-    async def next_put(self, *, within_s: float) -> list[Input]:
-        """Wait for what is put in, and return it without asking the source; nothing after ``within_s``."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                while not self._queue:
-                    self._ready.clear()
-                    await self._ready.wait()
+    def drain(self) -> list[Input]:
+        """Return what was put in, without asking the source."""
         taken = [*self._queue]
         self._queue.clear()
         return taken
 
+    async def wait(self, *, within_s: float) -> None:
+        """Wait until something is put in, for a bounded time."""
+        self._ready.clear()
+        if not self._queue:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    await self._ready.wait()
+
     def _take(self, now: int) -> list[Input]:
-        taken = [*self._queue]
-        self._queue.clear()
+        taken = self.drain()
         if self._source is not None:
             taken += self._source(now)
         return taken
