@@ -219,7 +219,7 @@ class Submission:
         self._on_the_way.discard(tracked.order_id)
         if tracked.order_id in self._unwanted:
             return
-        if self._calls.now() - since >= _fresh(tracked):
+        if self._calls.now() + wait - since >= _fresh(tracked):
             self._reject(tracked, f"not sent: {error}")
             return
         self.retried += 1
