@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import PROGRAM, run
+from trader.cli import main
 
 SLOWEST_S = 60
 
@@ -43,7 +44,7 @@ def test_one_line_of_json_tells_where_and_with_which_keys() -> None:
         out, err = process.communicate(timeout=SLOWEST_S)
     assert process.returncode == 0
     assert not out
-    assert err.startswith("served 1 requests, 0 orders, ")
+    assert err.startswith("served 1 request, 0 orders, ")
 
 
 def test_exports_are_what_a_shell_evaluates() -> None:
@@ -103,7 +104,8 @@ def test_a_port_in_use_is_an_error_that_says_what_to_do() -> None:
         (("--keys", "0"), "1<=x<=100"),
     ],
 )
-def test_what_cannot_be_is_a_mistake_of_usage(words: tuple[str, ...], message: str) -> None:
-    done = run("exchange", *words)
-    assert done.returncode == 2
-    assert message in " ".join(done.stderr.split())
+def test_what_cannot_be_is_a_mistake_of_usage(
+    words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["exchange", *words]) == 2
+    assert message in " ".join(capsys.readouterr().err.split())

@@ -268,7 +268,7 @@ async def test_a_half_open_connection_holds_its_place_until_it_is_reaped() -> No
     async with exchange(speed=600.0, lines=HASTY) as at:
         client = await reader(at, trades=["A"])
         began = at.clock.now()
-        at.data.freeze("stock", began + 2 * REAP_AFTER)
+        at.data.freeze("stock", FAR)
         at.data.publish("stock", stocks("A"))
         second = await data_client(at)
         while (answer := await second.ask(auth(at))) != WELCOME:
@@ -276,8 +276,8 @@ async def test_a_half_open_connection_holds_its_place_until_it_is_reaped() -> No
             await asyncio.sleep(0.005)
         assert at.clock.now() - began >= REAP_AFTER
         assert client.socket.state.name == "OPEN"  # nobody told the first one
-        assert await client.rest() == []
         await second.close()
+    assert await client.rest() == []
 
 
 async def test_a_half_open_connection_is_cut_when_its_time_is_over(at: LocalExchange) -> None:

@@ -34,7 +34,7 @@ async def test_orders_meet_the_market_and_the_stream_follows_the_archive() -> No
         first = closes.index(bars[0])
         assert bars == closes[first : first + 3]
         await client.close()
-    assert "1 orders" in at.summary()
+    assert " 1 order, " in at.summary()
 
 
 def test_the_last_bar_is_looked_for_over_a_weekend_and_no_further() -> None:

@@ -129,10 +129,13 @@ class LocalExchange:
         """Say in one line what was served."""
         orders = sum(len(account.orders) for account in self.venue.accounts.values())
         requests = sum(self.log.totals.values())
-        return (
-            f"served {requests} requests, {orders} orders, {self.trading.published} trade updates and "
-            f"{self.data.sent} market-data messages until {iso(self.clock.now())}"
+        counts = (
+            _count(requests, "request"),
+            _count(orders, "order"),
+            _count(self.trading.published, "trade update"),
+            _count(self.data.sent, "market-data message"),
         )
+        return f"served {', '.join(counts)} until {iso(self.clock.now())}"
 
     def flush(self) -> None:
         """Tell the accounts what happened to their orders."""
@@ -249,6 +252,10 @@ class _Server(Server):
                     await asyncio.sleep(_LOOK_AGAIN_S)
         for task in state.tasks:
             task.cancel()
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _listen(port: int) -> socket.socket:
