@@ -214,3 +214,14 @@ def test_a_reverse_split_of_a_short_keeps_its_sign() -> None:
     floor.venue.split("SPY", Decimal("0.1"), now=floor.now)
     assert floor.account.positions["SPY"] == Position(Decimal(-1), Decimal("999.9"))
     assert floor.venue.markets["SPY"].ask == Decimal("1000.1")
+
+
+def test_two_splits_of_one_moment_are_two_rows() -> None:
+    floor = quoted()
+    floor.order()
+    floor.venue.split("SPY", Decimal(2), now=floor.now)
+    floor.venue.split("SPY", Decimal(2), now=floor.now)
+    floor.look()
+    first, second = floor.account.activities[-2:]
+    assert first.id != second.id
+    assert [first.new_qty, second.new_qty] == [20, 40]

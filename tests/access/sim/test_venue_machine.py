@@ -195,6 +195,7 @@ class VenueMachine(RuleBasedStateMachine):
     @invariant()
     def the_ledger_alone_gives_the_same_positions_and_costs(self) -> None:
         for books in self.floor.venue.accounts.values():
+            assert len({row.id for row in books.activities}) == len(books.activities)
             for symbol in ("SPY", "ODD", "BTC/USD"):
                 assert position_of(books.activities, symbol) == books.positions.get(symbol, Position())
 

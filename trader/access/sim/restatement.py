@@ -70,7 +70,7 @@ def split_of(books: Account, symbol: str, ratio: Decimal, ts: int) -> Activity:
     size = floor_to(EXACT.multiply(old.copy_abs(), ratio), NANO)
     new = size.copy_negate() if old < ZERO else size
     return Activity(
-        id=activity_id(ts, id_of(books.name, "split", symbol, str(ts))),
+        id=activity_id(ts, id_of(books.name, "split", str(len(books.activities)))),
         activity_type="SPLIT",
         ts=ts,
         order_id="",
