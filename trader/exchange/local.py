@@ -75,7 +75,10 @@ class ExchangeOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LocalExchange:
-    """Serves from entering to leaving its ``async with``."""
+    """Serves from entering to leaving its ``async with``.
+
+    ``base_url`` is the address of trading, history and control, ``stream_url`` the one below which all sockets are.
+    """
 
     def __init__(self, options: ExchangeOptions) -> None:
         """Build everything; nothing runs yet.
@@ -106,19 +109,9 @@ class LocalExchange:
         self.market.flush, self.market.publish = self.flush, self.tape.publish
         self.market.passing += [lambda: self.faults.due(now()), self.tape.tick, self.data.tick, self.trading.tick]
         self.log = RequestLog()
-        self.port = options.port
+        self._move_to(options.port)
         self._running: list[asyncio.Task[None]] = []
         self._server: _Server
-
-    @property
-    def base_url(self) -> str:
-        """Return the address of trading and of market-data history alike."""
-        return f"http://{HOST}:{self.port}"
-
-    @property
-    def stream_url(self) -> str:
-        """Return the address below which all sockets are."""
-        return f"ws://{HOST}:{self.port}"
 
     @property
     def key(self) -> Key:
@@ -151,7 +144,7 @@ class LocalExchange:
         """
         self.market.begin()
         listener = _listen(self.options.port)
-        self.port = listener.getsockname()[1]
+        self._move_to(listener.getsockname()[1])
         self._server = _Server(self._config())
         self._running = [asyncio.create_task(self._server.serve([listener]))]
         await self._first(self._server.is_up.wait())
@@ -172,6 +165,10 @@ class LocalExchange:
     async def wait(self, stop: asyncio.Event) -> None:
         """Return when ``stop`` is set; raise what ended the exchange before."""
         await self._first(stop.wait())
+
+    def _move_to(self, port: int) -> None:
+        self.port = port
+        self.base_url, self.stream_url = f"http://{HOST}:{port}", f"ws://{HOST}:{port}"
 
     async def _first(self, waiting: Coroutine[object, object, object]) -> None:
         """Wait for something, or for the end of what serves, which is a mistake of this program."""

@@ -31,26 +31,12 @@ class SplitArchive:
     def __init__(self, archive: Archive) -> None:
         """Show ``archive`` as it is."""
         self._archive = archive
+        self.symbols, self.first, self.last = archive.symbols, archive.first, archive.last
         self._splits: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
 
     def split(self, symbol: str, ratio: Decimal, ts: int) -> None:
         """Let what happens after ``ts`` happen to ``ratio`` new shares per old one."""
         self._splits[symbol].append((ts, float(ratio)))
-
-    @property
-    def symbols(self) -> Sequence[str]:
-        """Return all symbols, sorted."""
-        return self._archive.symbols
-
-    @property
-    def first(self) -> int:
-        """Return a time before which there is nothing."""
-        return self._archive.first
-
-    @property
-    def last(self) -> int:
-        """Return a time after which there is nothing."""
-        return self._archive.last
 
     def describe(self) -> str:
         """Return one line for people: what this market is."""
