@@ -73,21 +73,18 @@ class Restoring:
 
     async def catch_up(self, lost_at: int) -> None:
         """Learn what happened since ``lost_at``, with overlap. Raises EdgeError."""
-        since = max(self._since, lost_at - OVERLAP)
-        for order in orders_in(await self._get("/orders", {"status": "open", "limit": str(ORDERS_PAGE)})):
-            self._give(self._tracker.looked_up(order, self._calls.now()))
+        began, since = self._calls.now(), max(self._since, lost_at - OVERLAP)
+        await self._open_orders()
         await self._orders_since(since)
-        for tracked in self._tracker.open():
-            if tracked.parts and tracked.asked_at < self._calls.now() - SECOND:
-                await self._submission.look_up(tracked)
+        await self._look_up_those_before(began)
         await self._executions_since(since)
 
     async def sweep(self) -> list[Split]:
         """Do the minute's reading; return the splits that are new. Raises EdgeError."""
         now = self._calls.now()
-        for tracked in self._tracker.open():
-            if tracked.parts and now - tracked.asked_at >= SILENT:
-                await self._submission.look_up(tracked)
+        if any(tracked.parts and now - tracked.asked_at >= SILENT for tracked in self._tracker.open()):
+            await self._open_orders()
+            await self._look_up_those_before(now - SILENT)
         await self._executions_since(max(self._since, now - OVERLAP))
         splits = await self._splits_since(max(self._since, now - OVERLAP))
         if self._expected is not None:
@@ -103,13 +100,23 @@ class Restoring:
             if not tracked.is_explained:
                 log.warning("order.unexplained", order_id=tracked.order_id, tries=tracked.tries)
         for tracked in self._tracker.wants_lookup():
-            tracked.needs_lookup = False
             await self._submission.look_up(tracked)
+            tracked.needs_lookup = False  # also where it is not found: it will be looked up when it is silent for long
 
     async def positions(self) -> dict[str, Decimal]:
         """Return the account's signed positions, in the desk's spelling. Raises EdgeError."""
         held = positions_in(await self._get("/positions", {}))
         return {self._pairs.slashed(symbol): qty for symbol, qty in held.items()}
+
+    async def _open_orders(self) -> None:
+        for order in orders_in(await self._get("/orders", {"status": "open", "limit": str(ORDERS_PAGE)})):
+            self._give(self._tracker.looked_up(order, self._calls.now()))
+
+    async def _look_up_those_before(self, ts: int) -> None:
+        """Look up one by one the orders that no list has shown since ``ts``."""
+        for tracked in self._tracker.open():
+            if tracked.parts and tracked.asked_at < ts:
+                await self._submission.look_up(tracked)
 
     async def _orders_since(self, since: int) -> None:
         after = iso(since)
