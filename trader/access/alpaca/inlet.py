@@ -35,7 +35,7 @@ from trader.access.alpaca.wire_time import ns_of
 from trader.model.calendar import StockCalendar
 from trader.model.inputs import Held, Input, Released, Revised, Ticks
 from trader.model.ticks import Bar, Tick
-from trader.model.time import MINUTE
+from trader.model.time import MINUTE, utc
 
 Messages = Sequence[DataMessage | ControlMessage | Unknown]
 
@@ -200,21 +200,38 @@ class Inlet:
             return
         if bar.symbol in self._halts and bar.volume and bar.ts - MINUTE >= self._halts[bar.symbol]:
             self._resume(bar.symbol, now)
-        if bar.symbol in self.steady:
-            self._notice_skipped(bar)
+        if not self.joint.is_held(bar.symbol) and (gap := self.skipped(bar.symbol, [bar.ts])):
+            self.on_skipped(bar.symbol, *gap)
         if self.joint.is_held(bar.symbol):
             self.on_waiting_bar(bar)
         bars: list[Bar] = []
         self.joint.live(bar, now, ticks=bars, revised=revised)
         self._ticks += bars
 
-    def _notice_skipped(self, bar: Bar) -> None:
-        """Tell when a minute of the session in which bars come every minute is left out."""
-        newest = self.joint.newest(bar.symbol)
-        if not newest or bar.ts - newest <= MINUTE or self.joint.is_held(bar.symbol):
-            return
-        if "/" in bar.symbol or self._calendar.phase(newest) == self._calendar.phase(bar.ts - MINUTE):
-            self.on_skipped(bar.symbol, newest + MINUTE, bar.ts - MINUTE)
+    def skipped(self, symbol: str, ends: Iterable[int]) -> tuple[int, int] | None:
+        """Return the first and last end of minutes that are left out before bars with these ends, None if none is.
+
+        Only symbols that trade every minute are judged, and only within one session.
+        """
+        before = self.joint.settled(symbol) if symbol in self.steady else 0
+        if not before:
+            return None
+        for end in ends:
+            before = self._since_opening(symbol, before, end)
+            if end - before > MINUTE:
+                return before + MINUTE, end - MINUTE
+            before = max(before, end)
+        return None
+
+    def _since_opening(self, symbol: str, before: int, end: int) -> int:
+        """Return ``before``, or the opening since then: no bar is owed for a night."""
+        is_same = "/" in symbol or self._calendar.session_close(before - 1, is_extended=self._extended_hours) >= end
+        if is_same:
+            return before
+        if self._extended_hours:
+            return end - MINUTE  # the first bars of an early session come when they come
+        day = utc(end - 1).date()
+        return max([before, *(session.open for session in self._calendar.sessions(day, day))])
 
     def is_in_session(self, bar: Bar) -> bool:
         """Tell whether a bar is of a session that the desk trades; coins have no other."""

@@ -31,12 +31,22 @@ class Joint:
         self.counts: Counter[str] = Counter()  # duplicate, revised, late, lost: what was not as it should be
         self._seen: dict[str, dict[int, Bar]] = {}
         self._newest: dict[str, int] = {}
+        self._confirmed: dict[str, int] = {}
         self._holds: Counter[str] = Counter()
         self._waiting: dict[str, dict[int, tuple[Bar, int]]] = {}  # by end, with the time they came
 
     def newest(self, symbol: str) -> int:
         """Return the end of the newest bar that was delivered, 0 before the first."""
         return self._newest.get(symbol, 0)
+
+    def settled(self, symbol: str) -> int:
+        """Return the end of the minute up to which nothing more can come: delivered, or not in history either."""
+        return max(self._newest.get(symbol, 0), self._confirmed.get(symbol, 0))
+
+    def confirm(self, symbols: Iterable[str], until: int) -> None:
+        """Take note that history was asked for all bars up to ``until``."""
+        for symbol in symbols:
+            self._confirmed[symbol] = max(self._confirmed.get(symbol, 0), until)
 
     def seed(self, bars: Iterable[Bar]) -> None:
         """Take note of bars that are delivered by other means: history."""
@@ -46,7 +56,7 @@ class Joint:
     def forget(self, symbols: Iterable[str]) -> None:
         """Forget all about symbols that are not wanted any more."""
         for symbol in symbols:
-            for known in (self._seen, self._newest, self._waiting, self._holds):
+            for known in (self._seen, self._newest, self._confirmed, self._waiting, self._holds):
                 known.pop(symbol, None)
 
     def hold(self, symbols: Iterable[str]) -> None:
@@ -56,6 +66,10 @@ class Joint:
     def is_held(self, symbol: str) -> bool:
         """Tell whether a symbol is held back."""
         return symbol in self._holds
+
+    def waiting(self, symbol: str) -> list[int]:
+        """Return the ends of a symbol's live bars that wait, oldest first."""
+        return sorted(self._waiting.get(symbol, ()))
 
     def oldest_waiting(self, symbols: Iterable[str]) -> int | None:
         """Return the end of the oldest live bar that waits, of these symbols."""

@@ -38,6 +38,7 @@ log = structlog.get_logger()
 SETTLED_AFTER: Final = 5 * SECOND  # a minute's end by our clock; bars come after about one second
 OVERLAP: Final = 2 * MINUTE  # fetched once more: what was delivered last may have been revised meanwhile
 LOOKS: Final = 4  # for a better bar than one that makes no sense: 2, 4, 8 s apart
+LONGEST_LOOK: Final = 30 * MINUTE  # before one that makes no sense: others may be missing too
 LONGEST_PAUSE_S: Final = 30.0  # between two questions to a REST host that fails
 
 
@@ -136,7 +137,9 @@ class Mender:
 
     def on_bad_bar(self, symbol: str, end: int) -> None:
         """Look for a better bar of a minute."""
-        self._mend_symbol(symbol, end, end, "the stream's bar makes no sense", looks=LOOKS)
+        newest = self._joint.settled(symbol)
+        since = newest + MINUTE if end - LONGEST_LOOK < newest < end else end
+        self._mend_symbol(symbol, since, end, "the stream's bar makes no sense", looks=LOOKS)
 
     def on_skipped(self, symbol: str, first: int, last: int) -> None:
         """Look for bars that the stream left out, or brings late, before the one that came."""
@@ -208,15 +211,16 @@ class Mender:
             async with self._in_turn:
                 asked_at = self._around.now()
                 found = await self._fetch(hole, until)
-            if found.get(symbol):
+            if any(bar.ts == until for bar in found.get(symbol, ())):
                 break
             await asyncio.sleep(2**look / self._around.pace if look < looks else 0)
         self._single.discard((symbol, until))
-        if found.get(symbol) or looks == 1:
+        if looks == 1 or any(bar.ts == until for bar in found.get(symbol, ())):
             await self._join(hole, found, asked_at=asked_at, until=until)
         else:
             why = f"REST has no better bar after {looks} looks"
             self._around.ledger.give_up(hole.number, why, now=self._around.now())
+            self._joint.confirm(hole.symbols, until)
             log.error("gap.abandoned", stream=self._name, symbol=symbol, end=iso(until), why=why)
             self._close(hole)
             self._release(hole)
@@ -286,17 +290,25 @@ class Mender:
                 self.covered = max(self.covered, until)
             if missed or hole.is_blocking:
                 log.info("gap.closed", stream=self._name, gap=hole.number, bars=missed)
+            self._joint.confirm(hole.symbols, until)
             self._close(hole)
             then()
-            return inputs + self._joint.release(hole.symbols, now) + self._released(now)
+            return inputs + self._free(hole, now)
 
         self._around.inlet.call(join)
         self._around.ring()
         await joined.wait()
 
     def _release(self, hole: _Hole) -> None:
-        self._around.inlet.call(lambda now: self._joint.release(hole.symbols, now) + self._released(now))
+        self._around.inlet.call(lambda now: self._free(hole, now))
         self._around.ring()
+
+    def _free(self, hole: _Hole, now: int) -> list[Input]:
+        """Release symbols, but for those whose waiting bars leave a minute out: that is looked up first."""
+        for symbol in hole.symbols:
+            if gap := self._around.inlet.skipped(symbol, self._joint.waiting(symbol)):
+                self.on_skipped(symbol, *gap)
+        return self._joint.release(hole.symbols, now) + self._released(now)
 
     def _released(self, now: int) -> list[Input]:
         if not self.is_held or self._blocking or self._is_mute or self._waiting is not None:
