@@ -20,7 +20,8 @@ Fields = Mapping[str, Any]
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _AMOUNT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-_MOST_DIGITS = 38  # as many as the wire module reads; no market needs them, and more could not be calculated with
+_MOST_DIGITS = 24  # a float has 17; of a quantity, a price and a percentage the venue's 80 digits hold the product
+_SIZES = range(-_MOST_DIGITS, 15)  # powers of ten of the first digit
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -50,7 +51,7 @@ def amount(fields: Fields, name: str) -> Decimal | None:
         return None
     text = str(given) if isinstance(given, int | Decimal | str) and not isinstance(given, bool) else ""
     value = Decimal(text) if _AMOUNT.fullmatch(text) else None
-    if value is None or abs(value.adjusted()) >= _MOST_DIGITS or len(value.as_tuple().digits) > _MOST_DIGITS:
+    if value is None or value.adjusted() not in _SIZES or len(value.as_tuple().digits) > _MOST_DIGITS:
         raise Declined(invalid(f"invalid {name}"))
     return value
 
