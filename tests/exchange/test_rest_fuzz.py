@@ -54,7 +54,7 @@ READS = [
 ]
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.lists(BODIES, min_size=1, max_size=8), QUERIES, st.data())
 def test_any_order_is_answered_and_the_books_stay_sound(bodies: list[Any], query: dict[str, str], data: Any) -> None:
     async def trade() -> None:
