@@ -30,14 +30,16 @@ async def test_orders_fill_and_the_books_are_the_accounts_to_the_last_digit() ->
         assert one.ignored == []
 
 
-@pytest.mark.parametrize("kind", ["accepted", "lost", "late", "overtaken", "garbage"])
-async def test_an_answer_that_is_lost_late_or_false_never_makes_a_second_order(kind: FaultKind) -> None:
+async def test_an_answer_that_is_lost_late_or_false_never_makes_a_second_order() -> None:
+    kinds: list[FaultKind] = ["accepted", "lost", "late", "overtaken", "garbage"]
     async with desk() as one:
-        one.at.rest_faults.arm(RestFault(kind=kind, match="POST /v2/orders", delay_s=0.3))
-        orders = [one.order("SPY", qty="3"), one.order("BTC/USD", qty="0.01")]
-        await one.ended(*orders)
+        orders = []
+        for kind in kinds:
+            one.at.rest_faults.arm(RestFault(kind=kind, match="POST /v2/orders", delay_s=0.2))
+            orders += [one.order("SPY", qty="3"), one.order("BTC/USD", qty="0.01")]
+            await one.ended(*orders)
         assert {one.status(order_id) for order_id in orders} == {OrderStatus.FILLED}
-        assert len(one.at.venue.accounts[one.at.key.account].orders) == 2
+        assert len(one.at.venue.accounts[one.at.key.account].orders) == len(orders)
         one.check()
 
 
@@ -89,12 +91,13 @@ async def test_executions_taken_back_or_corrected_and_a_split_reach_the_books() 
         assert [(split.symbol, split.ratio) for split in one.splits] == [("QQQ", Decimal(2))]
 
 
-@pytest.mark.parametrize("kind", ["lose", "duplicate", "reorder"])
-async def test_updates_that_are_lost_doubled_or_swapped_change_nothing(kind: str) -> None:
+async def test_updates_that_are_lost_doubled_or_swapped_change_nothing() -> None:
     async with desk() as one:
-        getattr(one.at.trading, kind)(3)
-        orders = [one.order("SPY", qty="3"), one.order("BTC/USD", qty="0.01")]
-        await one.ended(*orders)
+        orders = []
+        for spoil in (one.at.trading.lose, one.at.trading.duplicate, one.at.trading.reorder):
+            spoil(3)
+            orders += [one.order("SPY", qty="3"), one.order("BTC/USD", qty="0.01")]
+            await one.ended(*orders)
         one.check()
         assert {one.status(order_id) for order_id in orders} == {OrderStatus.FILLED}
 
