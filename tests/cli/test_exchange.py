@@ -97,6 +97,8 @@ def test_a_port_in_use_is_an_error_that_says_what_to_do() -> None:
     ("words", "message"),
     [
         (("--feed", "replay"), "name files or folders with --data"),
+        (("--data", "bars.csv"), "--data is what --feed replay replays"),
+        (("--symbols", "SPY,btc"), "'btc' is no symbol; write stocks like SPY and coins like BTC/USD"),
         (("--speed", "0"), "0<x<=10000"),
         (("--cash", "lots"), "give dollars, such as 100000 or 2500.50"),
         (("--cash", "1.234"), "give dollars"),

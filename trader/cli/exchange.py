@@ -45,6 +45,19 @@ class _Cash(click.ParamType):  # type: ignore[type-arg]
         return cash
 
 
+class _Symbols(click.ParamType):  # type: ignore[type-arg]
+    name = "A,B"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        from trader.exchange.data_session import CRYPTO, STOCK
+
+        symbols = tuple(symbol.strip() for symbol in str(value).split(","))
+        for symbol in symbols:
+            if not STOCK.symbol.fullmatch(symbol) and not CRYPTO.symbol.fullmatch(symbol):
+                self.fail(f"{symbol!r} is no symbol; write stocks like SPY and coins like BTC/USD", param, ctx)
+        return symbols
+
+
 MAX_CASH = Decimal(10) ** 12
 _PATH = click.Path(path_type=Path)
 
@@ -58,7 +71,7 @@ _PATH = click.Path(path_type=Path)
     help="Market time over real time.",
 )  # fmt: skip
 @click.option("--start", type=_Time(), help="Market time of the beginning.  [default: now at speed 1, else an opening]")
-@click.option("--symbols", default="", metavar="A,B", help="Further symbols to list, such as SPY,BTC/USD.")
+@click.option("--symbols", type=_Symbols(), help="Further symbols to list, or those to replay, such as SPY,BTC/USD.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True, help="Of market and keys.")
 @click.option("--cash", type=_Cash(), default="100000", show_default=True, help="Of each account, at its opening.")
 @click.option("--keys", type=click.IntRange(1, MAX_ACCOUNTS), default=1, show_default=True, help="How many accounts.")
@@ -73,6 +86,8 @@ def command(**given: Any) -> None:  # noqa: ANN401 -- options are of any kind
     """
     if given["feed"] == "replay" and not given["data"]:
         raise click.UsageError("--feed replay needs bars to replay; name files or folders with --data")
+    if given["data"] and given["feed"] != "replay":
+        raise click.UsageError("--data is what --feed replay replays; give both, or neither")
     options = _options(given)
     _log_to_stderr()
     with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
@@ -110,7 +125,7 @@ def _options(given: dict[str, Any]) -> "ExchangeOptions":
     options = ExchangeOptions(
         feed=given["feed"],
         data=given["data"],
-        symbols=tuple(symbol for symbol in given["symbols"].split(",") if symbol),
+        symbols=given["symbols"] or (),
         seed=given["seed"],
         start=given["start"],
         speed=given["speed"],
@@ -137,6 +152,7 @@ def _described(exchange: "LocalExchange") -> dict[str, Any]:
         "trade_updates_url": f"{stream}/stream",
         "control_url": f"{base}/_faults",
         "truth_url": f"{base}/_truth",
+        "market": exchange.archive.describe(),
         "start": iso(exchange.clock.start),
         "speed": exchange.clock.speed,
         "keys": [{"account": key.account, "id": key.id, "secret": key.secret} for key in exchange.keys.values()],
