@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from trader.access.alpaca.ticks import ticks_of
 from trader.access.alpaca.wire import JSON, MSGPACK
-from trader.access.alpaca.wire_data import Channel, OrderbookMessage
+from trader.access.alpaca.wire_data import Channel, LuldMessage, OrderbookMessage
 from trader.access.alpaca.wire_time import ns_of
 from trader.exchange.data_messages import DailyTotals, day_of, messages_of
 from trader.exchange.data_session import frames_of
@@ -51,6 +51,12 @@ def test_only_wanted_channels_are_written() -> None:
     (book,) = messages_of(ticks, {Channel.ORDERBOOKS})
     assert isinstance(book, OrderbookMessage)
     assert (book.is_full, book.bids[0].price, book.asks[0].size) == (True, 1.0, 4.0)
+
+
+def test_a_band_is_a_twentieth_around_the_minutes_mean() -> None:
+    (band,) = messages_of([Bar("SPY", NOON, 99.0, 102.0, 98.0, 101.0, 5.0)], {Channel.LULDS})
+    assert isinstance(band, LuldMessage)
+    assert (band.up, band.down, ns_of(band.stamp)) == (105.0, 95.0, NOON)
 
 
 def test_a_days_totals_grow_with_each_bar_and_begin_anew_the_next_day() -> None:

@@ -9,6 +9,7 @@ from trader.access.alpaca.wire_data import (
     DailyBarMessage,
     DataMessage,
     Level,
+    LuldMessage,
     OrderbookMessage,
     QuoteMessage,
     TradeMessage,
@@ -28,6 +29,7 @@ from trader.model.ticks import Bar, Quote, Tick, Trade
 from trader.model.time import DAY, MINUTE, NEW_YORK, midnight_after
 
 _DECIMALS: Final = 9
+_BAND: Final = 0.05
 
 
 def messages_of(ticks: Sequence[Tick], wanted: Collection[Channel]) -> list[DataMessage]:
@@ -40,6 +42,8 @@ def messages_of(ticks: Sequence[Tick], wanted: Collection[Channel]) -> list[Data
             messages.append(make(tick))
         if Channel.ORDERBOOKS in wanted and isinstance(tick, Quote):
             messages.append(book_message(tick))
+        if Channel.LULDS in wanted and isinstance(tick, Bar):
+            messages.append(band_message(tick))
     return messages
 
 
@@ -83,6 +87,15 @@ def book_message(quote: Quote) -> OrderbookMessage:
     """Write a quote as a whole order book of one level."""
     bids, asks = (Level(quote.bid, quote.bid_size),), (Level(quote.ask, quote.ask_size),)
     return OrderbookMessage(quote.symbol, extension(quote.ts), bids, asks, is_full=True)
+
+
+def band_message(bar: Bar) -> LuldMessage:
+    """Write the prices between which a stock may trade next: within a twentieth of where it was in the last minute.
+
+    Source: Plan to Address Extraordinary Market Volatility, first tier; of its reference of five minutes one is taken.
+    """
+    up, down = (round(vwap(bar) * (1 + part), 2) for part in (_BAND, -_BAND))
+    return LuldMessage(bar.symbol, up, down, "B", extension(bar.ts), TAPE)
 
 
 def size_of(symbol: str, size: float) -> float:
