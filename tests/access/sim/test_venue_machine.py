@@ -280,5 +280,5 @@ class VenueMachine(RuleBasedStateMachine):
         self.floor.venue.observe([tick], now=self.floor.now)
 
 
-VenueMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+VenueMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestVenue = VenueMachine.TestCase
