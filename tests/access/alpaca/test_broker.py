@@ -7,7 +7,7 @@ import pytest
 
 from tests.access.alpaca.desks import Desk, desk
 from tests.exchange.exchanges import NIGHT, exchange, until
-from trader.access.alpaca import submission
+from trader.access.alpaca import broker, submission
 from trader.access.alpaca.broker import CAUSE
 from trader.access.sim.venue_orders import OrderRequest
 from trader.errors import EdgeError
@@ -170,6 +170,48 @@ async def test_a_drift_is_told_when_a_second_reading_agrees() -> None:
         await until(lambda: one.broker.status().drifted)
         assert one.broker.status().drifted == {"SPY": Decimal(-1)}
         one.ledger.books["one"].position("SPY").qty -= 1
+
+
+async def test_an_entry_that_came_to_life_after_it_was_given_up_is_canceled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submission, "SETTLED_REAL_S", 0.0)
+    async with desk() as one:
+        one.at.venue.set_halted("SPY", is_halted=True)
+        one.at.rest_faults.arm(RestFault(kind="status", match="POST /v2/orders", status=504))
+        order_id = one.order("SPY", qty="2")
+        await one.ended(order_id)
+        request = OrderRequest("SPY", Side.BUY, qty=Decimal(2), client_order_id=order_id)
+        one.at.venue.submit(one.at.key.account, request, now=one.at.clock.now())
+        account = one.at.venue.accounts[one.at.key.account]
+        assert account.working
+        await until(lambda: not account.working)
+        one.check()
+
+
+async def test_a_stream_that_does_not_exist_there_ends_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with exchange(symbols=("SPY",)) as at:
+        one = Desk(at, updates_url=f"{at.stream_url}/elsewhere")
+        with pytest.raises(EdgeError, match="404"):
+            await one.broker.start()
+        monkeypatch.setattr(broker, "START_WITHIN_S", 0.5)
+        nobody = Desk(at, updates_url="ws://127.0.0.1:1/stream")
+        with pytest.raises(EdgeError, match="not confirmed within"):
+            await nobody.broker.start()
+
+
+async def test_entries_stay_held_until_the_account_could_be_read() -> None:
+    async with desk() as one:
+        one.at.rest_faults.arm(RestFault(kind="status", match="GET /v2/orders", status=500, count=3))
+        one.at.trading.drop()
+        await one.seen(lambda desk: len(desk.gates) == 4)
+        assert one.at.rest_faults.disarm() == 0, "it was tried until it worked"
+        assert (await one.broker.read("/clock"))["is_open"] in {True, False}
+
+
+async def test_a_desk_that_has_lost_its_senses_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with desk() as one:
+        monkeypatch.setattr(broker, "MOST_WAITING", 1)
+        order_id = one.order()
+        assert one.status(order_id) is OrderStatus.REJECTED
 
 
 async def test_stopping_leaves_nothing_behind() -> None:

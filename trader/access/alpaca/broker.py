@@ -90,14 +90,13 @@ class AlpacaBroker:
         ``expected`` gives the desk's signed position by symbol, to be compared with the account's; ``fail`` is told
         when the stream is refused for good while it runs.
         """
-        rest = RestDesk(settings.trading_url, settings.key_id, settings.secret)
         self._now = now
         self._deliver = deliver
         self._fail = fail
-        self._instruments = instruments
         self.tracker = OrderTracker(
             overdue=max(2 * SECOND, round(settings.pace * SECOND / 2)), regulatory=settings.regulatory
         )
+        rest = RestDesk(settings.trading_url, settings.key_id, settings.secret)
         self._calls = AccountCalls(rest, now=now, pace=settings.pace)
         self._submission = Submission(self._calls, self.tracker, give=self._give, instruments=instruments)
         self._restoring = Restoring(
@@ -108,14 +107,7 @@ class AlpacaBroker:
             pairs=CryptoPairs(symbol for symbol in instruments if "/" in symbol),
             expected=expected,
         )
-        keys = Keys(settings.key_id, settings.secret)
-        self._connection = Connection(
-            Endpoint(CAUSE, settings.updates_url, is_text=True),
-            lambda: TradingProtocol(keys),
-            self._take,
-            backoff=Backoff(_chance()),
-            pace=settings.pace,
-        )
+        self._connection = _connection(settings, self._take)
         self._tasks: set[asyncio.Task[None]] = set()
         self._subscribed = asyncio.Event()
         self._confirmed = asyncio.Event()
@@ -249,14 +241,16 @@ class AlpacaBroker:
         swept = self._now()
         while True:
             await asyncio.sleep(max(TEND_EVERY_S, TEND_EVERY / SECOND / self._calls.pace))
+            is_due = self._confirmed.is_set() and self._now() - swept >= SWEEP_EVERY
+            swept = self._now() if is_due else swept
             try:
                 await self._restoring.explain()
-                if self._confirmed.is_set() and self._now() - swept >= SWEEP_EVERY:
-                    swept = self._now()
-                    for split in await self._restoring.sweep():
-                        self._deliver(split)
+                splits = await self._restoring.sweep() if is_due else []
             except EdgeError as error:
                 log.warning("account.unread", why=str(error)[:300], since=iso(swept))
+                continue
+            for split in splits:
+                self._deliver(split)
             self._tell_notes()
 
     def _give(self, reports: Sequence[ExecutionReport]) -> None:
@@ -296,6 +290,12 @@ class AlpacaBroker:
         log.critical("broker.broken", task=task.get_name(), error=repr(bug))
         if self._fail is not None and isinstance(bug, Exception):
             self._fail(bug)
+
+
+def _connection(settings: BrokerSettings, take: Callable[[Event], None]) -> Connection[TradingProtocol]:
+    keys = Keys(settings.key_id, settings.secret)
+    endpoint = Endpoint(CAUSE, settings.updates_url, is_text=True)
+    return Connection(endpoint, lambda: TradingProtocol(keys), take, backoff=Backoff(_chance()), pace=settings.pace)
 
 
 def _chance() -> Callable[[], float]:

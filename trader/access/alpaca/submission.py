@@ -96,20 +96,10 @@ class Submission:
         """Ask for an order's end until the venue has heard it, or the order has ended."""
         self._unwanted.add(tracked.order_id)
         wait = FIRST_WAIT
-        while not tracked.is_over:
-            if tracked.venue_id:
-                try:
-                    await self._calls.delete(f"/orders/{tracked.venue_id}")
-                    return
-                except Refused as error:  # ended, or ending: which of them, the order tells
-                    log.info("cancel.refused", order_id=tracked.order_id, why=error.message)
-                    with suppress(Unavailable):
-                        await self.look_up(tracked)
-                    return
-                except (OutcomeUnknown, Unavailable) as error:
-                    log.warning("cancel.doubted", order_id=tracked.order_id, why=str(error)[:300])
+        while not tracked.is_over and not (tracked.venue_id and await self._is_heard(tracked)):
             await self._calls.pause(wait)
             wait = min(2 * wait, LONGEST_WAIT)
+        self._unwanted.discard(tracked.order_id)
 
     async def look_up(self, tracked: Tracked) -> bool:
         """Read an order; return False where the venue does not know it, or gave no answer."""
@@ -153,6 +143,19 @@ class Submission:
         """Wake the exits of a symbol: an order that may have blocked them has ended."""
         if (event := self._ended.pop(symbol, None)) is not None:
             event.set()
+
+    async def _is_heard(self, tracked: Tracked) -> bool:
+        """Ask once for an order's end; a venue that says no has heard it too, and the order tells why."""
+        try:
+            await self._calls.delete(f"/orders/{tracked.venue_id}")
+        except Refused as error:
+            log.info("cancel.refused", order_id=tracked.order_id, why=error.message)
+            with suppress(Unavailable):
+                await self.look_up(tracked)
+        except (OutcomeUnknown, Unavailable) as error:
+            log.warning("cancel.doubted", order_id=tracked.order_id, why=str(error)[:300])
+            return False
+        return True
 
     async def _post(self, tracked: Tracked, since: int) -> object:
         intent = tracked.approved.intent
