@@ -280,12 +280,15 @@ async def test_a_half_open_connection_holds_its_place_until_it_is_reaped() -> No
     assert await client.rest() == []
 
 
-async def test_a_half_open_connection_is_cut_when_its_time_is_over(at: LocalExchange) -> None:
+async def test_a_half_open_connection_goes_on_where_it_was_when_it_thaws(at: LocalExchange) -> None:
     client = await reader(at, trades=["A"])
     at.data.freeze("stock", at.clock.now() + SECOND // 20)
     at.data.publish("stock", stocks("A"))
     await client.send({"action": "subscribe", "trades": ["B"]})
-    assert await client.rest() == []
+    assert symbols(await client.receive()) == ["A"]
+    (ack,) = await client.receive()
+    assert list(ack["trades"]) == ["A", "B"]
+    await client.close()
 
 
 async def test_the_test_endpoint_shows_its_own_symbol_at_any_hour() -> None:

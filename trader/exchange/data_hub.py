@@ -134,7 +134,7 @@ class DataHub:
         self._lines[endpoint].drop()
 
     def freeze(self, endpoint: str, until_ns: int) -> None:
-        """Leave the present connections half-open until then, and cut them."""
+        """Leave the present connections half-open until then."""
         self._lines[endpoint].freeze(until_ns)
 
     def mute(self, endpoint: str, until_ns: int) -> None:

@@ -93,10 +93,8 @@ class Lines:
             line.socket.abort()
 
     def freeze(self, until: int) -> None:
-        """Leave every connection half-open until then: nothing is read and nothing answered; then cut it.
-
-        *Why* cut: TCP never loses what lies between two things that arrive, so a stream cannot go on after a hole.
-        """
+        """Leave every connection half-open until then: TCP stays, nothing is read, answered or delivered."""
+        self._frozen = [(then, line) for then, line in self._frozen if line not in self.open]
         for line in self.open:
             line.socket.freeze()
             self._frozen.append((until, line))
@@ -116,12 +114,16 @@ class Lines:
         return refused
 
     def tick(self) -> None:
-        """Cut what was half-open for long enough, ask for signs of life, and give up who gives none."""
+        """Thaw, ask for signs of life, and give up who gives none."""
         moment = self.moment()
         due = [line for until, line in self._frozen if until <= moment.ts]
         self._frozen = [(until, line) for until, line in self._frozen if until > moment.ts]
         for line in due:
-            line.socket.abort()
+            if line in self.open:
+                line.heard()
+                line.socket.thaw()
+            else:
+                line.socket.abort()
         for line in tuple(self.open):
             self._look_after(line, moment)
 

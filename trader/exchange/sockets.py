@@ -59,6 +59,7 @@ class Socket(asyncio.Protocol):
         self._guest: Guest | None = None
         self._parts: list[bytes] = []
         self._is_frozen = False
+        self._held = bytearray()
         self._ending: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -87,9 +88,9 @@ class Socket(asyncio.Protocol):
             self._guest.lost()
 
     def write(self, frame: bytes) -> None:
-        """Send bytes made by :func:`framed`; to a socket that is closing or frozen they are lost."""
-        if self.is_open and not self._is_frozen:
-            self._transport.write(frame)
+        """Send bytes made by :func:`framed`; to a socket that is closing they are lost."""
+        if self.is_open:
+            self._send(frame)
 
     @property
     def is_open(self) -> bool:
@@ -98,8 +99,8 @@ class Socket(asyncio.Protocol):
 
     @property
     def backlog(self) -> int:
-        """Return how many bytes wait for the client to read."""
-        return self._transport.get_write_buffer_size()
+        """Return how many bytes wait for the client to read, or for the connection to thaw."""
+        return self._transport.get_write_buffer_size() + len(self._held)
 
     def ping(self) -> None:
         """Ask the client for a sign of life."""
@@ -120,10 +121,18 @@ class Socket(asyncio.Protocol):
         self._transport.abort()
 
     def freeze(self) -> None:
-        """Leave the connection half-open: nothing is read, nothing is answered, what is written is lost."""
+        """Leave the connection half-open: nothing is read, nothing arrives."""
         if not self._is_frozen and self.is_open:
             self._is_frozen = True
             self._transport.pause_reading()
+
+    def thaw(self) -> None:
+        """Go on where it was left, for TCP loses nothing that lies between two things that arrive."""
+        if self._is_frozen and not self._transport.is_closing():
+            self._is_frozen = False
+            self._transport.write(bytes(self._held))
+            self._held.clear()
+            self._transport.resume_reading()
 
     def shutdown(self) -> None:
         """Close at once, for the whole server ends; uvicorn asks for it."""
@@ -154,8 +163,14 @@ class Socket(asyncio.Protocol):
 
     def _flush(self) -> None:
         data = self._protocol.data_to_send()
-        if self._transport.is_closing() or self._is_frozen:
+        if self._transport.is_closing():
             return
-        self._transport.write(b"".join(data))
+        self._send(b"".join(data))
         if b"" in data:  # the protocol's sign that both sides have said goodbye
             self._transport.close()
+
+    def _send(self, data: bytes) -> None:
+        if self._is_frozen:
+            self._held += data
+        else:
+            self._transport.write(data)

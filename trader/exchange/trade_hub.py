@@ -89,7 +89,7 @@ class TradeHub:
         self.lines.drop()
 
     def freeze(self, until_ns: int) -> None:
-        """Leave the present connections half-open until then, and cut them."""
+        """Leave the present connections half-open until then."""
         self.lines.freeze(until_ns)
 
     def mute(self, until_ns: int) -> None:
