@@ -31,7 +31,7 @@ class BarsServer:
         self.page = 10_000
         self.port = 0
         self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._writers: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}  # of who serves a connection
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -41,8 +41,10 @@ class BarsServer:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
-        for writer in [*self._writers]:
+        for writer in self._writers.values():
             writer.transport.abort()
+        if self._writers:
+            await asyncio.wait([*self._writers])
 
     @property
     def url(self) -> str:
@@ -53,7 +55,9 @@ class BarsServer:
             self.rows.setdefault(bar.symbol, {})[bar.ts] = row(bar)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._writers[task] = writer
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()

@@ -39,6 +39,7 @@ from trader.model.time import MINUTE, SECOND
 log = structlog.get_logger()
 
 LOOKED_AT_EVERY_S: Final = 1.0  # market time; how often silence is judged
+SHORTEST_LOOK_S: Final = 0.05  # real time; an accelerated market is not worth more of our own
 MUTE_AFTER: Final = 90 * SECOND  # at the least: a minute without a bar may be a minute without a trade
 LONGEST_MUTE_AFTER: Final = 30 * MINUTE
 SYMBOL_MUTE_AFTER: Final = 10 * MINUTE  # at the least
@@ -221,7 +222,7 @@ class MarketStream:
             self.connection.ask(_expecting if is_open else _not_expecting)
             if is_open and self.is_subscribed:
                 self._watch_symbols(now)
-            await self._around.until(now + round(LOOKED_AT_EVERY_S * SECOND * max(1.0, self._around.pace / 20)))
+            await asyncio.sleep(max(LOOKED_AT_EVERY_S / self._around.pace, SHORTEST_LOOK_S))
 
     def _is_open(self, now: int) -> bool:
         return self.market == "crypto" or self._around.calendar.is_open(now)

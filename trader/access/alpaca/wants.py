@@ -50,28 +50,25 @@ class Wants:
         self._plan = plan
         self._steps = dict.fromkeys(MARKETS, 0)
         self._without: dict[Market, frozenset[Channel]] = dict.fromkeys(MARKETS, frozenset())
-        self._cut = dict.fromkeys(MARKETS, 0)
-        self._fit_all()
+        self._room: dict[Market, int | None] = dict.fromkeys(MARKETS)  # symbols, as the server taught us
 
     def want(self, strategy: str, symbols: Iterable[str]) -> None:
         """Add symbols for a strategy."""
         known = self._wants.setdefault(strategy, [])
         known += [symbol for symbol in dict.fromkeys(symbols) if symbol not in known]
-        self._fit_all()
 
     def release(self, strategy: str, symbols: Iterable[str]) -> None:
-        """Take symbols from a strategy; what room they leave is used only when somebody wants anew."""
+        """Take symbols from a strategy."""
         gone = set(symbols)
         self._wants[strategy] = [symbol for symbol in self._wants.get(strategy, []) if symbol not in gone]
 
     def symbols(self, market: Market) -> tuple[str, ...]:
         """Return the symbols of a market that fit, those of the first strategy first."""
-        every = self._every(market)
-        return tuple(every[: max(0, len(every) - self._cut[market])])
+        return self._fit(market)[1]
 
     def channels(self, market: Market) -> tuple[Channel, ...]:
         """Return the channels of a market that fit."""
-        return tuple(channel for channel in self._channels[market] if channel not in self._without[market])
+        return self._fit(market)[0]
 
     def entries(self, market: Market) -> dict[Channel, tuple[str, ...]]:
         """Return what to subscribe to."""
@@ -87,30 +84,30 @@ class Wants:
 
     def shrink(self, market: Market) -> bool:
         """Want less in the order of the rules; return False when nothing is left to give up."""
+        channels, symbols = self._fit(market)
         while self._steps[market] < len(_STEPS):
-            before = self.channels(market)
-            self.drop(market, _STEPS[self._steps[market]])
             self._steps[market] += 1
-            if self.channels(market) != before:
+            if self.channels(market) != channels:
                 return True
-        if self._cut[market] >= len(self._every(market)):
-            return False
-        self._cut[market] += 1
-        return True
+        self._room[market] = max(0, len(symbols) - 1)
+        return bool(symbols)
 
     def drop(self, market: Market, channels: Iterable[Channel]) -> None:
         """Do without channels: the feed does not offer them."""
         self._without[market] |= frozenset(channels)
 
-    def _fit_all(self) -> None:
-        for market in MARKETS:
-            while not self._fits(market) and self.shrink(market):
-                pass
-
-    def _fits(self, market: Market) -> bool:
-        symbols = len(self.symbols(market))
-        count = symbols * len(self.channels(market)) if self._plan.counting == "pairs" else symbols
-        return self._plan.limit is None or count <= self._plan.limit
+    def _fit(self, market: Market) -> tuple[tuple[Channel, ...], tuple[str, ...]]:
+        every, limit, room = self._every(market), self._plan.limit, self._room[market]
+        step = self._steps[market]
+        while True:
+            without = self._without[market].union(*_STEPS[:step])
+            channels = tuple(channel for channel in self._channels[market] if channel not in without)
+            per_symbol = len(channels) if self._plan.counting == "pairs" else 1
+            fits = len(every) if limit is None else limit // max(1, per_symbol)
+            if len(every) <= fits or step == len(_STEPS) or per_symbol == 1:
+                break
+            step += 1
+        return channels, tuple(every[: fits if room is None else min(fits, room)])
 
     def _every(self, market: Market) -> list[str]:
         every = dict.fromkeys(symbol for symbols in self._wants.values() for symbol in symbols)
