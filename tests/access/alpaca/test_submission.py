@@ -19,7 +19,7 @@ from trader.access.alpaca.tracked import Tracked
 from trader.access.alpaca.tracker import OrderTracker
 from trader.model.instruments import instrument_of
 from trader.model.orders import Approved, ExecutionReport, OrderIntent, OrderStatus, Reason, Side
-from trader.model.time import SECOND
+from trader.model.time import MINUTE, SECOND
 
 PACE = 600.0  # market seconds in a second: what waits for minutes takes a fraction of one
 
@@ -32,7 +32,7 @@ BROKEN = (503, {"code": 50310000, "message": "come back later"})
 
 def order(client_id: str = "t-1", status: str = "new", filled: str = "0", **fields: Any) -> tuple[int, dict[str, Any]]:
     body = {"id": f"v-{client_id}", "client_order_id": client_id, "symbol": "SPY", "status": status}
-    return 200, {**body, "filled_qty": filled, "side": "buy", **fields}
+    return 200, {**body, "filled_qty": filled, **fields}
 
 
 class Line:
@@ -123,6 +123,16 @@ async def test_a_duplicate_id_means_that_it_arrived() -> None:
         assert (tracked.status, tracked.venue_id) == (OrderStatus.OPEN, "v-t-1")
 
 
+async def test_an_older_order_of_the_same_id_is_not_taken_for_this_one() -> None:
+    async with line(POST=[DUPLICATE], GET=[order(created_at="1970-01-01T00:00:00.5Z")]) as one:
+        intent = OrderIntent(
+            "one", "SPY", Side.BUY, Decimal(1), Decimal(1), reduces=False, reason=Reason.SIGNAL, ts=20 * MINUTE
+        )
+        await one.submission.send(one.tracker.watch(Approved("t-1", intent), one.calls.now()))
+        assert one.statuses == [OrderStatus.REJECTED]
+        assert "older order" in one.reports[0].text
+
+
 @pytest.mark.parametrize("answer", [BROKEN, (200, {}), (200, order("t-7")[1]), (200, None)])
 async def test_an_answer_that_tells_nothing_is_followed_by_questions_only(answer: Any) -> None:
     async with line(POST=[answer], GET=[NOT_FOUND, BROKEN, order()]) as one:
@@ -188,7 +198,7 @@ async def test_an_entry_nobody_takes_is_dropped_when_its_price_is_old() -> None:
         one.calls.rest.base_url = f"http://127.0.0.1:{port}"
         tracked = await one.send()
         assert (tracked.status, one.methods) == (OrderStatus.REJECTED, [])
-        assert "Connection refused" in one.reports[0].text
+        assert one.reports[0].text.startswith("not sent: ")
         assert one.submission.retried > 1
 
 

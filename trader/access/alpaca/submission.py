@@ -26,6 +26,8 @@ from trader.access.alpaca.readings import order_in
 from trader.access.alpaca.rest import Throttled
 from trader.access.alpaca.tracked import Tracked
 from trader.access.alpaca.tracker import OrderTracker
+from trader.access.alpaca.wire_time import ns_of
+from trader.access.alpaca.wire_trading import OrderMessage
 from trader.errors import OutcomeUnknown, Refused, Unavailable, WireError
 from trader.model.instruments import Instrument, instrument_of
 from trader.model.money import NANO, ONE, floor_to, plain
@@ -42,6 +44,7 @@ NOT_FOUND: Final = 3  # such answers at least
 ENTRY_FRESH: Final = 30 * SECOND  # an entry that cannot be sent is dropped after this: its price is another then
 EXIT_FRESH: Final = 10 * MINUTE  # an exit is worth waiting for
 UNBLOCKED: Final = 30 * SECOND  # how long an exit waits where no order of ours blocks it
+OLD: Final = 10 * MINUTE  # an order made so long before it was decided is another; clocks differ by less
 FIRST_WAIT: Final = SECOND // 4
 LONGEST_WAIT: Final = 15 * SECOND
 _FOUND_NOWHERE = 404
@@ -110,12 +113,17 @@ class Submission:
             else:
                 by_id = {"client_order_id": tracked.order_id}
                 answer = await self._calls.get("/orders:by_client_order_id", by_id, priority=Priority.LOOKUP)
-            self._give(self._tracker.looked_up(order_in(answer), self._calls.now()))
+            order = order_in(answer)
         except (Refused, Unavailable, OutcomeUnknown, WireError) as error:
             log.info("lookup.failed", order_id=tracked.order_id, why=str(error)[:300])
             if isinstance(error, Refused) and error.status == _FOUND_NOWHERE:
                 return False
             raise Unavailable(str(error)) from error
+        if tracked.parts or _is_meant(order, tracked):
+            self._give(self._tracker.looked_up(order, self._calls.now()))
+        else:
+            log.error("order.mistaken", order_id=tracked.order_id, found=order.id, created_at=order.created_at)
+            self._reject(tracked, "the account has an older order of this id")
         return True
 
     async def find(self, tracked: Tracked) -> bool:
@@ -232,6 +240,16 @@ class Submission:
 
     def _reject(self, tracked: Tracked, text: str) -> None:
         self._give(self._tracker.refused(tracked.order_id, text, self._calls.now()))
+
+
+def _is_meant(order: OrderMessage, tracked: Tracked) -> bool:
+    """Tell whether an order that has our id is the one we mean, not one of an earlier life of these books."""
+    intent = tracked.approved.intent
+    try:
+        is_old = order.created_at is not None and ns_of(order.created_at) < intent.ts - OLD
+    except ValueError:
+        is_old = False
+    return not is_old and order.side in {intent.side.value, None}
 
 
 def _fresh(tracked: Tracked) -> int:
