@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,10 +10,13 @@ import msgspec
 import structlog
 
 from trader import MultiTraderCoordinator, RunOptions
+from trader.access.sim.accounts import signed_qty
+from trader.access.sim.fills import VenueRules
 from trader.engine.engine import Engine
+from trader.exchange.fault_script import Known, script_of
 from trader.exchange.local import ExchangeOptions, LocalExchange
 from trader.model.money import EXACT, ZERO, plain
-from trader.model.time import MINUTE, iso, parse_time
+from trader.model.time import MINUTE, SECOND, iso, parse_time
 
 OPENING = parse_time("2026-01-05T14:30")  # a Monday in New York
 LONGEST_S = 120  # real time that a rehearsal may take on a machine under load
@@ -38,13 +41,14 @@ async def rehearse(
     minutes: float,
     speed: float = 240.0,
     faults: Sequence[dict[str, Any]] = (),
+    seed: int = 0,
     monkeypatch: Any,
-    while_running: Callable[[LocalExchange], None] | None = None,
-    options: ExchangeOptions | None = None,
+    latency_s: int = 0,
     **run: Any,
 ) -> Rehearsed:
     """Let the daemon trade ``minutes`` of market time from two minutes before the opening; stop both in order."""
-    options = options or ExchangeOptions(speed=speed, start=OPENING - 2 * MINUTE, cash=Decimal(1_000_000))
+    venue = VenueRules(fill="next_quote", latency_ns=latency_s * SECOND, has_partial_fills=True)
+    options = ExchangeOptions(speed=speed, start=OPENING - 2 * MINUTE, cash=Decimal(1_000_000), venue=venue)
     lines: list[dict[str, Any]] = []
     structlog.configure(processors=[structlog.stdlib.add_log_level, _Kept(lines)])
     try:
@@ -55,8 +59,8 @@ async def rehearse(
                 ("STREAM", exchange.stream_url),
             ):
                 monkeypatch.setenv(f"APCA_API_{name}_URL", url)
-            if faults:
-                exchange.plan({"faults": list(faults)})
+            known = Known(exchange.venue.assets, exchange.venue.accounts)
+            exchange.faults.add(script_of({"seed": seed, "faults": [*faults]}, known))
             coordinator = MultiTraderCoordinator(
                 strategies,
                 exchange.key.id,
@@ -65,10 +69,9 @@ async def rehearse(
                     speed=options.speed, duration=round(minutes * MINUTE / options.speed), report="none", **run
                 ),
             )
-            if while_running is not None:
-                while_running(exchange)
             await coordinator.run()
-            return Rehearsed(coordinator.engine, exchange, lines, exchange.clock.now())
+            last = OPENING + round((minutes - 2) * MINUTE)
+            return Rehearsed(coordinator.engine, exchange, lines, min(last, exchange.clock.now()))
     finally:
         structlog.reset_defaults()
 
@@ -114,6 +117,8 @@ def _positions(after: Rehearsed) -> list[str]:
     for book in after.engine.desk.ledger.books.values():
         for symbol, position in book.positions.items():
             held[symbol] = EXACT.add(held.get(symbol, ZERO), position.qty)
+    for row in _foreign(after):
+        held[row.symbol] = EXACT.add(held.get(row.symbol, ZERO), signed_qty(row))
     account = _account(after)
     symbols = sorted(set(held) | set(account.positions))
     return [
@@ -123,8 +128,17 @@ def _positions(after: Rehearsed) -> list[str]:
     ]
 
 
+def _foreign(after: Rehearsed) -> list[Any]:
+    """Return the ledger's rows of orders that the desk did not make."""
+    account, ours = _account(after), after.engine.desk.ledger.orders
+    rows = [row for row in account.activities if row.order_id]
+    return [row for row in rows if account.orders[row.order_id].client_order_id not in ours]
+
+
 def _cash(after: Rehearsed) -> list[str]:
     change = ZERO
+    for row in _foreign(after):
+        change = EXACT.add(change, row.net_amount)
     for book in after.engine.desk.ledger.books.values():
         change = EXACT.add(change, EXACT.subtract(book.cash, book.opening_cash))
     account = _account(after)
@@ -133,23 +147,33 @@ def _cash(after: Rehearsed) -> list[str]:
 
 
 def _open(after: Rehearsed) -> list[str]:
-    return [f"{order.order.client_order_id} is left open: {order.order}" for order in _account(after).working.values()]
+    """Nothing of ours is left open; what other hands ordered is theirs."""
+    ours = after.engine.desk.ledger.orders
+    working = [one.order for one in _account(after).working.values()]
+    return [f"{order.client_order_id} is left open: {order}" for order in working if order.client_order_id in ours]
 
 
 def _windows(after: Rehearsed) -> list[str]:
     """No bar of the market is missing in a window, none is twice, each is as it was."""
     found = []
+    split = {line["symbol"] for line in after.log if line["event"] == "share.split"}
     for symbol, listing in after.engine.listings.items():
         for series in listing.series:
             if series.builder is not None or not series.count:
                 continue
             size = len(series.window)
-            rows = list(zip(*(series.window.column(number, size).tolist() for number in range(6)), strict=True))
+            rows: list[tuple[float, ...]] = list(
+                zip(*(series.window.column(number, size).tolist() for number in range(6)), strict=True)
+            )
             first, last = int(rows[0][5]), max(int(rows[-1][5]), after.ended // MINUTE * MINUTE - MINUTE)
             bars = after.exchange.archive.bars(symbol, first - MINUTE, last - MINUTE)
-            truth = [(bar.open, bar.high, bar.low, bar.close, bar.volume, float(bar.ts)) for bar in bars]
-            missing = [iso(int(row[5])) for row in truth if row not in rows]
-            extra = [iso(int(row[5])) for row in rows if row not in truth]
+            truth: list[tuple[float, ...]] = [
+                (bar.open, bar.high, bar.low, bar.close, bar.volume, float(bar.ts)) for bar in bars
+            ]
+            if symbol in split:  # the market's history before it stays as it was, ours is restated
+                truth, rows = [row[5:] for row in truth], [row[5:] for row in rows]
+            missing = [iso(int(row[-1])) for row in truth if row not in rows]
+            extra = [iso(int(row[-1])) for row in rows if row not in truth]
             if missing or extra or rows != truth:
                 found.append(f"{symbol}: missing {missing}, not in the market {extra}, {len(rows)} bars in the window")
     return found
