@@ -21,7 +21,7 @@ FAST = 1e6
 async def served(**more: Any) -> AsyncIterator[tuple[BarsServer, History]]:
     async with BarsServer() as server:
         feeds = {"stock": "iex", "crypto": "us"}
-        history = History(server.url, ("key", "hush"), feeds=feeds, now=lambda: T0, **{"pace": FAST} | more)  # type: ignore[arg-type]
+        history = History(server.url, ("key", "hush"), feeds=feeds, **{"pace": FAST} | more)  # type: ignore[arg-type]
         try:
             yield server, history
         finally:

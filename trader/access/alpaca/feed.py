@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 # Real time. A program that was killed leaves a session that is reaped after 90 s; our back-off outlasts it by 135 s.
 START_WITHIN_S: Final = 240.0
-LAGGING_AFTER: Final = 5 * SECOND  # the desk is told to be behind
+LAGGING_AFTER: Final = 5 * SECOND  # real time, from which on it is told; a bar comes a second after its end
 
 
 class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,14 +113,7 @@ class AlpacaFeed:
             "crypto": settings.crypto_channels,
         }
         self._wants = Wants(wants, channels, Plan(limit=settings.symbol_limit, counting=settings.counting))
-        self._history = History(
-            settings.data_url,
-            (settings.auth.key, settings.auth.secret),
-            feeds={"stock": settings.stock_feed, "crypto": settings.crypto_location},
-            now=now,
-            per_minute=settings.requests_per_minute,
-            pace=settings.pace,
-        )
+        self._history = _history_of(settings)
         self._around = Surroundings(
             self._history, self.inlet, self.gaps, self._calendar, now, settings.pace, ring, fail
         )  # fmt: skip
@@ -189,7 +182,7 @@ class AlpacaFeed:
     def take(self, now: int) -> list[Input]:
         """Return all that came since the last call, in order."""
         inputs = self.inlet.take(now)
-        if (self.inlet.lag > LAGGING_AFTER) != self._is_lagging:
+        if (self.inlet.lag > LAGGING_AFTER * self._settings.pace) != self._is_lagging:
             self._is_lagging = not self._is_lagging
             if self._is_lagging:
                 log.warning("feed.lagging", lag_ms=self.inlet.lag // 1_000_000, waiting=self.inlet.waiting)
@@ -283,3 +276,13 @@ class AlpacaFeed:
 
     def _on_skipped(self, symbol: str, first: int, last: int) -> None:
         self._streams[market_of(symbol)].mender.on_skipped(symbol, first, last)
+
+
+def _history_of(settings: FeedSettings) -> History:
+    return History(
+        settings.data_url,
+        (settings.auth.key, settings.auth.secret),
+        feeds={"stock": settings.stock_feed, "crypto": settings.crypto_location},
+        per_minute=settings.requests_per_minute,
+        pace=settings.pace,
+    )

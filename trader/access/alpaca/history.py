@@ -50,11 +50,10 @@ class History:
         keys: tuple[str, str],
         *,
         feeds: Mapping[Market, str],
-        now: Callable[[], int],
         per_minute: int = 200,
         pace: float = 1.0,
     ) -> None:
-        """Connect nothing yet; ``feeds`` names the stocks' feed and the coins' location, ``now`` is market time.
+        """Connect nothing yet; ``feeds`` names the stocks' feed and the coins' location.
 
         ``per_minute`` requests are made at most in a minute of the market's time, which goes ``pace`` times as fast.
         """
@@ -62,7 +61,6 @@ class History:
         self.requests = 0
         self._desk = _DataDesk(data_url, *keys, deadline_s=PAGE_WITHIN_S)
         self._feeds = feeds
-        self._now = now
         self._pace = pace
         self._budget = _Budget(per_minute, round(60 * SECOND / pace))
 
