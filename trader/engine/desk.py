@@ -12,13 +12,12 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from trader.books.ledger import Ledger, OrderRecord
+from trader.engine.holds import Holds
 from trader.engine.sandbox import Sandbox, Slot
 from trader.model.commands import CancelOrder, Command, SubmitOrder
 from trader.model.events import (
     DailyLossReached,
     DayStarted,
-    EntriesHeld,
-    EntriesReleased,
     Event,
     FillReversed,
     OrderCreated,
@@ -53,12 +52,12 @@ class Desk:
     def __init__(self, sandboxes: tuple[Sandbox, ...], *, book_id: str) -> None:
         """Begin with closed books; ``book_id`` begins every order id."""
         self.ledger = Ledger()
+        self.holds = Holds()
         self.events: list[Event] = []
         self.commands: list[Command] = []
         self._sandboxes = {sandbox.spec.name: sandbox for sandbox in sandboxes}
         self._book_id = book_id
         self._watched: dict[int, Sandbox] = {}
-        self._holds: dict[str, EntriesHeld] = {}  # by cause
 
     def emit(self, event: Event) -> None:
         """Make an event true."""
@@ -175,7 +174,7 @@ class Desk:
         sandbox, book = slot.sandbox, slot.sandbox.book
         standing = Standing(
             book.cash, book.free_cash, self.equity(sandbox), slot.position.qty,
-            book.daily_trades, book.loss_reached, book.halted, self._held(slot.symbol) if self._holds else "",
+            book.daily_trades, book.loss_reached, book.halted, self.holds.why(slot.symbol),
         )  # fmt: skip
         verdict = gate.check(
             intent,
@@ -192,23 +191,7 @@ class Desk:
         slot.order = self.ledger.orders[verdict.order_id]
         self.commands.append(SubmitOrder(verdict))
 
-    # --- holds --------------------------------------------------------------------------------------------------
-
-    def hold(self, event: EntriesHeld) -> None:
-        """Let no entry leave for the event's symbols until its cause is released."""
-        if self._holds.get(event.cause) != event:
-            self._holds[event.cause] = event
-            self.emit(event)
-
-    def release(self, cause: str, ts: int) -> None:
-        """Let entries leave again as far as no other cause holds them."""
-        if self._holds.pop(cause, None) is not None:
-            self.emit(EntriesReleased(ts, cause))
-
-    def _held(self, symbol: str) -> str:
-        """Return why no entry may leave for ``symbol``, empty if one may."""
-        holds = (hold for hold in self._holds.values() if not hold.symbols or symbol in hold.symbols)
-        return next((f"{hold.cause}: {hold.why}" for hold in holds), "")
+    # --- shares -------------------------------------------------------------------------------------------------
 
     def split(self, slots: Iterable[Slot], ratio: Decimal, ts: int) -> None:
         """Scale the positions of a symbol's slots; the venue has ended their orders."""

@@ -17,6 +17,7 @@ from trader.model.events import (
     BarRevised,
     BarsBackfilled,
     EntriesHeld,
+    EntriesReleased,
     Event,
     SandboxWarmed,
 )
@@ -80,9 +81,12 @@ class Engine:
                 for bar in message.bars:
                     self._on_revision(bar, message.ts)
             case Held():
-                self.desk.hold(EntriesHeld(message.ts, message.cause, message.symbols, message.why))
+                held = EntriesHeld(message.ts, message.cause, message.symbols, message.why)
+                if self.desk.holds.hold(held):
+                    self.desk.emit(held)
             case Released():
-                self.desk.release(message.cause, message.ts)
+                if self.desk.holds.release(message.cause):
+                    self.desk.emit(EntriesReleased(message.ts, message.cause))
             case Split():
                 self._on_split(message)
             case Opened():

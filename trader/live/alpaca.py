@@ -129,13 +129,19 @@ class AlpacaWorld:
 
 def world(options: RunOptions, config: Config, desk: Engine, access: Access) -> AlpacaWorld:
     """Build feed, broker and clock around the desk."""
-    settings, keys = config.broker.alpaca, access.credentials
     clock = MarketClock(time.time_ns(), access.speed) if access.terms.follows_exchange else WallClock()
-    inbox, secret = Inbox(), keys.secret.get_secret_value()
+    inbox = Inbox()
+    feed = _feed(config, access, clock, inbox)
+    broker = exchange(config.broker, desk) if options.broker == "simulated" else _broker(desk, access, clock, inbox)
+    return AlpacaWorld(access, clock=clock, inbox=inbox, feed=feed, broker=broker, duration=options.duration)
+
+
+def _feed(config: Config, access: Access, clock: MarketClock, inbox: Inbox) -> AlpacaFeed:
+    settings, keys = config.broker.alpaca, access.credentials
     left_out = _PRICES if settings.prices == "bars" else frozenset()
-    feed = AlpacaFeed(
+    return AlpacaFeed(
         FeedSettings(
-            auth=Auth(keys.key_id, secret),
+            auth=Auth(keys.key_id, keys.secret.get_secret_value()),
             stream_url=access.endpoints.stream,
             data_url=access.endpoints.data,
             stock_feed=settings.feed,
@@ -151,25 +157,25 @@ def world(options: RunOptions, config: Config, desk: Engine, access: Access) -> 
         fail=inbox.fail,
         draw=np.random.default_rng().random,  # how long to wait before connecting again; nothing else hangs on it
     )
-    broker: AlpacaBroker | SimulatedBroker
-    if options.broker == "simulated":
-        broker = exchange(config.broker, desk)
-    else:
-        broker = AlpacaBroker(
-            BrokerSettings(
-                trading_url=access.endpoints.trading,
-                updates_url=access.endpoints.trade_updates,
-                key_id=keys.key_id,
-                secret=secret,
-                pace=access.speed,
-            ),
-            now=clock.now,
-            deliver=inbox.put,
-            instruments={symbol: listing.instrument for symbol, listing in desk.listings.items()},
-            expected=lambda: _positions(desk),
-            fail=inbox.fail,
-        )
-    return AlpacaWorld(access, clock=clock, inbox=inbox, feed=feed, broker=broker, duration=options.duration)
+
+
+def _broker(desk: Engine, access: Access, clock: MarketClock, inbox: Inbox) -> AlpacaBroker:
+    keys, endpoints = access.credentials, access.endpoints
+    settings = BrokerSettings(
+        trading_url=endpoints.trading,
+        updates_url=endpoints.trade_updates,
+        key_id=keys.key_id,
+        secret=keys.secret.get_secret_value(),
+        pace=access.speed,
+    )
+    return AlpacaBroker(
+        settings,
+        now=clock.now,
+        deliver=inbox.put,
+        instruments={symbol: listing.instrument for symbol, listing in desk.listings.items()},
+        expected=lambda: _positions(desk),
+        fail=inbox.fail,
+    )
 
 
 def _positions(desk: Engine) -> dict[str, Decimal]:
