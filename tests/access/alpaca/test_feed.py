@@ -182,6 +182,17 @@ async def test_a_mute_stream_is_subscribed_again_then_connected_again() -> None:
     assert rig.bars()[:9] == [*range(6, 15)]
 
 
+async def test_a_stream_that_nobody_wants_any_more_holds_nobody() -> None:
+    async with rigged("SPY", "BTC/USD") as rig:
+        await rig.go()
+        await rig.second_look()
+        await rig.feed.release("one", ["SPY"])
+        await until(lambda: not rig.stream.sessions[0].subscribed)
+        rig.stream.sessions[0].drop()
+        await until(lambda: len(rig.stream.sessions) == 3)
+    assert rig.causes() == []
+
+
 async def test_silence_after_the_close_is_not_mute() -> None:
     async with rigged() as rig:
         await rig.go()

@@ -139,6 +139,14 @@ def test_bars_before_and_after_the_session_are_left_out_unless_they_are_wanted()
     assert len(ticks(put(inlet(), wired(bar("BTC/USD", -5))))) == 1
 
 
+def test_prices_of_the_night_are_left_out_too() -> None:
+    night = T0 - HOUR
+    for extended_hours, symbols in ((False, ["BTC/USD"]), (True, ["SPY", "BTC/USD"])):
+        one = inlet(extended_hours=extended_hours)
+        one.put([quote(), quote("BTC/USD")])
+        assert [tick.symbol for tick in ticks(one.take(night))] == symbols
+
+
 def test_a_bar_that_makes_no_sense_is_told_with_its_minute() -> None:
     one, bad = inlet(), list[tuple[str, int]]()
     one.on_bad_bar = lambda symbol, end: bad.append((symbol, end))

@@ -5,6 +5,8 @@ Rules
   not the reader wait.
 - When more waits than :data:`AT_ONCE` messages, of each symbol's quotes only the newest is kept and the others are
   counted. Trades, bars and everything rarer are never dropped.
+- Outside the session nothing of a stock passes, neither bars nor the wide quotes of the night: a desk that trades the
+  session must not leave a position because of them.
 - A halt holds entries of its symbol until it is resumed; a bar of a minute that began after it is as good a proof,
   since the word of resuming may have been said while the line was down.
 - A corrected or canceled trade matters only while it is the newest price of its symbol: the price is then told anew.
@@ -171,6 +173,10 @@ class Inlet:
         self._out.append(message)
 
     def _on_prices(self, messages: list[Any], now: int) -> None:
+        if not self._extended_hours and self._calendar.phase(now) != "core":
+            known = len(messages)
+            messages = [message for message in messages if "/" in message.symbol]
+            self.counts["outside_session"] += known - len(messages)
         symbols, price, before = self._symbols, self._price, self._price_before
         if not symbols.issuperset({message.symbol for message in messages}):
             messages = [message for message in messages if message.symbol in symbols]

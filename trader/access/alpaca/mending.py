@@ -96,7 +96,7 @@ class Mender:
 
     def lost(self, why: str) -> None:
         """Take note that nothing comes any more; one hole is open until the next subscription."""
-        if self._waiting is not None:
+        if self._waiting is not None or not self._symbols():
             return
         since = max(self._known(), _minute(self.last_data)) - OVERLAP
         if self._check is not None and not self._check[0].is_closed:
