@@ -19,10 +19,12 @@ Stamp = Ext | str
 LAST: Final = 2**63 - 1 - MINUTE  # 64 bits hold the end of the bar that starts then
 
 _EXTENSION = -1
-_COMMON_FORM = struct.Struct(">II")  # 30 bits of nanoseconds, then 34 bits of seconds, cut into halves
+_COMMON_FORM = struct.Struct(">Q")  # 30 bits of nanoseconds, then 34 bits of seconds
+_unpack = _COMMON_FORM.unpack
 _SHORT_FORM = struct.Struct(">I")  # seconds
 _LONG_FORM = struct.Struct(">Iq")  # nanoseconds, seconds
 _SECONDS_BITS = 34
+_SECONDS = (1 << _SECONDS_BITS) - 1
 _LONGEST_SECOND = 60  # RFC 3339 allows a leap second
 
 _TEXT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII)
@@ -30,21 +32,18 @@ _TEXT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\
 
 def ns_of(stamp: Stamp) -> int:
     """Read a time of the wire as nanoseconds UTC. Raises ValueError when it is none, or not within 1970 to 2262."""
-    high: int
-    low: int
     if isinstance(stamp, str):
         ns = _parse(stamp)
     elif stamp.code != _EXTENSION:
         raise ValueError(f"extension type {stamp.code} is no timestamp")
+    elif len(data := stamp.data) == _COMMON_FORM.size:  # type: ignore[arg-type]  # bytes, a bytearray or a memoryview
+        both: int = _unpack(data)[0]
+        fraction = both >> _SECONDS_BITS
+        if fraction >= SECOND:
+            raise ValueError(f"{fraction} nanoseconds are a second or more")
+        ns = (both & _SECONDS) * SECOND + fraction
     else:
-        try:
-            high, low = _COMMON_FORM.unpack(stamp.data)
-        except struct.error:
-            ns = _other_form(bytes(stamp.data))
-        else:
-            ns = ((high & 0b11) << 32 | low) * SECOND + (high >> 2)
-            if high >> 2 >= SECOND:
-                raise ValueError(f"{high >> 2} nanoseconds are a second or more")
+        ns = _other_form(bytes(data))
     if 0 < ns <= LAST:
         return ns
     raise ValueError(f"{ns} ns is not within 1970 to 2262")
