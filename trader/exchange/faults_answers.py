@@ -10,7 +10,7 @@ Method = Literal["POST", "GET", "PATCH", "DELETE", ""]
 
 
 class _OfAnswers(Fault, frozen=True):
-    """The next requests whose method is ``method`` (empty: any) and whose path begins with ``path``."""
+    """The next requests of ``method`` whose path begins with ``path``; with an empty method, any requests at all."""
 
     way: ClassVar[FaultKind]
     method: Method = "POST"
