@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.build import T0, bar
 from trader.access.alpaca.joint import REMEMBERED, Joint
 from trader.model.inputs import Backfilled, Input, Revised, Ticks
-from trader.model.ticks import Bar
+from trader.model.ticks import Bar, Tick
 from trader.model.time import MINUTE
 
 SPY = ("SPY",)
@@ -24,7 +24,7 @@ class Desk:
         self.inputs: list[Input] = []
 
     def live(self, one: Bar, now: int = 0) -> None:
-        ticks: list[Bar] = []
+        ticks: list[Tick] = []
         revised: list[Bar] = []
         self.joint.live(one, now, ticks=ticks, revised=revised)
         self.inputs += [Ticks(now, ticks)] if ticks else []

@@ -188,15 +188,15 @@ class Inlet:
 
     def _on_bars(self, messages: list[Any], now: int) -> None:
         revised: list[Bar] = []
-        for message in messages:
-            if message.symbol not in self._symbols:
-                continue
-            found = ticks_of((message,), self.counts)
-            if not found:
-                self.on_bad_bar(message.symbol, _end_of(message, now))
-            for bar in found:
-                assert isinstance(bar, Bar)
-                self._on_bar(bar, now, revised)
+        messages = [message for message in messages if message.symbol in self._symbols]
+        found = ticks_of(messages, self.counts)
+        if len(found) < len(messages):
+            for message in messages:
+                if not ticks_of((message,), Counter()):
+                    self.on_bad_bar(message.symbol, _end_of(message, now))
+        for bar in found:
+            assert isinstance(bar, Bar)
+            self._on_bar(bar, now, revised)
         if revised:
             self._tell(Revised(now, revised), now)
 
@@ -210,9 +210,7 @@ class Inlet:
             self.on_skipped(bar.symbol, *gap)
         if self.joint.is_held(bar.symbol):
             self.on_waiting_bar(bar)
-        bars: list[Bar] = []
-        self.joint.live(bar, now, ticks=bars, revised=revised)
-        self._ticks += bars
+        self.joint.live(bar, now, ticks=self._ticks, revised=revised)
 
     def skipped(self, symbol: str, ends: Iterable[int]) -> tuple[int, int] | None:
         """Return the first and last end of minutes that are left out before bars with these ends, None if none is.

@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Final
 
 from trader.model.inputs import Backfilled, Input, Revised, Ticks
-from trader.model.ticks import Bar
+from trader.model.ticks import Bar, Tick
 
 REMEMBERED: Final = 32  # bars of a symbol: half an hour, revisions come within a minute and overlaps are two
 
@@ -77,7 +77,7 @@ class Joint:
 
     def release(self, symbols: Iterable[str], now: int) -> list[Input]:
         """Take one reason away; return what waited, of the symbols that are free now."""
-        freed: list[Bar] = []
+        freed: list[Tick] = []
         revised: list[Bar] = []
         for symbol in symbols:
             self._holds[symbol] -= 1
@@ -90,7 +90,7 @@ class Joint:
         batches: list[Input] = [Ticks(now, [*minute]) for _, minute in groupby(freed, attrgetter("ts"))]
         return batches + ([Revised(now, revised)] if revised else [])
 
-    def live(self, bar: Bar, now: int, *, ticks: list[Bar], revised: list[Bar]) -> None:
+    def live(self, bar: Bar, now: int, *, ticks: list[Tick], revised: list[Bar]) -> None:
         """Put a bar from the stream where it belongs: into one of the lists, among the waiting, or nowhere."""
         if bar.symbol in self._holds:
             self._waiting.setdefault(bar.symbol, {})[bar.ts] = (bar, now)
@@ -137,7 +137,7 @@ class Joint:
         elif known is None and bar.ts > min(seen):
             self.counts["lost"] += 1  # newer ones were decided upon: nothing is brought back
 
-    def _deliver(self, bar: Bar, ticks: list[Bar], revised: list[Bar]) -> None:
+    def _deliver(self, bar: Bar, ticks: list[Tick], revised: list[Bar]) -> None:
         known = self._seen.get(bar.symbol, {}).get(bar.ts)
         if known == bar:
             self.counts["duplicate"] += 1
