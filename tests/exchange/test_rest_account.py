@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.exchange.desks import Floor
-from trader.access.sim.fills import RegulatoryFees, VenueRules
+from trader.access.fees import RegulatoryFees
+from trader.access.sim.fills import VenueRules
 from trader.model.time import DAY, MINUTE, iso
 
 FEES = VenueRules(regulatory=RegulatoryFees(sec_usd_per_million=Decimal("20.6")))

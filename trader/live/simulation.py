@@ -5,9 +5,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, M
 
 import structlog
 
+from trader.access.fees import RegulatoryFees
 from trader.access.ports import SimulatedBroker, SimulatedFeed
 from trader.access.sim.exchange import SimExchange
-from trader.access.sim.fills import RegulatoryFees, VenueRules
+from trader.access.sim.fills import VenueRules
 from trader.config import BrokerConfig
 from trader.engine.engine import Engine
 from trader.errors import ConfigError, Problem

@@ -5,8 +5,9 @@ from decimal import Decimal
 import pytest
 
 from tests.build import T0, bar
+from trader.access.fees import RegulatoryFees
 from trader.access.sim.exchange import SimExchange
-from trader.access.sim.fills import RegulatoryFees, VenueRules, fee_of, first_part, price_of
+from trader.access.sim.fills import VenueRules, fee_of, first_part, price_of
 from trader.model.instruments import instrument_of
 from trader.model.orders import Approved, ExecutionReport, OrderIntent, OrderStatus, Reason, Side
 from trader.model.ticks import Quote, Trade

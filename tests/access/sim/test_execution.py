@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from tests.access.sim.floor import quoted
-from trader.access.sim.fills import RegulatoryFees
+from trader.access.fees import RegulatoryFees
 from trader.model.money import ZERO
 
 

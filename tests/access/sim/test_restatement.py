@@ -3,8 +3,8 @@
 from decimal import Decimal
 
 from tests.access.sim.floor import DOLLARS, Floor, quoted
+from trader.access.fees import RegulatoryFees
 from trader.access.sim.accounts import Position
-from trader.access.sim.fills import RegulatoryFees
 from trader.access.sim.venue_orders import Refusal, TradeUpdate
 from trader.model.money import ZERO
 from trader.model.time import SECOND

@@ -2,7 +2,7 @@
 
 ``submit`` and ``cancel`` return at once. Outcomes are handed to ``deliver`` on the loop's thread, in the order they
 became known: by the stream of order updates, by answers, by what is read after a gap. No entry leaves while the stream
-is not confirmed: ``Held`` and ``Released`` under the cause :data:`CAUSE`.
+is not confirmed: :meth:`AlpacaBroker.start` waits for that, later it is told, ``Held`` and ``Released`` by :data:`CAUSE`.
 
 How one order is sent is :mod:`submission`, what is read again is :mod:`restoring`, what it all means is :mod:`tracker`.
 """
@@ -113,6 +113,7 @@ class AlpacaBroker:
         self._confirmed = asyncio.Event()
         self._lost_at = now()  # since when the stream may have missed something
         self._subscriptions = 0
+        self._is_held = False
         self._failure: Exception | None = None
 
     async def start(self) -> None:
@@ -121,7 +122,6 @@ class AlpacaBroker:
         Raises:
             EdgeError: keys are refused, or nothing answers; what to do stands in its text.
         """
-        self._hold("not connected yet")
         try:
             async with asyncio.timeout(START_WITHIN_S):
                 await self._restoring.begin()
@@ -234,7 +234,9 @@ class AlpacaBroker:
             if subscription == self._subscriptions and self._subscribed.is_set():
                 log.info("stream.confirmed", stream=CAUSE, since=iso(self._lost_at))
                 self._confirmed.set()
-                self._deliver(Released(self._now(), CAUSE))
+                if self._is_held:
+                    self._is_held = False
+                    self._deliver(Released(self._now(), CAUSE))
 
     async def _tend(self) -> None:
         """Read what the tracker asks for every second, and the account every minute."""
@@ -276,6 +278,7 @@ class AlpacaBroker:
             log.warning("order.noted", what=note.what, order_id=note.order_id, symbol=note.symbol, detail=note.detail)
 
     def _hold(self, why: str) -> None:
+        self._is_held = True
         self._deliver(Held(self._now(), CAUSE, (), why))
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:

@@ -17,9 +17,6 @@ _BPS = Decimal(10_000)
 Fill = Literal["next_open", "next_quote", "signal_price"]
 
 
-RegulatoryFees = fees.RegulatoryFees
-
-
 class VenueRules(msgspec.Struct, frozen=True):
     """How the simulated venue fills; ``latency_ns`` passes before an order reaches it.
 
@@ -29,7 +26,7 @@ class VenueRules(msgspec.Struct, frozen=True):
     fill: Fill = "next_open"
     slippage_bps: Decimal = ZERO
     has_fees: bool = True
-    regulatory: RegulatoryFees = RegulatoryFees()
+    regulatory: fees.RegulatoryFees = fees.RegulatoryFees()
     latency_ns: int = 0
     has_partial_fills: bool = False
     price_away_frac: Decimal | None = None
