@@ -43,7 +43,7 @@ async def newest_of_stock(reads: Reads, stock: str, feed: Literal["iex", "sip"])
 async def newest_of_pair(data_url: str, credentials: Credentials, pair: str, now: int) -> Check:
     """Ask for the last hours' bars of a crypto pair; ``now`` is the venue's time (ns UTC). Raises EdgeError."""
     keys = credentials.key_id, credentials.secret.get_secret_value()
-    history = History(data_url, keys, feeds={"crypto": "us"}, now=lambda: now)
+    history = History(data_url, keys, feeds={"crypto": "us"})
     try:
         async with asyncio.timeout(PAIR_WITHIN_S):
             bars = (await history.bars([pair], since=now - 3 * HOUR, until=now))[pair]

@@ -2,7 +2,7 @@
 
 ``submit`` and ``cancel`` return at once. Outcomes are handed to ``deliver`` on the loop's thread, in the order they
 became known: by the stream of order updates, by answers, by what is read after a gap. No entry leaves while the stream
-is not confirmed: :meth:`AlpacaBroker.start` waits for that, later it is told, ``Held`` and ``Released`` by :data:`CAUSE`.
+is not confirmed: :meth:`AlpacaBroker.start` waits for that, later ``Held`` and ``Released`` tell it (:data:`CAUSE`).
 
 How one order is sent is :mod:`submission`, what is read again is :mod:`restoring`, what it all means is :mod:`tracker`.
 """
