@@ -5,9 +5,9 @@ TraderError
 │   ├── DataError      a data file that cannot be read as bars; exit 3
 │   └── CredentialsError   keys that are missing, malformed or of the other kind; exit 4
 └── EdgeError          something outside us; the shell decides; exit 1
-    ├── Unavailable    surely not done: may be tried again, later
+    ├── Unavailable    surely not done: may be tried again, later; exit 5
     ├── Refused        surely not done, and the other side says why: trying again would not help
-    ├── OutcomeUnknown may be done: ask, never repeat
+    ├── OutcomeUnknown may be done: ask, never repeat; exit 5
     └── WireError      bytes we do not understand: keep the frame, count it, alarm
 
 Dropped, Denied, Rejected and Canceled are values, not exceptions.
@@ -15,6 +15,9 @@ A broken invariant is an ``AssertionError`` and ends the process.
 """
 
 from dataclasses import dataclass
+from typing import Final
+
+LOST: Final = 5  # exit code: feed or broker cannot be had, or are lost for good
 
 
 class TraderError(Exception):
@@ -71,6 +74,8 @@ class EdgeError(TraderError):
 class Unavailable(EdgeError):
     """A request that surely did nothing: it never left, or was turned away for now. It may be made again."""
 
+    exit_code = LOST
+
 
 class Refused(EdgeError):
     """A request that surely did nothing: the other side said no, with a status, its own code (0: none) and a text."""
@@ -85,6 +90,8 @@ class Refused(EdgeError):
 
 class OutcomeUnknown(EdgeError):
     """A request that left and was not answered in a way that tells: it may be done. Ask, never repeat."""
+
+    exit_code = LOST
 
 
 class WireError(EdgeError):

@@ -80,6 +80,15 @@ def test_the_banner_and_the_start_block_read_as_in_the_guide() -> None:
     assert all("SIM" in text for text in lines)
 
 
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [("PAPER", "orders to a paper account, no money at risk"), ("LIVE", "REAL MONEY")],
+)
+def test_the_start_block_says_whose_money_moves(mode: str, words: str) -> None:
+    started = {**line("coordinator.started", paper=mode != "LIVE", market="Alpaca", sandboxes=[]), "mode": mode}
+    assert f"Mode: {mode} ({words})" in as_console(started)
+
+
 def test_a_refusal_names_rule_limit_and_value() -> None:
     text = as_console(
         line(

@@ -5,7 +5,8 @@ inside, so that ``trader --help`` answers at once and imports click only. Data g
 to standard error. No traceback reaches the screen: what people can mend is a TraderError, anything else is written to a
 file that is named.
 
-Exit codes: 0 done, 1 failure, 2 usage, 3 settings or data, 4 credentials, 8 a check found a problem, 130 interrupted.
+Exit codes: 0 done, 1 failure, 2 usage, 3 settings, data or account, 4 credentials, 5 feed or broker lost for good,
+8 a check found a problem, 130 interrupted.
 """
 
 import errno

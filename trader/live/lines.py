@@ -84,11 +84,18 @@ def _failed(values: Mapping[str, Any]) -> list[str]:
     return [f"✗ Strategy failed on {values['symbol']}: {values['error']}{where} - HALTED, {then}"]
 
 
+_MODES = {
+    "SIM": "simulated orders, no money at risk",
+    "PAPER": "orders to a paper account, no money at risk",
+    "LIVE": "REAL MONEY",
+}
+
+
 def _started(values: Mapping[str, Any]) -> list[str]:
     head = [
         RULE,
         "Starting MultiTraderCoordinator",
-        f"Mode: {values['mode']} (simulated orders, no money at risk)",
+        f"Mode: {values['mode']} ({_MODES[values['mode']]})",
         f"Paper Trading: {values['paper']}",
         f"Market: {values['market']}",
         f"Strategies: {len(values['sandboxes'])}",

@@ -34,7 +34,7 @@ from trader.access.alpaca.stream_events import (
     Subscribed,
     Unexpected,
 )
-from trader.errors import EdgeError
+from trader.errors import LOST, EdgeError
 from trader.model.time import SECOND
 
 log = structlog.get_logger()
@@ -88,6 +88,8 @@ P = TypeVar("P", bound=StreamProtocol)
 
 class StreamRefused(EdgeError):
     """A stream that will not be had until a person changes something; ``code`` is the server's, or 0."""
+
+    exit_code = LOST
 
     def __init__(self, stream: str, code: int, text: str) -> None:
         """Keep who refused what, and say what to do about it."""
