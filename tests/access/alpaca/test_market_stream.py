@@ -12,7 +12,7 @@ from tests.access.alpaca.streams import StreamServer, until
 from tests.build import T0, bar
 from trader.access.alpaca.wire_data import Channel, ErrorMessage, ServerMessage, Subscribe, SubscriptionMessage
 from trader.model.inputs import Held, Released
-from trader.model.time import MINUTE
+from trader.model.time import DAY, HOUR, MINUTE, SECOND
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +70,26 @@ async def test_one_symbol_that_is_silent_while_another_talks_is_told_once() -> N
             await until(lambda: any(line["event"] == "symbol.muted" for line in logs))
     muted = [line for line in logs if line["event"] == "symbol.muted"]
     assert [line["symbol"] for line in muted] == ["SPY"]
+
+
+async def test_a_night_is_no_silence() -> None:
+    """Monday's first minute: one symbol has its bar, the other's newest is Friday's."""
+    with capture_logs() as logs:
+        async with rigged("SPY", "QQQ", pace=1e6) as rig:
+            friday = (T0 - 3 * DAY + 390 * MINUTE - T0) // MINUTE  # the last bar of that session, in minutes after T0
+            rig.rest.rows.clear()
+            rig.rest.put(*(bar(symbol, friday - back) for symbol in ("SPY", "QQQ") for back in range(9, -1, -1)))
+            rig.ts = T0 - MINUTE // 2
+            await rig.go()
+            await rig.second_look()
+            for minute in range(1, 26):
+                rig.ts = T0 + minute * MINUTE + MINUTE // 2
+                await rig.stream.last.send(wired(bar("QQQ", minute)))
+                await until(lambda: rig.bars("QQQ")[-1] == rig.minute)
+            await until(lambda: any(line["event"] == "symbol.muted" for line in logs))
+    (muted,) = [line for line in logs if line["event"] == "symbol.muted"]
+    assert muted["symbol"] == "SPY"
+    assert muted["silent_s"] < HOUR // SECOND
 
 
 async def test_a_plan_that_has_room_again_releases_what_was_left_out() -> None:

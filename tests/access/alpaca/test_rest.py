@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.access.alpaca.http_server import Answer, Request, Server, says, server
+from trader.access.alpaca import rest
 from trader.access.alpaca.rest import THREADS, RestDesk, Throttled
 from trader.errors import OutcomeUnknown, Refused, Unavailable
 
@@ -47,6 +48,16 @@ async def test_connections_are_kept_and_never_more_than_the_threads() -> None:
         await desk.get("/positions")
         assert len(there.asked) == 3 * THREADS + 1
         assert there.connections <= THREADS
+
+
+async def test_a_connection_that_was_idle_for_long_is_left_before_the_server_closes_it_under_an_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rest, "IDLE_S", 0.0)
+    async with desk_at(says(200, [])) as (desk, there):
+        await desk.get("/positions")
+        await desk.get("/positions")
+        assert there.connections == 2
 
 
 def _page(status: int) -> Answer:

@@ -79,6 +79,7 @@ class MarketStream:
         self._mute_after = MUTE_AFTER
         self._usual: dict[str, int] = {}  # median time between two bars of a symbol
         self._mute_symbols: set[str] = set()
+        self._open_since = 0  # when the session that runs was first seen (market time)
         self._last_why = "nothing came yet"
         self._is_limited = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -218,6 +219,7 @@ class MarketStream:
             is_open = self._is_open(now)
             if is_open and not was_open:
                 self._heard = max(self._heard, now)  # nothing was owed before
+                self._open_since = now
             was_open = is_open
             self.connection.ask(_expecting if is_open else _not_expecting)
             if is_open and self.is_subscribed:
@@ -233,11 +235,12 @@ class MarketStream:
             return  # all are silent: that is the stream's matter
         for symbol, end in newest.items():
             allowed = max(SYMBOL_MUTE_AFTER, SYMBOL_TIMES_USUAL * self._usual.get(symbol, 0))
-            if now - end <= allowed:
+            silent = now - max(end, self._open_since)
+            if silent <= allowed:
                 self._mute_symbols.discard(symbol)
             elif symbol not in self._mute_symbols and end:
                 self._mute_symbols.add(symbol)
-                log.warning("symbol.muted", stream=self.name, symbol=symbol, silent_s=(now - end) // SECOND)
+                log.warning("symbol.muted", stream=self.name, symbol=symbol, silent_s=silent // SECOND)
 
     # --- limits and ends --------------------------------------------------------------------------------------------
 

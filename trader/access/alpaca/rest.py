@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 DEADLINE_S: Final = 5.0  # for one request; Alpaca answers in a tenth of a second
 CONNECT_WITHIN_S: Final = 3.0  # a part of the deadline
 THREADS: Final = 4  # requests at the same time; 200 a minute need one or two
+IDLE_S: Final = 30.0  # a connection unused for longer is left: the server may be closing it as we send
 ABANDONED: Final = 16  # threads left with a request that never ends; beyond them nothing is sent
 MAX_BODY: Final = 32 << 20  # bytes; the list of all assets has about 7 MB
 SHOWN: Final = 200  # characters of an answer that stand in an error
@@ -151,9 +152,13 @@ class _Worker:
 
     def _run(self) -> None:
         client = self._client_of()
-        while (run := self._jobs.get()) is not None:
-            run(client)
         session: requests.Session = client._session  # noqa: SLF001 -- alpaca-py has no close of its own
+        used = time.monotonic()
+        while (run := self._jobs.get()) is not None:
+            if time.monotonic() - used > IDLE_S:
+                session.close()  # its connections; the session itself opens new ones
+            run(client)
+            used = time.monotonic()
         session.close()
 
 
