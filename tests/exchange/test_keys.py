@@ -27,3 +27,8 @@ def test_only_the_whole_pair_opens_an_account() -> None:
     assert admitted(keys, key.id, other.secret) is None
     assert admitted(keys, key.id, "sécret") is None
     assert admitted(keys, "PK", key.secret) is None
+
+
+def test_keys_look_like_those_of_their_kind_of_account() -> None:
+    assert key_for("first", seed=1).id.startswith("PK")
+    assert key_for("first", seed=1, is_live=True).id.startswith("AK")

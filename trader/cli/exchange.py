@@ -75,6 +75,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True, help="Of market and keys.")
 @click.option("--cash", type=_Cash(), default="100000", show_default=True, help="Of each account, at its opening.")
 @click.option("--keys", type=click.IntRange(1, MAX_ACCOUNTS), default=1, show_default=True, help="How many accounts.")
+@click.option("--live-keys", is_flag=True, help="Make keys that pass for live ones, to rehearse `run --live`.")
 @click.option("--faults", type=_PATH, help="What goes wrong and when: a JSON or TOML file.", metavar="FILE")
 @click.option("--latency-ms", type=click.FloatRange(0, 60_000), help="How long an order takes to the market.")
 @click.option("--symbol-limit", type=click.IntRange(1), help="Pairs of channel and symbol that one stream may have.")
@@ -130,6 +131,7 @@ def _options(given: dict[str, Any]) -> "ExchangeOptions":
         start=given["start"],
         speed=given["speed"],
         accounts=given["keys"],
+        has_live_keys=given["live_keys"],
         cash=given["cash"],
         port=given["port"],
         plan=Plan(symbol_limit=given["symbol_limit"]),

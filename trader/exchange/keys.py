@@ -8,7 +8,7 @@ from hashlib import blake2b
 import msgspec
 
 _ID_LENGTH, _SECRET_LENGTH = 26, 44  # as Alpaca's own since 2025
-_PAPER = "PK"  # what Alpaca's keys of paper accounts begin with
+_PAPER, _LIVE = "PK", "AK"  # what Alpaca's keys of paper accounts begin with, and those of live ones
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -22,10 +22,11 @@ class Key(msgspec.Struct, frozen=True):
         return f"Key(id={self.id!r}, secret=…, account={self.account!r})"
 
 
-def key_for(account: str, *, seed: int) -> Key:
+def key_for(account: str, *, seed: int, is_live: bool = False) -> Key:
     """Make the key of an account, the same one for the same seed: it opens nothing but a simulation."""
+    prefix = _LIVE if is_live else _PAPER
     return Key(
-        id=_PAPER + _letters("id", account, seed)[: _ID_LENGTH - len(_PAPER)],
+        id=prefix + _letters("id", account, seed)[: _ID_LENGTH - len(prefix)],
         secret=_letters("secret", account, seed)[:_SECRET_LENGTH],
         account=account,
     )

@@ -16,6 +16,7 @@ from typing import Final, Literal, Self
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 from uvicorn import Config, Server
 from websockets.http11 import Request
@@ -38,7 +39,7 @@ from trader.exchange.request_log import RequestLog
 from trader.exchange.rest_data import DataDesk, data_routes
 from trader.exchange.rest_desk import TradingDesk
 from trader.exchange.rest_faults import RestFaults
-from trader.exchange.rest_trading import trading_routes
+from trader.exchange.rest_trading import not_served, trading_routes
 from trader.exchange.sockets import Guest, Socket
 from trader.exchange.splits import SplitArchive
 from trader.exchange.tampering import Tampering
@@ -56,7 +57,10 @@ _LATENCY: Final = 20 * SECOND // 1000
 
 
 class ExchangeOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What kind of exchange: its market, its pace, its accounts and its rules; ``port`` 0 is any free one."""
+    """What kind of exchange: its market, its pace, its accounts and its rules; ``port`` 0 is any free one.
+
+    ``has_live_keys`` makes keys that look like those of real accounts, to rehearse what is asked before real money.
+    """
 
     feed: Literal["synthetic", "replay"] = "synthetic"
     data: tuple[Path, ...] = ()
@@ -65,6 +69,7 @@ class ExchangeOptions(msgspec.Struct, frozen=True, kw_only=True):
     start: int | None = None
     speed: float = 1.0
     accounts: int = 1
+    has_live_keys: bool = False
     cash: Decimal = Decimal(100_000)
     port: int = 0
     venue: VenueRules = VenueRules(fill="next_quote", latency_ns=_LATENCY, has_partial_fills=True)
@@ -91,10 +96,11 @@ class LocalExchange:
         self.clock = ExchangeClock(_start(options, self.archive), options.speed)
         self.calendar = StockCalendar()
         self.venue = Venue(self.archive.assets(), sessions=self.calendar, rules=options.venue)
-        accounts = [f"PA{number + 1:010d}" for number in range(options.accounts)]
+        prefix = "" if options.has_live_keys else "PA"  # of Alpaca's paper accounts
+        accounts = [f"{prefix}{number + 1:010d}" for number in range(options.accounts)]
         for account in accounts:
             self.venue.open_account(account, options.cash)
-        made = [key_for(account, seed=options.seed) for account in accounts]
+        made = [key_for(account, seed=options.seed, is_live=options.has_live_keys) for account in accounts]
         self.keys: dict[str, Key] = {key.id: key for key in made}
         now, lines = self.clock.now, options.lines
         self.data = DataHub(self.keys, now=now, rules=lines, plan=options.plan)
@@ -180,7 +186,7 @@ class LocalExchange:
 
     def _config(self) -> Config:
         return Config(
-            Starlette(routes=self._routes()),
+            Starlette(routes=self._routes(), exception_handlers={HTTPException: not_served}),
             http="h11",
             ws=partial(Socket, self._greet),  # type: ignore[arg-type]  # uvicorn only calls it
             lifespan="off",
