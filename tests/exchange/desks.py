@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 from alpaca.trading.client import TradingClient
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.types import Message
 from uvicorn import Config, Server
 
@@ -22,7 +23,7 @@ from trader.exchange.keys import key_for
 from trader.exchange.request_log import RequestLog
 from trader.exchange.rest_desk import TradingDesk
 from trader.exchange.rest_faults import RestFaults
-from trader.exchange.rest_trading import trading_routes
+from trader.exchange.rest_trading import not_served, trading_routes
 from trader.model.calendar import StockCalendar
 from trader.model.instruments import instrument_of
 from trader.model.ticks import Quote
@@ -65,7 +66,7 @@ class Floor:
             log=RequestLog(),
             **({"since": now, "per_minute": 10_000} | settings),
         )
-        self.app = Starlette(routes=[*trading_routes(self.desk)])
+        self.app = Starlette(routes=trading_routes(self.desk), exception_handlers={HTTPException: not_served})
         for symbol, price in PRICES.items():
             self.quote(symbol, price)
 

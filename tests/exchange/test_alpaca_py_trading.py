@@ -13,24 +13,19 @@ from alpaca.trading.client import TradingClient
 from alpaca.trading.enums import (
     AssetClass,
     AssetExchange,
-    CorporateActionType,
     OrderClass,
     OrderSide,
     OrderStatus,
     QueryOrderStatus,
     TimeInForce,
 )
-from alpaca.trading.models import AccountConfiguration, Order, PortfolioHistory, TradeAccount
+from alpaca.trading.models import AccountConfiguration, Order, TradeAccount
 from alpaca.trading.requests import (
     ClosePositionRequest,
-    CreateWatchlistRequest,
     GetAssetsRequest,
     GetCalendarRequest,
-    GetCorporateAnnouncementsRequest,
-    GetOptionContractsRequest,
     GetOrderByIdRequest,
     GetOrdersRequest,
-    GetPortfolioHistoryRequest,
     LimitOrderRequest,
     MarketOrderRequest,
     ReplaceOrderRequest,
@@ -44,8 +39,6 @@ from alpaca.trading.requests import (
 from tests.exchange.desks import FIRST, Floor, serving
 from trader.exchange.rest_faults import RestFault
 from trader.model.time import MINUTE, utc
-
-pytestmark = pytest.mark.filterwarnings("ignore:get_corporate_announcement:DeprecationWarning")
 
 UNKNOWN = "61e69015-8549-4bfd-b9c3-01e75843f47d"
 
@@ -213,15 +206,6 @@ async def test_the_account_and_its_configuration(sdk: Any) -> None:
     assert not (await sdk.get_account()).shorting_enabled
 
 
-async def test_the_history_of_the_account(floor: Floor, sdk: Any) -> None:
-    await sdk.submit_order(market("SPY", 10))
-    floor.now += 2 * MINUTE
-    history = await sdk.get_portfolio_history(GetPortfolioHistoryRequest(period="1D", timeframe="1Min"))
-    assert isinstance(history, PortfolioHistory)
-    assert history.equity == [100_000.0, 100_000.0]
-    assert isinstance(await sdk.get_portfolio_history(), PortfolioHistory)
-
-
 async def test_activities_are_asked_for_without_a_method(sdk: Any) -> None:
     await sdk.submit_order(market("SPY", 10))
     (fill,) = await sdk.get("/account/activities/FILL", {"page_size": 1})
@@ -245,24 +229,11 @@ async def test_clock_and_calendar(sdk: Any) -> None:
     assert [(day.date.day, day.close.hour) for day in days] == [(27, 13), (30, 16)]
 
 
-async def test_what_the_exchange_does_not_deal_in_is_empty_or_not_there(sdk: Any, raw: Any) -> None:
-    assert await sdk.get_watchlists() == []
-    assert (
-        await sdk.get_option_contracts(GetOptionContractsRequest(underlying_symbols=["SPY"]))
-    ).option_contracts == []
-    wanted = GetCorporateAnnouncementsRequest(
-        ca_types=[CorporateActionType.DIVIDEND], since=date(2026, 1, 1), until=date(2026, 1, 9)
-    )
-    assert await sdk.get_corporate_announcements(wanted) == []
+async def test_what_the_exchange_does_not_deal_in_is_not_there(raw: Any) -> None:
     calls = [
-        raw.get_watchlist_by_id(UNKNOWN),
-        raw.create_watchlist(CreateWatchlistRequest(name="a", symbols=["SPY"])),
-        raw.delete_watchlist_by_id(UNKNOWN),
-        raw.add_asset_to_watchlist_by_id(UNKNOWN, "SPY"),
-        raw.remove_asset_from_watchlist_by_id(UNKNOWN, "SPY"),
-        raw.get_corporate_announcement_by_id(UNKNOWN),
+        raw.get_watchlists(),
+        raw.get_portfolio_history(),
         raw.get_option_contract("SPY260116C00450000"),
-        raw.exercise_options_position("SPY260116C00450000"),
     ]
     for call in calls:
         with pytest.raises(APIError) as caught:

@@ -107,3 +107,24 @@ async def test_a_fee_in_coins_is_told_with_what_left_the_position() -> None:
     (fee,) = await floor.get("/v2/account/activities/CFEE")
     assert (fee["symbol"], fee["qty"], fee["net_amount"]) == ("BTCUSD", "-0.000025", "0")
     assert (fee["date"], fee["status"]) == ("2026-01-05", "executed")
+
+
+async def test_the_equity_of_the_last_close_is_told() -> None:
+    floor = Floor(price_at=lambda _symbol, _ts: Decimal(500))
+    await floor.order("SPY", 10)
+    floor.now += DAY
+    account = await floor.get("/v2/account")
+    assert Decimal(account["last_equity"]) == floor.venue.accounts["first"].cash + 5000
+    position = await floor.get("/v2/positions/SPY")
+    assert position["lastday_price"] == "500"
+    assert Decimal(position["change_today"]) < 0
+
+
+async def test_without_known_prices_the_account_s_own_trades_value_it() -> None:
+    floor = Floor()
+    await floor.order("SPY", 10)
+    floor.now += DAY
+    books = floor.venue.accounts["first"]
+    (fill,) = books.executions.values()
+    assert fill.price is not None
+    assert Decimal((await floor.get("/v2/account"))["last_equity"]) == books.cash + 10 * fill.price

@@ -48,7 +48,6 @@ READS = [
     "positions",
     "positions/SPY",
     "account/activities",
-    "account/portfolio/history",
     "assets",
     "calendar",
 ]

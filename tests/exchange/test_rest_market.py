@@ -74,26 +74,6 @@ async def test_the_clock_shows_new_york_s_time_to_the_nanosecond(now: str, expec
     assert tuple(clock[key] for key in ("timestamp", "is_open", "next_open", "next_close")) == expected
 
 
-@pytest.mark.parametrize(
-    ("now", "phase", "until", "is_market_day"),
-    [
-        ("2026-01-05T14:30", "core", "2026-01-05T16:00:00-05:00", True),
-        ("2026-01-05T13:00", "pre", "2026-01-05T09:30:00-05:00", True),
-        ("2026-01-05T21:00", "post", "2026-01-05T20:00:00-05:00", True),
-        ("2026-01-06T02:00", "closed", "2026-01-06T04:00:00-05:00", True),
-        ("2026-01-03T12:00", "closed", "2026-01-05T04:00:00-05:00", False),
-    ],
-)
-async def test_the_clock_of_markets_tells_their_phase_and_its_end(
-    now: str, phase: str, until: str, is_market_day: bool
-) -> None:
-    floor = Floor()
-    (clock,) = (await floor.get("/v3/clock", markets="NYSE", time=f"{now}:00Z"))["clocks"]
-    assert (clock["phase"], clock["phase_until"], clock["is_market_day"]) == (phase, until, is_market_day)
-    assert clock["market"]["acronym"] == "NYSE"
-    assert (await floor.call("GET", "/v3/clock", markets="XMAS")).status == 400
-
-
 async def test_the_calendar_has_holidays_early_closes_and_settlement() -> None:
     days = await Floor().get("/v2/calendar", start="2026-11-25", end="2026-11-30")
     assert [(day["date"], day["close"], day["session_close"], day["settlement_date"]) for day in days] == [

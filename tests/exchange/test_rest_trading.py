@@ -20,8 +20,7 @@ async def test_a_method_that_a_path_does_not_know_is_405(method: str, path: str)
     assert (await Floor().call(method, path)).status == 405
 
 
-async def test_what_the_exchange_does_not_deal_in_is_empty() -> None:
-    floor = Floor()
-    assert await floor.get("/v2/watchlists") == []
-    assert await floor.get("/v2/corporate_actions/announcements") == []
-    assert await floor.get("/v2/options/contracts") == {"option_contracts": [], "next_page_token": None}
+async def test_what_the_exchange_does_not_deal_in_is_404() -> None:
+    for path in ("watchlists", "corporate_actions/announcements", "options/contracts", "account/portfolio/history"):
+        answer = await Floor().call("GET", f"/v2/{path}")
+        assert (answer.status, answer.body["code"]) == (404, 40410000)

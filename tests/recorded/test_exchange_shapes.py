@@ -34,12 +34,10 @@ CALLS: list[tuple[str, str, str, Given]] = [
     ("GET", "/v2/account", "/v2/account", {}),
     ("GET", "/v2/account/configurations", "/v2/account/configurations", {}),
     ("PATCH", "/v2/account/configurations", "/v2/account/configurations", {"json": {"no_shorting": True}}),
-    ("GET", "/v2/account/portfolio/history", "/v2/account/portfolio/history", {"period": "1D"}),
     ("GET", "/v2/assets", "/v2/assets", {}),
     ("GET", "/v2/assets", "/v2/assets", {"asset_class": "crypto"}),
     ("GET", "/v2/assets/{symbol_or_asset_id}", "/v2/assets/SPY", {}),
     ("GET", "/v2/clock", "/v2/clock", {}),
-    ("GET", "/v3/clock", "/v3/clock", {}),
     ("GET", "/v2/calendar", "/v2/calendar", {"start": "2026-01-01", "end": "2026-01-31"}),
     ("GET", "/v2/orders", "/v2/orders", {"status": "all", "nested": "true"}),
     ("GET", "/v2/orders:by_client_order_id", "/v2/orders:by_client_order_id", {"client_order_id": "open"}),
@@ -48,9 +46,6 @@ CALLS: list[tuple[str, str, str, Given]] = [
     ("GET", "/v2/positions/{symbol_or_asset_id}", "/v2/positions/SPY", {}),
     ("DELETE", "/v2/positions/{symbol_or_asset_id}", "/v2/positions/AAPL", {}),
     ("DELETE", "/v2/positions", "/v2/positions", {"cancel_orders": "true"}),
-    ("GET", "/v2/watchlists", "/v2/watchlists", {}),
-    ("GET", "/v2/options/contracts", "/v2/options/contracts", {}),
-    ("GET", "/v2/corporate_actions/announcements", "/v2/corporate_actions/announcements", {}),
 ]
 
 

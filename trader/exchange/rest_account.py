@@ -5,20 +5,20 @@ Source: Alpaca trading API 2.0.1 (OpenAPI document); ``order_id`` of activities 
 
 from collections.abc import Iterator
 from datetime import date, datetime, time
-from itertools import dropwhile, islice
+from decimal import Decimal
+from itertools import dropwhile, islice, takewhile
 from typing import Final
 
 import msgspec
 
 from trader.access.alpaca.wire_time import LAST
-from trader.access.sim.accounts import Account
+from trader.access.sim.accounts import Account, signed_qty
 from trader.access.sim.venue_orders import Activity, Refusal
 from trader.access.sim.venue_rules import invalid
 from trader.exchange.rest_desk import Answer, Ask, TradingDesk
-from trader.exchange.rest_history import equity_at
 from trader.exchange.rest_parameters import Declined, Fields, amount, choice, count, flag, moment, names, text
 from trader.exchange.shapes_account import Body, account_json, activity_json
-from trader.model.money import plain
+from trader.model.money import EXACT, ZERO, plain
 from trader.model.time import NEW_YORK, midnight_after, ts_of
 
 MOST_ACTIVITIES: Final = 100
@@ -41,7 +41,7 @@ _MULTIPLIERS = {"1", "2", "4"}
 def show_account(desk: TradingDesk, ask: Ask) -> Answer:
     """Show the account's figures."""
     desk.venue.advance(ask.now)
-    last_equity = equity_at(desk, ask.account, desk.last_close(ask.now))
+    last_equity = _equity_at(desk, ask.account, desk.last_close(ask.now))
     body = account_json(ask.account, last_equity=last_equity, since=desk.since)
     body["trade_suspended_by_user"] = _settings(desk, ask.account)["suspend_trade"]
     return Answer(200, body)
@@ -86,6 +86,19 @@ def list_activities(desk: TradingDesk, ask: Ask) -> Answer | Refusal:
         if row.activity_type in types and first < row.ts < last and order_id in {"", row.order_id}
     )
     return Answer(200, list(islice(found, size)))
+
+
+def _equity_at(desk: TradingDesk, account: Account, ts: int) -> Decimal:
+    """Return what an account was worth: its ledger up to then, at prices of then, or those it last traded at."""
+    equity, held, traded = account.opening, dict[str, Decimal](), dict[str, Decimal]()
+    for row in takewhile(lambda row: row.ts <= ts, account.activities):
+        equity = EXACT.add(equity, row.net_amount)
+        held[row.symbol] = EXACT.add(held.get(row.symbol, ZERO), signed_qty(row))
+        traded[row.symbol] = row.price or traded.get(row.symbol, ZERO)
+    for symbol, qty in held.items():
+        price = desk.price_at(symbol, ts) if qty else None
+        equity = EXACT.add(equity, EXACT.multiply(qty, traded[symbol] if price is None else price))
+    return equity
 
 
 def _settings(desk: TradingDesk, account: Account) -> Body:

@@ -67,7 +67,7 @@ class TradingDesk:
     faults: RestFaults
     log: RequestLog
     per_minute: int = TRADING_PER_MINUTE
-    price_at: PriceAt | None = None
+    price_at: PriceAt = lambda _symbol, _ts: None
     since: int = 0
     limit: RateLimit = field(init=False)
     pairs: CryptoPairs = field(init=False)
@@ -76,8 +76,7 @@ class TradingDesk:
     def __post_init__(self) -> None:
         """Begin to count requests, and know the coins."""
         self.limit = RateLimit(self.per_minute, self.now)
-        if self.price_at is not None:
-            self.price_at = lru_cache(PRICES_KEPT)(self.price_at)  # the past is always asked for at the same moments
+        self.price_at = lru_cache(PRICES_KEPT)(self.price_at)  # the past is always asked for at the same moments
         self.pairs = CryptoPairs(symbol for symbol, asset in self.venue.assets.items() if asset.is_crypto)
 
     def price_of(self, symbol: str) -> Decimal | None:
@@ -91,7 +90,7 @@ class TradingDesk:
 
     def last_day_price(self, symbol: str, now: int) -> Decimal | None:
         """Return a symbol's price at the last close, if anybody knows it."""
-        return None if self.price_at is None else self.price_at(symbol, self.last_close(now))
+        return self.price_at(symbol, self.last_close(now))
 
 
 def _day(ts: int) -> date:

@@ -10,20 +10,13 @@ from typing import Final
 from trader.access.sim.venue_orders import Refusal, VenueAsset
 from trader.access.sim.venue_rules import invalid
 from trader.exchange.rest_desk import Answer, Ask, TradingDesk
-from trader.exchange.rest_parameters import Declined, Fields, choice, moment, names, text
+from trader.exchange.rest_parameters import Declined, Fields, choice, names, text
 from trader.exchange.shapes import asset_id
 from trader.exchange.shapes_account import Body, asset_json
 from trader.model.calendar import Session
 from trader.model.time import MINUTE, NEW_YORK, SECOND, utc
 
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2029, 12, 31)  # what Alpaca's calendar holds
-_MARKETS: Final[dict[str, Body]] = {
-    name: {"acronym": name, "mic": mic, "name": full, "timezone": "America/New_York"}
-    for name, mic, full in (
-        ("NYSE", "XNYS", "New York Stock Exchange"),
-        ("NASDAQ", "XNAS", "Nasdaq Stock Market"),
-    )
-}
 _OPENING_MINUTE: Final = 9 * 60 + 30  # of the day, in New York
 _SETTLED_BY: Final = timedelta(days=10)  # of the next trading day, with room to spare
 
@@ -61,27 +54,6 @@ def show_clock(desk: TradingDesk, ask: Ask) -> Answer:
         "next_close": _local(desk.calendar.next_close(ask.now)),
     }
     return Answer(200, body)
-
-
-def show_clocks(desk: TradingDesk, ask: Ask) -> Answer:
-    """Show the time and the phase of New York's markets, now or at the ``time`` asked for."""
-    now = moment(ask.query, "time") or ask.now
-    today = utc(now).astimezone(NEW_YORK).date()
-    days = desk.calendar.sessions(today, today + _SETTLED_BY)
-    phase = desk.calendar.phase(now)
-    body: Body = {
-        "timestamp": _local(now),
-        "is_market_day": days[0].day == today,
-        "next_market_open": _local(desk.calendar.next_open(now)),
-        "next_market_close": _local(desk.calendar.next_close(now)),
-        "phase": "closed" if phase == "overnight" else phase,
-        "phase_until": _local(min(edge for day in days for edge in day[1:] if edge > now)),
-    }
-    wanted = names(ask.query, "markets") or list(_MARKETS)
-    unknown = sorted(set(wanted) - _MARKETS.keys())
-    if unknown:
-        raise Declined(Refusal(400, 40010000, f"unknown market {unknown[0]}"))  # our words
-    return Answer(200, {"clocks": [{"market": _MARKETS[name]} | body for name in wanted]})
 
 
 def list_days(desk: TradingDesk, ask: Ask) -> Answer:
