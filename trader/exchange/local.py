@@ -48,6 +48,7 @@ from trader.model.calendar import StockCalendar
 from trader.model.time import SECOND, iso, parse_time
 
 HOST: Final = "127.0.0.1"
+KEPT_ALIVE_S: Final = 75  # an unused connection; as long as the load balancers in front of such services
 GRACE_S: Final = 2.0  # for requests on their way when the exchange ends
 _LOOK_AGAIN_S: Final = 0.005
 
@@ -188,6 +189,7 @@ class LocalExchange:
         return Config(
             Starlette(routes=self._routes(), exception_handlers={HTTPException: not_served}),
             http="h11",
+            timeout_keep_alive=KEPT_ALIVE_S,
             ws=partial(Socket, self._greet),  # type: ignore[arg-type]  # uvicorn only calls it
             lifespan="off",
             access_log=False,
