@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from pydantic import SecretStr
 
@@ -10,9 +11,9 @@ from trader.config import Config, StrategyConfig, parse
 from trader.config.credentials import Credentials
 from trader.errors import Problem, Refused, Unavailable, WireError
 from trader.live import guard
-from trader.live.answers import SINGLE_ASSETS, Account, Asset, fetch_account, fetch_assets, fetch_clock
+from trader.live.answers import SINGLE_ASSETS, Account, Asset, Clock, fetch_account, fetch_assets, fetch_clock
 from trader.live.guard import Terms
-from trader.model.time import SECOND, parse_time
+from trader.model.time import DAY, MINUTE, SECOND, parse_time
 
 NOON = parse_time("2026-11-20T12:00:00+00:00")
 PAPER = Terms(is_live=False)
@@ -59,6 +60,8 @@ class Alpaca:
             "/clock": clock,
             "/assets": [spy, btc],
             "/assets/SPY": spy,
+            "/positions": [],
+            "/orders": [],
         } | answers
         self.asked: list[str] = []
 
@@ -78,7 +81,7 @@ async def test_an_account_that_fits_passes() -> None:
     found = await guard.inspect(Alpaca(), strategies("SPY", "BTC/USD"), PAPER, now=lambda: NOON)
     assert (found.problems, found.notes) == ([], [])
     assert found.skew_ns == SECOND // 4
-    assert not found.is_open
+    assert not found.clock.is_open
     assert found.account.equity == 100_000
 
 
@@ -116,6 +119,47 @@ async def test_an_exchange_on_this_machine_with_a_time_of_its_own_asks_for_speed
     ]
     following = Terms(is_live=False, is_loopback=True, follows_exchange=True)
     assert not (await guard.inspect(Alpaca(), strategies(), following, now=lambda: 0)).problems
+
+
+async def test_a_clock_of_another_year_is_told_in_days() -> None:
+    problem = guard.skew_problem(-300 * DAY - 7 * SECOND, 0, is_loopback=True)
+    assert problem is not None
+    assert problem.message.startswith("this machine is 300 days ahead of the venue's clock; it has a time of its own")
+
+
+async def test_what_the_account_already_holds_is_told_and_passes() -> None:
+    order = {"id": "1", "client_order_id": "by hand", "status": "new", "symbol": "QQQ"}
+    positions = [{"symbol": "SPY", "qty": "-5", "side": "short"}, {"symbol": "BTCUSD", "qty": "0.5", "side": "long"}]
+    alpaca = Alpaca(**{"/positions": positions, "/orders": [order, order]})
+    found = await guard.inspect(alpaca, strategies("SPY", "BTC/USD"), PAPER, now=lambda: NOON)
+    assert found.problems == []
+    held, orders = said(found.notes)
+    assert held.startswith("positions: the account already holds 0.5 BTC/USD, -5 SPY; no strategy owns that")
+    assert orders.startswith("orders: the account already has 2 open orders (QQQ); no strategy owns them")
+
+
+def test_a_closed_market_is_told_with_who_waits_and_who_does_not() -> None:
+    clock = Clock(NOON, is_open=False, next_open=NOON + 150 * MINUTE, next_close=0)
+    assert guard.waiting(clock, strategies("SPY", "BTC/USD", "AAPL")) == (
+        "the stock market opens on Friday 2026-11-20 14:30 UTC, in 2:30:00 h; until then AAPL, SPY wait,"
+        " BTC/USD trade now"
+    )
+    assert guard.waiting(clock, strategies("BTC/USD")) == ""
+    assert guard.waiting(msgspec.structs.replace(clock, is_open=True), strategies("SPY")) == ""
+
+
+@pytest.mark.parametrize(("speed", "is_right"), [(60, True), (58, True), (30, False), (1, False), (120, False)])
+def test_another_speed_than_the_exchanges_is_told(speed: float, is_right: bool) -> None:
+    here = guard.Reading(NOON, 0, SECOND // 1000)
+    there = guard.Reading(NOON + 6 * SECOND, SECOND // 10, SECOND // 1000)
+    problem = guard.pace_problem(here, there, speed)
+    assert (problem is None) == is_right
+    assert is_right or "runs about 60 times as fast as this machine's" in str(problem)
+
+
+def test_a_speed_that_could_not_be_measured_is_believed() -> None:
+    here, there = guard.Reading(0, 0, SECOND // 10), guard.Reading(6 * SECOND, SECOND // 10, SECOND // 10)
+    assert guard.pace_problem(here, there, 30) is None
 
 
 async def test_a_slow_answer_is_no_skew() -> None:

@@ -15,15 +15,21 @@ from trader.live.clock import MarketClock
 from trader.live.guard import (
     KEYS_REFUSED,
     Inspection,
+    Reading,
     confirm_live,
     inspect,
     key_problems,
     live_prompt,
+    pace_problem,
     reach_remedy,
     refused_keys,
+    waiting,
 )
+from trader.model.time import SECOND
 
 log = structlog.get_logger()
+
+MEASURED_OVER_S = 0.1  # real time; an answer takes a few milliseconds of it
 
 
 async def admit(access: Access, clock: MarketClock) -> None:
@@ -39,12 +45,11 @@ async def admit(access: Access, clock: MarketClock) -> None:
         raise CredentialsError(problems)
     desk = RestDesk(access.endpoints.trading, keys.key_id, keys.secret.get_secret_value())
     try:
+        first = await _read(desk) if terms.follows_exchange else None
         found = await inspect(desk, access.strategies, terms, now=clock.now)
         await _confirm(access, found, clock)
-        if terms.follows_exchange:
-            answer, _, doubt_ns = await fetch_clock(desk, time.monotonic_ns)
-            # Rather a little ahead than behind: a bar must not seem to end in the future.
-            clock.begin(answer.ts + round(2 * doubt_ns * access.speed))
+        if first is not None:
+            await _follow(desk, first, clock)
     except (Unavailable, OutcomeUnknown) as error:
         raise type(error)(
             f"{error}, {access.endpoints.trading}; {reach_remedy(is_loopback=terms.is_loopback)}"
@@ -60,6 +65,23 @@ async def admit(access: Access, clock: MarketClock) -> None:
         desk.close()
     for note in found.notes:
         log.warning("account.noted", place=note.path, why=note.message)
+    if why := waiting(found.clock, access.strategies):
+        log.info("market.closed", why=why)
+
+
+async def _read(desk: RestDesk) -> Reading:
+    answer, skew_ns, doubt_ns = await fetch_clock(desk, time.monotonic_ns)
+    return Reading(answer.ts, answer.ts - skew_ns, doubt_ns)
+
+
+async def _follow(desk: RestDesk, first: Reading, clock: MarketClock) -> None:
+    """Begin with the exchange's time, if it runs as fast as ours is to."""
+    await asyncio.sleep(MEASURED_OVER_S - (time.monotonic_ns() - first.here) / SECOND)
+    read = await _read(desk)
+    if problem := pace_problem(first, read, clock.pace):
+        raise ConfigError([problem])
+    # Rather a little ahead than behind: a bar must not seem to end in the future.
+    clock.begin(read.there + round(2 * read.doubt * clock.pace))
 
 
 async def _confirm(access: Access, found: Inspection, clock: MarketClock) -> None:

@@ -12,9 +12,13 @@ from typing import Any, Final, Protocol, TypeVar
 import msgspec
 from msgspec import Struct
 
+from trader.access.alpaca.readings import orders_in, positions_in
+from trader.access.alpaca.symbols import CryptoPairs
 from trader.access.alpaca.wire_time import ns_of
+from trader.access.alpaca.wire_trading import OrderMessage
 from trader.errors import Refused, WireError
 
+ORDERS_SEEN: Final = 500  # in one answer, the most that Alpaca gives; nobody reads a longer list
 SINGLE_ASSETS: Final = 25  # stocks asked for one by one; for more, one list of all (some megabytes) is the less of load
 _NUMBER_END = 3  # characters of an account number that are shown
 
@@ -113,6 +117,18 @@ async def fetch_assets(reads: Reads, tickers: Collection[str]) -> dict[str, Asse
         return {ticker: listed.get(ticker) for ticker in tickers}
     singles = await asyncio.gather(*(_single(reads, stock) for stock in stocks))
     return {ticker: listed.get(ticker) for ticker in pairs} | dict(zip(stocks, singles, strict=True))
+
+
+async def fetch_positions(reads: Reads, pairs: Collection[str]) -> dict[str, Decimal]:
+    """Return what the account holds, signed, by symbol; ``pairs`` are those to write with a slash. Raises EdgeError."""
+    slashed = CryptoPairs(pairs)
+    held = positions_in(await reads.get("/positions"))
+    return {slashed.slashed(symbol): qty for symbol, qty in held.items()}
+
+
+async def fetch_open_orders(reads: Reads) -> list[OrderMessage]:
+    """Return orders that are open, at most :data:`ORDERS_SEEN` of them. Raises EdgeError."""
+    return orders_in(await reads.get("/orders", {"status": "open", "limit": str(ORDERS_SEEN)}))
 
 
 class _ClockAnswer(Struct):

@@ -7,23 +7,37 @@ Source: Alpaca, "Trading API" (OpenAPI 2.0.1): Account, Assets, Clock.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
 
 from msgspec import Struct
 
+from trader.access.alpaca.wire_trading import OrderMessage
 from trader.config import StrategyConfig
 from trader.config.credentials import Credentials
 from trader.config.endpoints import TRADING_NAME
 from trader.config.findings import place, show
 from trader.errors import Problem
-from trader.live.answers import Account, Asset, Reads, fetch_account, fetch_assets, fetch_clock
-from trader.model.money import EXACT, ZERO
-from trader.model.time import MINUTE, SECOND, utc
+from trader.live.answers import (
+    Account,
+    Asset,
+    Clock,
+    Reads,
+    fetch_account,
+    fetch_assets,
+    fetch_clock,
+    fetch_open_orders,
+    fetch_positions,
+)
+from trader.model.money import EXACT, ZERO, plain
+from trader.model.time import DAY, MINUTE, SECOND, utc
 from trader.registry import did_you_mean
 
 # A machine that keeps time by NTP is within milliseconds. Two seconds already make "is this bar late?" a guess; at half
 # a minute sessions begin and end at the wrong moment, so that nothing is started.
 SKEW_TOLD_NS = 2 * SECOND
 SKEW_REFUSED_NS = 30 * SECOND
+PACE_TOLERANCE_FRAC = 0.1  # who mistypes a speed is farther off
 KEYS_REFUSED = frozenset({401, 403})  # answers to the first request that mean its keys
 SHORTING_EQUITY_USD = 2000  # Alpaca: margin and short sales need as much
 
@@ -47,11 +61,19 @@ class Terms(Struct, frozen=True, kw_only=True):
     follows_exchange: bool = False
 
 
+class Reading(NamedTuple):
+    """A clock elsewhere, read at a moment of ours; the moment may be wrong by ``doubt`` (all ns)."""
+
+    there: int
+    here: int
+    doubt: int
+
+
 class Inspection(Struct, frozen=True):
     """What was found: nothing may start while there are ``problems``; ``notes`` are told and let pass."""
 
     account: Account
-    is_open: bool
+    clock: Clock
     skew_ns: int
     problems: list[Problem]
     notes: list[Problem]
@@ -60,7 +82,7 @@ class Inspection(Struct, frozen=True):
 async def inspect(
     reads: Reads, strategies: Sequence[StrategyConfig], terms: Terms, *, now: Callable[[], int]
 ) -> Inspection:
-    """Ask Alpaca for account, clock and assets, and apply every check; ``now`` is the wall clock (ns UTC).
+    """Ask for account, clock, assets and what is held, and apply every check; ``now`` is the wall clock (ns UTC).
 
     Raises:
         EdgeError: Alpaca does not answer (Unavailable), refuses the keys (Refused, status 401 or 403), or answers what
@@ -68,16 +90,18 @@ async def inspect(
     """
     account = await fetch_account(reads)
     clock, skew_ns, doubt_ns = await fetch_clock(reads, now)
-    assets = await fetch_assets(reads, {ticker for settings in strategies for ticker in settings.tickers})
+    tickers = {ticker for settings in strategies for ticker in settings.tickers}
+    assets = await fetch_assets(reads, tickers)
     problems = [
         *account_problems(account, strategies, is_live=terms.is_live),
         *capital_problems(account, strategies, allow_overallocation=terms.allow_overallocation),
         *ticker_problems(strategies, assets),
     ]
-    notes: list[Problem] = []
+    held = await fetch_positions(reads, {ticker for ticker in tickers if "/" in ticker})
+    notes = ownerless(held, await fetch_open_orders(reads))
     if not terms.follows_exchange and (found := skew_problem(skew_ns, doubt_ns, is_loopback=terms.is_loopback)):
         (problems if abs(skew_ns) - doubt_ns > SKEW_REFUSED_NS else notes).append(found)
-    return Inspection(account, clock.is_open, skew_ns, problems, notes)
+    return Inspection(account, clock, skew_ns, problems, notes)
 
 
 def reach_remedy(*, is_loopback: bool) -> str:
@@ -164,6 +188,54 @@ def skew_problem(skew_ns: int, doubt_ns: int, *, is_loopback: bool) -> Problem |
     return Problem("clock", f"this machine is {_span(abs(skew_ns))} {way} the venue's clock; {remedy}")
 
 
+def pace_problem(first: Reading, second: Reading, speed: float) -> Problem | None:
+    """Return a problem when a local exchange's time runs at another speed than the one that was given."""
+    elapsed_ns = second.here - first.here
+    observed = (second.there - first.there) / elapsed_ns
+    doubt_frac = (first.doubt + second.doubt) / elapsed_ns
+    if abs(observed - speed) <= speed * (PACE_TOLERANCE_FRAC + doubt_frac) + observed * doubt_frac:
+        return None
+    message = (
+        f"the exchange's time runs about {observed:.3g} times as fast as this machine's, not {speed:g} times; give the"
+        " same --speed to `trader exchange` and `trader run`"
+    )
+    return Problem("--speed", message)
+
+
+def ownerless(held: Mapping[str, Decimal], orders: Sequence[OrderMessage]) -> list[Problem]:
+    """Tell what is in the account before the first order of any strategy: it is nobody's here."""
+    notes = []
+    if held:
+        names = ", ".join(f"{plain(qty)} {symbol}" for symbol, qty in sorted(held.items()))
+        message = (
+            f"the account already holds {names}; no strategy owns that, so none of them counts, sells or protects it;"
+            " close it at app.alpaca.markets if it should not stay"
+        )
+        notes.append(Problem("positions", message))
+    if orders:
+        names = ", ".join(sorted({order.symbol or "?" for order in orders}))
+        message = (
+            f"the account already has {len(orders)} open order{'s' if len(orders) > 1 else ''} ({names}); no strategy"
+            " owns them, they may fill at any time and can keep ours from being accepted; cancel them at"
+            " app.alpaca.markets if they should not stay"
+        )
+        notes.append(Problem("orders", message))
+    return notes
+
+
+def waiting(clock: Clock, strategies: Sequence[StrategyConfig]) -> str:
+    """Say who waits for the stock market to open; empty when nobody has to."""
+    tickers = sorted({ticker for settings in strategies for ticker in settings.tickers})
+    stocks = [ticker for ticker in tickers if "/" not in ticker]
+    if clock.is_open or not stocks:
+        return ""
+    pairs = [ticker for ticker in tickers if "/" in ticker]
+    opens = f"opens on {utc(clock.next_open):%A %Y-%m-%d %H:%M} UTC, in {_span(clock.next_open - clock.ts)}"
+    return f"the stock market {opens}; until then {', '.join(stocks)} wait" + (
+        f", {', '.join(pairs)} trade now" if pairs else ""
+    )
+
+
 def live_prompt(account: Account, strategies: Sequence[StrategyConfig]) -> str:
     """Return the question whose answer :func:`confirm_live` takes; the number is asked for, so it is not shown."""
     names = f"{len(strategies)} {'strategy' if len(strategies) == 1 else 'strategies'}"
@@ -195,7 +267,9 @@ def confirm_live(account: Account, *, typed: str | None, yes_live: str | None) -
 
 
 def _span(ns: int) -> str:
-    return f"{ns / SECOND:.1f} s" if ns < 2 * MINUTE else f"{utc(ns).replace(microsecond=0) - utc(0)} h"
+    if ns < 2 * MINUTE:
+        return f"{ns / SECOND:.1f} s"
+    return f"{utc(ns).replace(microsecond=0) - utc(0)} h" if ns < 2 * DAY else f"{ns // DAY} days"
 
 
 def _blocks(account: Account, strategies: Sequence[StrategyConfig], *, is_live: bool) -> Iterator[str]:
