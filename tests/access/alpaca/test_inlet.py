@@ -170,6 +170,16 @@ def test_a_minute_left_out_is_told_for_symbols_that_trade_every_minute_within_a_
     assert told == [("SPY", bar(minute=48 * 60 + 1).ts, bar(minute=48 * 60 + 2).ts)]
 
 
+def test_no_minute_is_owed_for_the_time_before_the_opening_however_far_one_has_looked() -> None:
+    one, told = inlet(), list[tuple[str, int, int]]()
+    one.on_skipped = lambda *gap: told.append(gap)
+    one.joint.seed([bar("SPY", -3 * 24 * 60 + 390)])
+    one.joint.confirm(["SPY"], T0 - MINUTE)
+    one.steady.add("SPY")
+    put(one, wired(bar("SPY", 1)))
+    assert told == []
+
+
 def test_a_bar_that_has_to_wait_is_told() -> None:
     one, told = inlet(), list[Bar]()
     one.on_waiting_bar = told.append

@@ -229,8 +229,10 @@ class Inlet:
 
     def _since_opening(self, symbol: str, before: int, end: int) -> int:
         """Return ``before``, or the opening since then: no bar is owed for a night."""
-        is_same = "/" in symbol or self._calendar.session_close(before - 1, is_extended=self._extended_hours) >= end
-        if is_same:
+        if "/" in symbol:
+            return before
+        is_same = self._calendar.session_close(before - 1, is_extended=self._extended_hours) >= end
+        if is_same and (self._extended_hours or self._calendar.phase(before) == "core"):  # not a look before the opening
             return before
         if self._extended_hours:
             return end - MINUTE  # the first bars of an early session come when they come
