@@ -1,7 +1,7 @@
 """A stage for faults without any socket: a real venue and market, and notes of what the hubs were told to do."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from trader.access.alpaca.wire_data import DataMessage
 from trader.access.sim.accounts import Account
@@ -42,6 +42,7 @@ class Theatre:
     def __init__(self, *faults: dict[str, object], seed: int = 0) -> None:
         self.now = START
         self.data, self.trading, self.rest = Noted(), Noted(), RestFaults()
+        self.lines = {"stock": Noted(), "crypto": Noted(), "trading": Noted()}
         self.venue = Venue(dict(ASSETS), sessions=StockCalendar(), rules=VenueRules(fill="next_quote", has_fees=False))
         for name in KNOWN.account:
             self.venue.open_account(name, Decimal(100_000))
@@ -61,8 +62,9 @@ class Theatre:
     def scheduled(self, *faults: dict[str, object], seed: int = 0) -> FaultSchedule:
         """Plan faults on this stage."""
         stage = Stage(
-            data=self.data,
-            trading=self.trading,
+            data=cast("Any", self.data),
+            trading=cast("Any", self.trading),
+            lines=cast("Any", self.lines),
             rest=self.rest,
             venue=self.venue,
             tape=self.tape,

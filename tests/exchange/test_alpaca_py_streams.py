@@ -19,6 +19,7 @@ from trader.access.alpaca.wire_data import CancelErrorMessage, CorrectionMessage
 from trader.access.alpaca.wire_time import extension
 from trader.access.sim.venue_orders import OrderRequest
 from trader.exchange.local import LocalExchange
+from trader.exchange.trade_hub import TradeSession
 from trader.model.orders import Side
 from trader.model.time import MINUTE, utc
 
@@ -141,8 +142,8 @@ async def test_a_dropped_stream_comes_back_by_itself(at: LocalExchange) -> None:
     stream.subscribe_bars(take, "SPY")
     async with running(stream):
         await first_of_each(queue, Bar)
-        at.data.drop("stock")
-        await until(lambda: not at.data.sessions()["stock"])
+        at.lines["stock"].drop()
+        await until(lambda: not at.lines["stock"].open)
         while not queue.empty():
             queue.get_nowait()
         await first_of_each(queue, Bar)
@@ -153,7 +154,7 @@ async def test_a_trading_stream_gets_every_update_of_an_order(at: LocalExchange)
     queue: asyncio.Queue[TradeUpdate] = asyncio.Queue()
     stream.subscribe_trade_updates(queue.put)
     task = asyncio.create_task(stream._run_forever())  # type: ignore[no-untyped-call]  # noqa: SLF001 -- as above
-    await until(at.trading.listeners)
+    await until(lambda: any(isinstance(one, TradeSession) and one.is_listening for one in at.lines["trading"].open))
     _buy(at, "BTC/USD", "0.5")
     updates: list[TradeUpdate] = []
     async with asyncio.timeout(SLOWEST_S):

@@ -109,17 +109,17 @@ async def test_one_session_per_endpoint_and_account(at: LocalExchange) -> None:
     assert await second.ask(auth(at)) == error(406, "connection limit exceeded")
     crypto, other = await reader(at, "/v1beta3/crypto/us"), await reader(at, account=1)
     await first.close()
-    await until(lambda: at.data.sessions()["stock"] == 2)
+    await until(lambda: len(at.lines["stock"].open) == 2)
     assert await second.ask(auth(at)) == WELCOME  # on the socket that was refused before
     for client in (second, crypto, other):
         await client.close()
 
 
 async def test_an_occupied_endpoint_answers_406_until_its_time(at: LocalExchange) -> None:
-    at.data.occupy("stock", FAR)
+    at.lines["stock"].occupy(FAR)
     client = await data_client(at)
     assert await client.ask(auth(at)) == error(406, "connection limit exceeded")
-    at.data.occupy("stock", 0)
+    at.lines["stock"].occupy(0)
     assert await client.ask(auth(at)) == WELCOME
     await client.close()
 
@@ -224,7 +224,7 @@ async def test_an_unknown_path_is_not_found(at: LocalExchange) -> None:
 
 
 async def test_handshakes_are_refused_as_often_as_wanted(at: LocalExchange) -> None:
-    at.data.refuse_handshakes("stock", 2)
+    at.lines["stock"].refuse_handshakes(2)
     for _ in range(2):
         with pytest.raises(InvalidStatus) as refused:
             await data_client(at)
@@ -234,7 +234,7 @@ async def test_handshakes_are_refused_as_often_as_wanted(at: LocalExchange) -> N
 
 async def test_dropped_connections_end_without_goodbye(at: LocalExchange) -> None:
     client, crypto = await reader(at), await reader(at, "/v1beta3/crypto/us")
-    at.data.drop("stock")
+    at.lines["stock"].drop()
     with pytest.raises(ConnectionClosed) as closed:
         await client.receive()
     assert closed.value.rcvd is None
@@ -244,11 +244,11 @@ async def test_dropped_connections_end_without_goodbye(at: LocalExchange) -> Non
 
 async def test_a_mute_session_is_answered_but_gets_no_data(at: LocalExchange) -> None:
     client = await reader(at, trades=["A"])
-    at.data.mute("stock", FAR)
+    at.lines["stock"].mute(FAR)
     at.data.publish("stock", stocks("A"))
     assert (await client.ask({"action": "subscribe", "trades": ["B"]}))["T"] == "subscription"
     await (await client.socket.ping())
-    at.data.mute("stock", 0)
+    at.lines["stock"].mute(0)
     at.data.publish("stock", stocks("B"))
     assert symbols(await client.receive()) == ["B"]
     await client.close()
@@ -256,7 +256,7 @@ async def test_a_mute_session_is_answered_but_gets_no_data(at: LocalExchange) ->
 
 async def test_a_slow_endpoint_sends_late_and_in_order(at: LocalExchange) -> None:
     client = await reader(at, trades=["*"])
-    at.data.slow("stock", FAR, 0.05)
+    at.data.slow("stock", FAR, SECOND // 20)
     at.data.publish("stock", stocks("A"))
     at.data.slow("stock", 0, 0)
     at.data.publish("stock", stocks("B"))
@@ -268,7 +268,7 @@ async def test_a_half_open_connection_holds_its_place_until_it_is_reaped() -> No
     async with exchange(speed=600.0, lines=HASTY) as at:
         client = await reader(at, trades=["A"])
         began = at.clock.now()
-        at.data.freeze("stock", FAR)
+        at.lines["stock"].freeze(FAR)
         at.data.publish("stock", stocks("A"))
         second = await data_client(at)
         while (answer := await second.ask(auth(at))) != WELCOME:
@@ -282,7 +282,7 @@ async def test_a_half_open_connection_holds_its_place_until_it_is_reaped() -> No
 
 async def test_a_half_open_connection_goes_on_where_it_was_when_it_thaws(at: LocalExchange) -> None:
     client = await reader(at, trades=["A"])
-    at.data.freeze("stock", at.clock.now() + SECOND // 20)
+    at.lines["stock"].freeze(at.clock.now() + SECOND // 20)
     at.data.publish("stock", stocks("A"))
     await client.send({"action": "subscribe", "trades": ["B"]})
     assert symbols(await client.receive()) == ["A"]
@@ -315,7 +315,7 @@ async def test_wants_tells_whether_a_message_would_be_read(at: LocalExchange) ->
     assert not at.data.wants("stock", trade("B"))
     assert at.data.wants("stock", StatusMessage("Z", "H", stamp=extension(OPENING)))
     await client.close()
-    await until(lambda: not at.data.sessions()["stock"])
+    await until(lambda: not at.lines["stock"].open)
     assert not at.data.wants("stock", trade("A"))
 
 

@@ -47,14 +47,12 @@ def test_faults_happen_at_their_times_in_the_order_of_the_script() -> None:
         {"kind": "mute", "at": "+1s", "for": "5s"},
         {"kind": "drop", "at": "+2s", "socket": "crypto"},
     )
-    assert theatre.schedule.next_due == START + SECOND
     theatre.later(0.5)
-    assert theatre.data.calls == []
+    assert theatre.lines["stock"].calls == []
     theatre.later(0.5)
-    assert theatre.data.calls == [("mute", "stock", START + 6 * SECOND)]
+    assert theatre.lines["stock"].calls == [("mute", START + 6 * SECOND)]
     theatre.later(60)
-    assert theatre.data.calls[1:] == [("drop", "stock"), ("drop", "crypto")]
-    assert theatre.schedule.next_due is None
+    assert theatre.lines["stock"].calls[1:] == theatre.lines["crypto"].calls == [("drop",)]
 
 
 def test_a_fault_without_a_target_waits_for_one_and_says_so() -> None:
@@ -70,7 +68,6 @@ def test_a_fault_that_never_finds_a_target_is_given_up() -> None:
     for _ in range(PATIENCE // MINUTE + 1):
         theatre.later(60)
     assert after(theatre) == ("given up", "no execution that fits")
-    assert theatre.schedule.next_due is None
 
 
 def test_what_a_fault_chooses_follows_from_the_seed_alone() -> None:
@@ -150,38 +147,41 @@ def test_what_cannot_be_armed_any_more_has_failed_and_the_rest_goes_on() -> None
 
 
 @pytest.mark.parametrize(
-    ("fault", "call"),
+    ("fault", "socket", "call"),
     [
-        ({"kind": "drop"}, ("drop", "stock")),
-        ({"kind": "half_open", "socket": "crypto"}, ("freeze", "crypto", HALF_A_MINUTE)),
-        ({"kind": "mute", "for": "90s"}, ("mute", "stock", START + 90 * SECOND)),
-        ({"kind": "slow", "delay": "1500ms"}, ("slow", "stock", HALF_A_MINUTE, 1.5)),
-        ({"kind": "connection_limit"}, ("occupy", "stock", HALF_A_MINUTE)),
-        ({"kind": "too_many_requests", "count": 2}, ("refuse_handshakes", "stock", 2)),
+        ({"kind": "drop"}, "stock", ("drop",)),
+        ({"kind": "drop", "socket": "trading"}, "trading", ("drop",)),
+        ({"kind": "half_open", "socket": "crypto"}, "crypto", ("freeze", HALF_A_MINUTE)),
+        ({"kind": "half_open", "socket": "trading"}, "trading", ("freeze", HALF_A_MINUTE)),
+        ({"kind": "mute", "for": "90s"}, "stock", ("mute", START + 90 * SECOND)),
+        ({"kind": "connection_limit"}, "stock", ("occupy", HALF_A_MINUTE)),
+        ({"kind": "too_many_requests", "count": 2}, "stock", ("refuse_handshakes", 2)),
     ],
 )
-def test_faults_of_data_sockets_reach_their_hub(fault: dict[str, object], call: tuple[Any, ...]) -> None:
+def test_faults_of_sockets_reach_their_sessions(fault: dict[str, object], socket: str, call: tuple[Any, ...]) -> None:
     theatre = Theatre(fault)
     theatre.later(0)
-    assert (theatre.data.calls, theatre.trading.calls) == ([call], [])
+    assert [(name, lines.calls) for name, lines in theatre.lines.items() if lines.calls] == [(socket, [call])]
 
 
 @pytest.mark.parametrize(
     ("fault", "call"),
     [
-        ({"kind": "drop", "socket": "trading"}, ("drop",)),
-        ({"kind": "half_open", "socket": "trading"}, ("freeze", HALF_A_MINUTE)),
-        ({"kind": "mute", "socket": "trading"}, ("mute", HALF_A_MINUTE)),
-        ({"kind": "too_many_requests", "socket": "trading"}, ("refuse_handshakes", 1)),
         ({"kind": "duplicate_update", "count": 3}, ("duplicate", 3)),
         ({"kind": "reorder_updates"}, ("reorder", 1)),
         ({"kind": "missing_update", "count": 2}, ("lose", 2)),
     ],
 )
-def test_faults_of_the_order_stream_reach_its_hub(fault: dict[str, object], call: tuple[Any, ...]) -> None:
+def test_faults_of_updates_reach_the_hub(fault: dict[str, object], call: tuple[Any, ...]) -> None:
     theatre = Theatre(fault)
     theatre.later(0)
     assert (theatre.data.calls, theatre.trading.calls) == ([], [call])
+
+
+def test_a_slow_socket_is_the_hub_s() -> None:
+    theatre = Theatre({"kind": "slow", "delay": "1500ms"})
+    theatre.later(0)
+    assert theatre.data.calls == [("slow", "stock", HALF_A_MINUTE, SECOND * 3 // 2)]
 
 
 # Requests
@@ -190,11 +190,11 @@ def test_faults_of_the_order_stream_reach_its_hub(fault: dict[str, object], call
 @pytest.mark.parametrize(
     ("fault", "armed"),
     [
-        ({"kind": "rest_status", "status": 429}, RestFault(kind="status", match=POST, status=429, delay_s=0)),
-        ({"kind": "accepted_then_504"}, RestFault(kind="accepted", match=POST, delay_s=0)),
-        ({"kind": "answer_lost", "method": "DELETE"}, RestFault(kind="lost", match="DELETE /v2/orders", delay_s=0)),
+        ({"kind": "rest_status", "status": 429}, RestFault(kind="status", match=POST, status=429)),
+        ({"kind": "accepted_then_504"}, RestFault(kind="accepted", match=POST)),
+        ({"kind": "answer_lost", "method": "DELETE"}, RestFault(kind="lost", match="DELETE /v2/orders")),
         ({"kind": "answer_late", "delay": "3s"}, RestFault(kind="late", match=POST, delay_s=3)),
-        ({"kind": "garbage_answer", "method": ""}, RestFault(kind="garbage", delay_s=0)),
+        ({"kind": "garbage_answer", "method": ""}, RestFault(kind="garbage")),
         ({"kind": "fill_before_answer"}, RestFault(kind="overtaken", match=POST, delay_s=2)),
     ],
 )
@@ -387,4 +387,4 @@ def test_faults_of_bars_pass_over_what_nobody_wants_and_what_they_are_not_about(
     theatre.wanted = {"QQQ"}
     theatre.tape.publish("stock", [BAR, TRADE])
     assert theatre.sent == [("stock", BAR), ("stock", TRADE)]
-    assert theatre.tape.armed == 2
+    assert len(theatre.tape.armed) == 2

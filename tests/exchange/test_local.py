@@ -108,7 +108,7 @@ async def test_a_port_in_use_is_told_with_what_to_do() -> None:
 async def test_its_end_says_goodbye_to_readers_and_cuts_who_does_not_read() -> None:
     async with exchange() as at:
         client, frozen = await reader(at), await data_client(at, "/v1beta3/crypto/us")
-        at.data.freeze("crypto", OPENING * 2)
+        at.lines["crypto"].freeze(OPENING * 2)
     with pytest.raises(ConnectionClosed) as closed:
         await client.receive()
     assert closed.value.rcvd is not None
@@ -130,7 +130,7 @@ async def test_nonsense_on_the_wire_harms_nobody() -> None:
         bad.socket.transport.write(b"\xff\xff\xff\xff")
         assert await bad.rest() == []
         assert bad.socket.close_code == 1002
-        await until(lambda: not at.data.sessions()["stock"])
+        await until(lambda: not at.lines["stock"].open)
         client = await reader(at)
         assert (await client.ask({"action": "subscribe"}))["T"] == "subscription"
         await client.close()

@@ -23,13 +23,6 @@ def test_a_fault_strikes_as_often_as_it_was_armed_for_and_the_oldest_first() -> 
     assert [fault and fault.kind for fault in struck] == ["late", "late", "garbage", None]
 
 
-def test_disarming_forgets_what_has_not_struck() -> None:
-    faults = RestFaults()
-    faults.arm(RestFault(kind="late", count=2))
-    assert faults.disarm() == 1
-    assert faults.take("GET", "/v2/clock") is None
-
-
 def test_more_faults_than_a_script_needs_are_refused() -> None:
     faults = RestFaults()
     for _ in range(MOST_ARMED):

@@ -54,7 +54,7 @@ def test_a_change_strikes_its_kind_its_symbol_and_its_endpoint_as_often_as_it_sa
         tape.publish("stock", [TRADE, BAR])
     assert [message for _, message in tape.out].count(BAR) == 5
     assert [message for _, message in tape.out].count(COIN) == 3
-    assert tape.armed == 0
+    assert not tape.armed
 
 
 def test_two_changes_strike_two_messages() -> None:

@@ -128,7 +128,7 @@ async def test_sockets_of_an_account_may_be_limited() -> None:
         answer = await second.reply(keys(at))
         assert (answer["data"]["status"], answer["data"]["message"]) == ("unauthorized", "connection limit exceeded")
         await first.close()
-        await until(lambda: at.trading.sessions() == 1)
+        await until(lambda: len(at.lines["trading"].open) == 1)
         assert (await second.reply(keys(at)))["data"]["status"] == "authorized"
         await second.close()
 
@@ -159,10 +159,10 @@ async def test_an_update_to_be_overtaken_does_not_wait_for_ever() -> None:
 
 async def test_a_mute_socket_answers_and_loses_updates(at: LocalExchange) -> None:
     client = await listener(at)
-    at.trading.mute(at.clock.now() + 1000 * SECOND)
+    at.lines["trading"].mute(at.clock.now() + 1000 * SECOND)
     order(at, "unheard")
     assert await client.reply(listen("trade_updates")) == LISTENING
-    at.trading.mute(0)
+    at.lines["trading"].mute(0)
     order(at, "heard")
     assert await heard(client, 1) == ["heard"]
     await client.close()
@@ -171,23 +171,23 @@ async def test_a_mute_socket_answers_and_loses_updates(at: LocalExchange) -> Non
 async def test_a_half_open_socket_is_given_up_without_a_word() -> None:
     async with exchange(start=NIGHT, speed=600.0, lines=HASTY) as at:
         client = await listener(at)
-        at.trading.freeze(at.clock.now() + 1000 * REAP_AFTER)
+        at.lines["trading"].freeze(at.clock.now() + 1000 * REAP_AFTER)
         order(at, "unheard")
-        await until(lambda: not at.trading.sessions())
+        await until(lambda: not at.lines["trading"].open)
         assert client.socket.state.name == "OPEN"
     assert await client.rest() == []
 
 
 async def test_a_drop_ends_every_socket(at: LocalExchange) -> None:
     client = await listener(at)
-    at.trading.drop()
+    at.lines["trading"].drop()
     with pytest.raises(ConnectionClosed) as closed:
         await client.receive()
     assert closed.value.rcvd is None
 
 
 async def test_handshakes_are_refused_as_often_as_wanted(at: LocalExchange) -> None:
-    at.trading.refuse_handshakes(1)
+    at.lines["trading"].refuse_handshakes(1)
     with pytest.raises(InvalidStatus) as refused:
         await trade_client(at)
     assert refused.value.response.status_code == 429

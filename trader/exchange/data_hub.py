@@ -41,7 +41,6 @@ from trader.exchange.data_session import (
 from trader.exchange.keys import Key, admitted
 from trader.exchange.lines import LineRules, Lines
 from trader.exchange.sockets import Guest, Socket
-from trader.model.time import SECOND
 
 # A stock feed is one endpoint, whichever of the consolidated tape's and IEX's views it shows.
 PATHS: Final[Mapping[str, Feed]] = {
@@ -75,18 +74,16 @@ class DataHub:
         self, keys: Mapping[str, Key], *, now: Callable[[], int], rules: LineRules, plan: Plan | None = None
     ) -> None:
         """Know the keys by their ids; ``now`` is the market's time."""
-        self._lines = {feed.name: Lines(now, rules) for feed in (STOCK, CRYPTO, TEST)}
-        self._late: dict[str, deque[tuple[int, Sequence[DataMessage]]]] = {name: deque() for name in self._lines}
+        self.lines = {feed.name: Lines(now, rules) for feed in (STOCK, CRYPTO, TEST)}
+        self._late: dict[str, deque[tuple[int, Sequence[DataMessage]]]] = {name: deque() for name in self.lines}
         self._slow: dict[str, tuple[int, int]] = {}
-        self._occupied: dict[str, int] = {}
         self._groups: dict[str, list[list[DataSession]]] | None = None
         self._now = now
         self.sent = 0
-        self.wanted: dict[str, frozenset[Channel]] = dict.fromkeys(self._lines, frozenset())
+        self.wanted: dict[str, frozenset[Channel]] = dict.fromkeys(self.lines, frozenset())
         self.gate = Gate(
             plan or Plan(),
             admitted=lambda key_id, secret: admitted(keys, key_id, secret),
-            is_taken=self._is_taken,
             changed=self._regroup,
         )
 
@@ -95,11 +92,11 @@ class DataHub:
         feed = PATHS.get(request.path.partition("?")[0])
         if feed is None:
             return HTTPStatus.NOT_FOUND
-        if self._lines[feed.name].refuses():
+        if self.lines[feed.name].refuses():
             return HTTPStatus.TOO_MANY_REQUESTS
         headers = request.headers
         codec = MSGPACK if headers.get("Content-Type") == MSGPACK.content_type else JSON
-        session = DataSession(self._lines[feed.name], socket, feed=feed, codec=codec, gate=self.gate)
+        session = DataSession(self.lines[feed.name], socket, feed=feed, codec=codec, gate=self.gate)
         if "APCA-API-KEY-ID" in headers:
             session.shown = headers["APCA-API-KEY-ID"], headers.get("APCA-API-SECRET-KEY", "")
         return session
@@ -119,45 +116,15 @@ class DataHub:
 
     def tick(self) -> None:
         """Do what is due: late data, signs of life."""
-        for endpoint, lines in self._lines.items():
+        for endpoint, lines in self.lines.items():
             late, now = self._late[endpoint], self._now()
             while late and (late[0][0] <= now or len(late) > LATE_BATCHES):
                 self._send(endpoint, late.popleft()[1])
             lines.tick()
 
-    def sessions(self) -> dict[str, int]:
-        """Return how many sessions are open, by endpoint."""
-        return {name: len(lines.open) for name, lines in self._lines.items()}
-
-    def drop(self, endpoint: str) -> None:
-        """Cut every connection."""
-        self._lines[endpoint].drop()
-
-    def freeze(self, endpoint: str, until_ns: int) -> None:
-        """Leave the present connections half-open until then."""
-        self._lines[endpoint].freeze(until_ns)
-
-    def mute(self, endpoint: str, until_ns: int) -> None:
-        """Send the present sessions no data until then; they are answered all the same."""
-        self._lines[endpoint].mute(until_ns)
-
-    def slow(self, endpoint: str, until_ns: int, delay_s: float) -> None:
-        """Send everything so many seconds of the market late until then."""
-        self._slow[endpoint] = until_ns, round(delay_s * SECOND)
-
-    def occupy(self, endpoint: str, until_ns: int) -> None:
-        """Answer all keys with 406 until then, as if another session held the place."""
-        self._occupied[endpoint] = until_ns
-
-    def refuse_handshakes(self, endpoint: str, count: int) -> None:
-        """Answer the next handshakes with HTTP 429."""
-        self._lines[endpoint].refuse_handshakes(count)
-
-    def _is_taken(self, lines: Lines, account: str) -> bool:
-        endpoint = next(name for name, candidate in self._lines.items() if candidate is lines)
-        if self._now() < self._occupied.get(endpoint, 0):
-            return True
-        return any(isinstance(line, DataSession) and line.account == account for line in lines.open)
+    def slow(self, endpoint: str, until: int, delay: int) -> None:
+        """Send everything late until then; both in ns of market time."""
+        self._slow[endpoint] = until, delay
 
     def _send(self, endpoint: str, messages: Sequence[DataMessage]) -> None:
         for sessions in self._grouped()[endpoint]:
@@ -170,13 +137,13 @@ class DataHub:
     def _regroup(self) -> None:
         """Forget who shares frames with whom; note which channels anybody wants."""
         self._groups = None
-        for name, lines in self._lines.items():
+        for name, lines in self.lines.items():
             readers = [line for line in lines.open if isinstance(line, DataSession)]
             self.wanted[name] = frozenset(channel for reader in readers for channel, _ in reader.entries)
 
     def _grouped(self) -> dict[str, list[list[DataSession]]]:
         if self._groups is None:
-            self._groups = {name: _alike(lines) for name, lines in self._lines.items()}
+            self._groups = {name: _alike(lines) for name, lines in self.lines.items()}
         return self._groups
 
 

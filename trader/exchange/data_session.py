@@ -144,11 +144,15 @@ class DataSession(Line):
             self._refuse(402)
         elif self.feed.name in self._gate.plan.lacks:
             self._refuse(409)
-        elif self._gate.is_taken(self.lines, key.account):
+        elif self._is_taken(key.account):
             self._refuse(406)
         else:
             self.is_admitted, self.account = True, key.account
             self._say(SuccessMessage("authenticated"))
+
+    def _is_taken(self, account: str) -> bool:
+        others = any(isinstance(line, DataSession) and line.account == account for line in self.lines.open)
+        return others or self.lines.now() < self.lines.occupied_until
 
     def _change(self, request: Subscribe | Unsubscribe) -> None:
         channels = request.channels()
@@ -182,11 +186,10 @@ class DataSession(Line):
 
 
 class Gate(msgspec.Struct):
-    """What a session asks its hub: whose keys these are, whether his place is taken; and that its set has changed."""
+    """What a session asks its hub, whose keys these are; and what it tells it, that its set has changed."""
 
     plan: Plan
     admitted: Callable[[str, str], Key | None]
-    is_taken: Callable[[Lines, str], bool]
     changed: Callable[[], None]
 
 

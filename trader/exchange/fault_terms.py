@@ -1,16 +1,19 @@
 """What every kind of fault is made of: when, how long, how often, against what, and seeded chance."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Annotated, Final, Literal, Protocol, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 
 from trader.access.sim.accounts import Account
 from trader.access.sim.venue import Venue
-from trader.exchange.rest_faults import RestFault
+from trader.exchange.data_hub import DataHub
+from trader.exchange.lines import Lines
+from trader.exchange.rest_faults import RestFaults
 from trader.exchange.tampering import Tampering
+from trader.exchange.trade_hub import TradeHub
 from trader.model.time import SECOND, iso
 
 MOST_AT_ONCE: Final = 1000  # of a fault's count: each is a request or an update, and more is a mistake of the writer
@@ -87,60 +90,6 @@ class Chance:
         return items[-1 if pick == "newest" else 0]
 
 
-class DataSockets(Protocol):
-    """What can be done to the sessions of a market-data endpoint; ``until_ns`` is market time."""
-
-    def drop(self, endpoint: str) -> None:
-        """Cut every connection without a goodbye."""
-
-    def freeze(self, endpoint: str, until_ns: int) -> None:
-        """Leave connections half-open: nothing is read, nothing is answered."""
-
-    def mute(self, endpoint: str, until_ns: int) -> None:
-        """Answer everything, but send no data."""
-
-    def slow(self, endpoint: str, until_ns: int, delay_s: float) -> None:
-        """Send everything late."""
-
-    def occupy(self, endpoint: str, until_ns: int) -> None:
-        """Refuse every new session with 406."""
-
-    def refuse_handshakes(self, endpoint: str, count: int) -> None:
-        """Answer the next handshakes with HTTP 429."""
-
-
-class TradeSocket(Protocol):
-    """What can be done to the sessions of ``trade_updates``; ``until_ns`` is market time."""
-
-    def drop(self) -> None:
-        """Cut every connection without a goodbye."""
-
-    def freeze(self, until_ns: int) -> None:
-        """Leave connections half-open: nothing is read, nothing is answered."""
-
-    def mute(self, until_ns: int) -> None:
-        """Answer everything, but send no update."""
-
-    def refuse_handshakes(self, count: int) -> None:
-        """Answer the next handshakes with HTTP 429."""
-
-    def duplicate(self, count: int) -> None:
-        """Send each of the next updates twice."""
-
-    def reorder(self, count: int) -> None:
-        """Send the next updates in another order."""
-
-    def lose(self, count: int) -> None:
-        """Do not send the next updates."""
-
-
-class RestArm(Protocol):
-    """Where faults of requests wait for a request that they match."""
-
-    def arm(self, fault: RestFault) -> None:
-        """Let it befall the next requests that match."""
-
-
 def _ignore(_: object) -> None:
     """Do nothing."""
 
@@ -153,9 +102,10 @@ class Stage(msgspec.Struct, frozen=True):
     schedule.
     """
 
-    data: DataSockets
-    trading: TradeSocket
-    rest: RestArm
+    data: DataHub
+    trading: TradeHub
+    lines: Mapping[str, Lines]
+    rest: RestFaults
     venue: Venue
     tape: Tampering
     split: Callable[[str, Decimal, int], None]

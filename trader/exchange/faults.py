@@ -80,11 +80,6 @@ class FaultSchedule:
             _, number = heapq.heappop(self._agenda)
             self._fire(self.log[number], now)
 
-    @property
-    def next_due(self) -> int | None:
-        """Return when something will happen next (ns UTC), None for nothing."""
-        return self._agenda[0][0] if self._agenda else None
-
     def _plan(self, fault: Fault, seed: int) -> Planned:
         planned = Planned(len(self.log), fault, fault.at.on(self._start), seed)
         self.log.append(planned)

@@ -1,16 +1,17 @@
 """Faults of requests and their answers, and of the updates that tell what became of orders."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from trader.exchange.fault_terms import Chance, Count, Fault, Span, Stage
 from trader.exchange.rest_faults import FaultKind, RestFault
+from trader.exchange.trade_hub import TradeHub
 from trader.model.time import SECOND
 
 Method = Literal["POST", "GET", "PATCH", "DELETE", ""]
 
 
 class _OfAnswers(Fault, frozen=True):
-    """The next requests of ``method`` whose path begins with ``path``; with an empty method, any requests at all."""
+    """The next requests whose method is ``method`` (empty: any) and whose path begins with ``path``."""
 
     way: ClassVar[FaultKind]
     method: Method = "POST"
@@ -19,13 +20,19 @@ class _OfAnswers(Fault, frozen=True):
 
     def fire(self, stage: Stage, now: int, chance: Chance) -> str:
         """Wait for these requests; what befalls them is in the log of requests."""
-        fault = self._armed()
-        stage.rest.arm(fault)
-        return f"the next {self.count} of {fault.match}" if fault.match else f"the next {self.count} requests"
-
-    def _armed(self, *, delay: int = 0, status: int = 503) -> RestFault:
         match = f"{self.method} {self.path}" if self.method else ""
-        return RestFault(kind=self.way, match=match, count=self.count, delay_s=delay / SECOND, status=status)
+        stage.rest.arm(RestFault(kind=self.way, match=match, count=self.count, **self._terms()))
+        return f"the next {self.count} of {match}" if match else f"the next {self.count} requests"
+
+    def _terms(self) -> dict[str, Any]:
+        return {}
+
+
+class _OfLateAnswers(_OfAnswers, frozen=True):
+    delay: Span = Span(2 * SECOND)
+
+    def _terms(self) -> dict[str, Any]:
+        return {"delay_s": self.delay / SECOND}
 
 
 class RestStatus(_OfAnswers, frozen=True, tag="rest_status"):
@@ -34,8 +41,8 @@ class RestStatus(_OfAnswers, frozen=True, tag="rest_status"):
     way = "status"
     status: Literal[429, 500, 502, 503, 504] = 503
 
-    def _armed(self, *, delay: int = 0, status: int = 503) -> RestFault:
-        return super()._armed(status=self.status)
+    def _terms(self) -> dict[str, Any]:
+        return {"status": self.status}
 
 
 class AcceptedThen504(_OfAnswers, frozen=True, tag="accepted_then_504"):
@@ -50,14 +57,10 @@ class AnswerLost(_OfAnswers, frozen=True, tag="answer_lost"):
     way = "lost"
 
 
-class AnswerLate(_OfAnswers, frozen=True, tag="answer_late"):
+class AnswerLate(_OfLateAnswers, frozen=True, tag="answer_late"):
     """Do what they ask at once and answer after ``delay``: seconds of the world, as time-outs are."""
 
     way = "late"
-    delay: Span = Span(2 * SECOND)
-
-    def _armed(self, *, delay: int = 0, status: int = 503) -> RestFault:
-        return super()._armed(delay=self.delay)
 
 
 class GarbageAnswer(_OfAnswers, frozen=True, tag="garbage_answer"):
@@ -66,44 +69,40 @@ class GarbageAnswer(_OfAnswers, frozen=True, tag="garbage_answer"):
     way = "garbage"
 
 
-class FillBeforeAnswer(_OfAnswers, frozen=True, tag="fill_before_answer"):
+class FillBeforeAnswer(_OfLateAnswers, frozen=True, tag="fill_before_answer"):
     """Answer an order only when it has filled, after ``delay`` (seconds of the world) at the latest."""
 
     way = "overtaken"
-    delay: Span = Span(2 * SECOND)
-
-    def _armed(self, *, delay: int = 0, status: int = 503) -> RestFault:
-        return super()._armed(delay=self.delay)
 
 
-class DuplicateUpdate(Fault, frozen=True, tag="duplicate_update"):
+class _OfUpdates(Fault, frozen=True):
+    count: Count = 1
+
+    def fire(self, stage: Stage, now: int, chance: Chance) -> str:
+        """Wait for the next trade updates."""
+        self._arm(stage.trading)
+        return f"the next {self.count} trade updates"
+
+    def _arm(self, hub: TradeHub) -> None:
+        raise NotImplementedError
+
+
+class DuplicateUpdate(_OfUpdates, frozen=True, tag="duplicate_update"):
     """Send each of the next trade updates twice."""
 
-    count: Count = 1
-
-    def fire(self, stage: Stage, now: int, chance: Chance) -> str:
-        """Wait for them."""
-        stage.trading.duplicate(self.count)
-        return f"the next {self.count} trade updates"
+    def _arm(self, hub: TradeHub) -> None:
+        hub.duplicate(self.count)
 
 
-class ReorderUpdates(Fault, frozen=True, tag="reorder_updates"):
+class ReorderUpdates(_OfUpdates, frozen=True, tag="reorder_updates"):
     """Send each of the next trade updates after the one that follows it."""
 
-    count: Count = 1
-
-    def fire(self, stage: Stage, now: int, chance: Chance) -> str:
-        """Wait for them."""
-        stage.trading.reorder(self.count)
-        return f"the next {self.count} trade updates"
+    def _arm(self, hub: TradeHub) -> None:
+        hub.reorder(self.count)
 
 
-class MissingUpdate(Fault, frozen=True, tag="missing_update"):
+class MissingUpdate(_OfUpdates, frozen=True, tag="missing_update"):
     """Do not send the next trade updates."""
 
-    count: Count = 1
-
-    def fire(self, stage: Stage, now: int, chance: Chance) -> str:
-        """Wait for them."""
-        stage.trading.lose(self.count)
-        return f"the next {self.count} trade updates"
+    def _arm(self, hub: TradeHub) -> None:
+        hub.lose(self.count)

@@ -3,53 +3,56 @@
 import msgspec
 
 from trader.exchange.fault_terms import Chance, Count, Endpoint, Fault, SocketName, Span, Stage
+from trader.exchange.lines import Lines
 from trader.model.time import SECOND
 
 _HALF_A_MINUTE = Span(30 * SECOND)
 
 
-class Drop(Fault, frozen=True, tag="drop"):
+class _OfSocket(Fault, frozen=True):
+    socket: SocketName = "stock"
+
+    def fire(self, stage: Stage, now: int, chance: Chance) -> str:
+        """Strike its sessions, which all sockets have alike."""
+        self._strike(stage.lines[self.socket], now)
+        return self.socket
+
+    def _strike(self, lines: Lines, now: int) -> None:
+        raise NotImplementedError
+
+
+class Drop(_OfSocket, frozen=True, tag="drop"):
     """Cut every connection of a socket without a goodbye."""
 
-    socket: SocketName = "stock"
-
-    def fire(self, stage: Stage, now: int, chance: Chance) -> str:
-        """Cut them."""
-        if self.socket == "trading":
-            stage.trading.drop()
-        else:
-            stage.data.drop(self.socket)
-        return self.socket
+    def _strike(self, lines: Lines, now: int) -> None:
+        lines.drop()
 
 
-class HalfOpen(Fault, frozen=True, tag="half_open"):
+class HalfOpen(_OfSocket, frozen=True, tag="half_open"):
     """Leave connections open but dead: nothing is read and nothing is answered, pings neither."""
 
-    socket: SocketName = "stock"
     lasts: Span = msgspec.field(name="for", default=_HALF_A_MINUTE)
 
-    def fire(self, stage: Stage, now: int, chance: Chance) -> str:
-        """Freeze them."""
-        if self.socket == "trading":
-            stage.trading.freeze(now + self.lasts)
-        else:
-            stage.data.freeze(self.socket, now + self.lasts)
-        return self.socket
+    def _strike(self, lines: Lines, now: int) -> None:
+        lines.freeze(now + self.lasts)
 
 
-class Mute(Fault, frozen=True, tag="mute"):
+class Mute(_OfSocket, frozen=True, tag="mute"):
     """Answer pings and requests, but send no data."""
 
-    socket: SocketName = "stock"
     lasts: Span = msgspec.field(name="for", default=_HALF_A_MINUTE)
 
-    def fire(self, stage: Stage, now: int, chance: Chance) -> str:
-        """Silence them."""
-        if self.socket == "trading":
-            stage.trading.mute(now + self.lasts)
-        else:
-            stage.data.mute(self.socket, now + self.lasts)
-        return self.socket
+    def _strike(self, lines: Lines, now: int) -> None:
+        lines.mute(now + self.lasts)
+
+
+class TooManyRequests(_OfSocket, frozen=True, tag="too_many_requests"):
+    """Answer the next handshakes with HTTP 429."""
+
+    count: Count = 1
+
+    def _strike(self, lines: Lines, now: int) -> None:
+        lines.refuse_handshakes(self.count)
 
 
 class Slow(Fault, frozen=True, tag="slow"):
@@ -61,7 +64,7 @@ class Slow(Fault, frozen=True, tag="slow"):
 
     def fire(self, stage: Stage, now: int, chance: Chance) -> str:
         """Hold the messages back."""
-        stage.data.slow(self.socket, now + self.lasts, self.delay / SECOND)
+        stage.data.slow(self.socket, now + self.lasts, self.delay)
         return self.socket
 
 
@@ -73,20 +76,5 @@ class ConnectionLimit(Fault, frozen=True, tag="connection_limit"):
 
     def fire(self, stage: Stage, now: int, chance: Chance) -> str:
         """Take the only session there is."""
-        stage.data.occupy(self.socket, now + self.lasts)
-        return self.socket
-
-
-class TooManyRequests(Fault, frozen=True, tag="too_many_requests"):
-    """Answer the next handshakes with HTTP 429."""
-
-    socket: SocketName = "stock"
-    count: Count = 1
-
-    def fire(self, stage: Stage, now: int, chance: Chance) -> str:
-        """Refuse them."""
-        if self.socket == "trading":
-            stage.trading.refuse_handshakes(self.count)
-        else:
-            stage.data.refuse_handshakes(self.socket, self.count)
+        stage.lines[self.socket].occupy(now + self.lasts)
         return self.socket

@@ -80,6 +80,7 @@ class Lines:
         self.now = now
         self.rules = rules
         self.open: list[Line] = []
+        self.occupied_until = 0
         self._refusals = 0
         self._frozen: list[tuple[int, Line]] = []
 
@@ -103,6 +104,10 @@ class Lines:
         """Send the present sessions no data until then; they are answered all the same."""
         for line in self.open:
             line.muted_until = until
+
+    def occupy(self, until: int) -> None:
+        """Let no new session in until then, as if others held all places."""
+        self.occupied_until = until
 
     def refuse_handshakes(self, count: int) -> None:
         """Answer the next handshakes with HTTP 429."""

@@ -109,10 +109,8 @@ class LocalExchange:
         self.market = Market(self.archive, self.clock, venue=self.venue, hub=self.data)
         self.tape = Tampering(self.data.publish, now=now, wants=self.data.wants)
         self.rest_faults = RestFaults()
-        stage = Stage(
-            self.data, self.trading, self.rest_faults, self.venue, self.tape, split=self.archive.split, flush=self.flush
-        )
-        self.faults = FaultSchedule(self._script(), stage, start=self.clock.start)
+        self.lines = {**self.data.lines, "trading": self.trading.lines}
+        self.faults = FaultSchedule(self._script(), self._stage(), start=self.clock.start)
         self.market.flush, self.market.publish = self.flush, self.tape.publish
         self.market.passing += [lambda: self.faults.due(now()), self.tape.tick, self.data.tick, self.trading.tick]
         self.log = RequestLog()
@@ -214,6 +212,18 @@ class LocalExchange:
             since=self.clock.start,
         )
         return [*control_routes(control), *data_routes(history), *trading_routes(trading)]
+
+    def _stage(self) -> Stage:
+        return Stage(
+            self.data,
+            self.trading,
+            self.lines,
+            self.rest_faults,
+            self.venue,
+            self.tape,
+            split=self.archive.split,
+            flush=self.flush,
+        )
 
     def _script(self) -> Script:
         if self.options.faults is None:

@@ -41,7 +41,7 @@ class RestFaults:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._armed: list[RestFault] = []
+        self.armed: list[RestFault] = []
 
     def arm(self, fault: RestFault) -> None:
         """Let a fault wait for its requests.
@@ -49,23 +49,17 @@ class RestFaults:
         Raises:
             ValueError: too many wait already.
         """
-        if len(self._armed) == MOST_ARMED:
-            raise ValueError(f"{MOST_ARMED} faults are armed already; disarm them, or send the requests they wait for")
-        self._armed.append(fault)
+        if len(self.armed) == MOST_ARMED:
+            raise ValueError(f"{MOST_ARMED} faults are armed already; send the requests they wait for")
+        self.armed.append(fault)
 
     def take(self, method: str, path: str) -> RestFault | None:
         """Return the fault that strikes this request, None for most."""
-        for place, fault in enumerate(self._armed):
+        for place, fault in enumerate(self.armed):
             if f"{method} {path}".startswith(fault.match):
                 if fault.count == 1:
-                    del self._armed[place]
+                    del self.armed[place]
                 else:
-                    self._armed[place] = msgspec.structs.replace(fault, count=fault.count - 1)
+                    self.armed[place] = msgspec.structs.replace(fault, count=fault.count - 1)
                 return fault
         return None
-
-    def disarm(self) -> int:
-        """Forget all faults; return how many had not struck."""
-        count = len(self._armed)
-        self._armed.clear()
-        return count

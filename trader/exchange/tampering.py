@@ -46,14 +46,9 @@ class Tampering:
         self._publish = publish
         self._now = now
         self._wants = wants
-        self._armed: list[Change] = []
+        self.armed: list[Change] = []
         self._held: list[tuple[int, int, str, DataMessage]] = []
         self._number = 0
-
-    @property
-    def armed(self) -> int:
-        """Return how many changes still wait for a message."""
-        return len(self._armed)
 
     def arm(self, change: Change) -> None:
         """Let a change wait for its messages.
@@ -61,13 +56,13 @@ class Tampering:
         Raises:
             ValueError: too many wait already.
         """
-        if len(self._armed) == MOST_ARMED:
+        if len(self.armed) == MOST_ARMED:
             raise ValueError(f"{MOST_ARMED} changes of market data wait already for messages that nobody subscribed to")
-        self._armed.append(change)
+        self.armed.append(change)
 
     def publish(self, endpoint: str, messages: Sequence[DataMessage]) -> None:
         """Send messages, changed where a change waits for them."""
-        if self._armed:
+        if self.armed:
             now = self._now()
             messages = [sent for message in messages for sent in self._changed(endpoint, message, now)]
         if messages:
@@ -81,12 +76,12 @@ class Tampering:
             self._publish(endpoint, [message])
 
     def _changed(self, endpoint: str, message: DataMessage, now: int) -> Sequence[DataMessage]:
-        change = next((one for one in self._armed if self._fits(one, endpoint, message)), None)
+        change = next((one for one in self.armed if self._fits(one, endpoint, message)), None)
         if change is None:
             return [message]
         change.count -= 1
         if not change.count:
-            self._armed.remove(change)
+            self.armed.remove(change)
         sent = change.apply(message, now)
         for due, later in sent.later:
             self._number += 1

@@ -76,30 +76,6 @@ class TradeHub:
             self._release()
         self.lines.tick()
 
-    def sessions(self) -> int:
-        """Return how many sessions are open."""
-        return len(self.lines.open)
-
-    def listeners(self) -> int:
-        """Return how many sessions get updates."""
-        return sum(isinstance(line, TradeSession) and line.is_listening for line in self.lines.open)
-
-    def drop(self) -> None:
-        """Cut every connection."""
-        self.lines.drop()
-
-    def freeze(self, until_ns: int) -> None:
-        """Leave the present connections half-open until then."""
-        self.lines.freeze(until_ns)
-
-    def mute(self, until_ns: int) -> None:
-        """Send the present sessions no update until then; they are lost, for this stream replays nothing."""
-        self.lines.mute(until_ns)
-
-    def refuse_handshakes(self, count: int) -> None:
-        """Answer the next handshakes with HTTP 429."""
-        self.lines.refuse_handshakes(count)
-
     def duplicate(self, count: int) -> None:
         """Send each of the next updates twice."""
         self._to_double += count
@@ -122,11 +98,13 @@ class TradeHub:
         if self._to_double:
             self._to_double -= 1
             times = 2
-        frame = _frame(TradeUpdateMessage(update_message(update)))
         now = self.lines.now()
-        for line in self.lines.open:
-            if isinstance(line, TradeSession) and line.hears(update.account, now):
-                line.tell(frame * times)
+        listening = [one for one in self.lines.open if isinstance(one, TradeSession) and one.hears(update.account, now)]
+        if not listening:
+            return
+        frame = _frame(TradeUpdateMessage(update_message(update)))
+        for session in listening:
+            session.tell(frame * times)
 
 
 class TradeSession(Line):

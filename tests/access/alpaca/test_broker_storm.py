@@ -66,9 +66,9 @@ class Storm:
 
     def drop(self) -> None:
         if self.number(2):
-            self.one.at.trading.drop()
+            self.one.at.lines["trading"].drop()
         else:
-            self.one.at.trading.mute(self.one.at.clock.now() + 10 * SECOND)
+            self.one.at.lines["trading"].mute(self.one.at.clock.now() + 10 * SECOND)
 
     def strike(self) -> None:
         if working := list(self.account.working):
@@ -103,7 +103,7 @@ async def test_whatever_goes_wrong_together_the_books_are_the_accounts(
         for _ in range(STEPS):
             storm.step()
             await asyncio.sleep(0.005 * storm.number(8))
-        one.at.rest_faults.disarm()
+        one.at.rest_faults.armed.clear()
         await until(lambda: not one.broker.open_orders)
         await until(lambda: _agree(one))
         one.check()

@@ -69,15 +69,15 @@ def strike(venue: LocalExchange, chance: np.random.Generator) -> None:
         known = Known(SYMBOLS, list(venue.venue.accounts))
         venue.faults.add(script_of({"seed": 1, "faults": [fault]}, known))
     elif kind == "freeze":
-        venue.data.freeze(socket, end)
+        venue.lines[socket].freeze(end)
     elif kind == "mute":
-        venue.data.mute(socket, end)
+        venue.lines[socket].mute(end)
     else:
         if kind == "occupy":
-            venue.data.occupy(socket, end)
+            venue.lines[socket].occupy(end)
         elif kind == "crowd":
-            venue.data.refuse_handshakes(socket, 2)
-        venue.data.drop(socket)
+            venue.lines[socket].refuse_handshakes(2)
+        venue.lines[socket].drop()
 
 
 async def test_whatever_goes_wrong_no_bar_is_missing_doubled_or_out_of_order() -> None:
