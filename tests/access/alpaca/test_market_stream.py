@@ -10,6 +10,8 @@ from structlog.testing import capture_logs
 from tests.access.alpaca.rigs import rigged, wired
 from tests.access.alpaca.streams import StreamServer, until
 from tests.build import T0, bar
+from trader.access.alpaca import market_stream as module
+from trader.access.alpaca.market_stream import Occupied
 from trader.access.alpaca.wire_data import Channel, ErrorMessage, ServerMessage, Subscribe, SubscriptionMessage
 from trader.model.inputs import Held, Released
 from trader.model.time import DAY, HOUR, MINUTE, SECOND
@@ -111,4 +113,29 @@ async def test_a_place_that_is_occupied_for_long_is_named(monkeypatch: pytest.Mo
         assert not rig.feed.status().streams[0].is_subscribed
         await rig.stream.open()
         await start
+        assert rig.feed.status().streams[0].is_subscribed
+
+
+async def test_a_place_that_another_program_keeps_is_told_at_once_and_ends_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "SHORTEST_OCCUPIED_S", 0.7)
+    with capture_logs() as logs:
+        async with rigged() as rig:
+            rig.stream.refused_keys = [406] * 50
+            with pytest.raises(
+                Occupied, match=r"holds the account's place on it after 0\.7 s.* Stop that program"
+            ) as error:
+                await rig.feed.start()
+    assert error.value.exit_code == 5
+    (told,) = [line for line in logs if line["event"] == "stream.occupied"]
+    assert "stop it, or wait" in told["why"]
+    assert rig.stream.handshakes == 1
+
+
+async def test_a_place_that_becomes_free_in_time_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SHORTEST_OCCUPIED_S", 9.0)
+    async with rigged() as rig:
+        rig.stream.refused_keys = [406]
+        await rig.feed.start()
         assert rig.feed.status().streams[0].is_subscribed

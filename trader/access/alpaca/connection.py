@@ -272,7 +272,7 @@ class Connection(Generic[P]):
             self._has_worked, self.attempts = True, 0
             self._settled_at = self._settled_at or time.monotonic_ns()
         elif isinstance(event, Postponed):
-            log.warning("stream.postponed", stream=name, attempt=event.attempt, why=event.text or "no place is free")
+            log.debug("stream.postponed", stream=name, attempt=event.attempt, why=event.text or "no place is free")
         elif isinstance(event, Malformed):
             self.malformed += 1
             if self._has_room_to_log():

@@ -28,8 +28,7 @@ from trader.model.time import MINUTE, SECOND, iso
 
 log = structlog.get_logger()
 
-# Real time. A program that was killed leaves a session that is reaped after 90 s; our back-off outlasts it by 135 s.
-START_WITHIN_S: Final = 240.0
+START_WITHIN_S: Final = 150.0  # real time, longer than a place that is occupied is waited for
 LAGGING_AFTER: Final = 5 * SECOND  # real time, from which on it is told; a bar comes a second after its end
 
 

@@ -45,10 +45,24 @@ LONGEST_MUTE_AFTER: Final = 30 * MINUTE
 SYMBOL_MUTE_AFTER: Final = 10 * MINUTE  # at the least
 TIMES_USUAL: Final = 3  # how much longer than the longest silence before a silence has to be
 SYMBOL_TIMES_USUAL: Final = 10  # the same for one symbol, over its median silence
+OCCUPIED_FOR_S: Final = 120.0  # market time; the place of a program that died becomes free after 90 s
+SHORTEST_OCCUPIED_S: Final = 5.0  # real time; keys are shown again after waits of the network's
 JUDGED: Final = 120  # newest minutes of history that say what is usual
 
 _LIMIT = 405
 _NO_SUCH_CHANNEL = 410
+
+
+class Occupied(Unavailable):
+    """The account's one place on a stream is another program's."""
+
+    def __init__(self, stream: str, waited_s: float) -> None:
+        """Say what to do about it."""
+        super().__init__(
+            f"{stream}: another program with these keys still holds the account's place on it after {waited_s:g} s, and"
+            " Alpaca gives each account one. Stop that program (is `trader run` open elsewhere?), then start"
+            " again; or give this one the keys of another account"
+        )
 
 
 class MarketStream:
@@ -74,6 +88,9 @@ class MarketStream:
         self.connection = Connection(endpoint, self._protocol, self._take, backoff=Backoff(draw), pace=around.pace)
         self._is_subscribed = asyncio.Event()
         self._is_started = False
+        self._is_occupied = False  # another program holds the account's place
+        self._occupied_for_s = max(OCCUPIED_FOR_S / around.pace, SHORTEST_OCCUPIED_S)
+        self._patience: asyncio.Timeout | None = None  # of the start
         self._is_mute = False
         self._heard = 0  # when data came last, or could first have come (market time)
         self._mute_after = MUTE_AFTER
@@ -94,6 +111,7 @@ class MarketStream:
 
         Raises:
             StreamRefused: the server refuses for good.
+            Occupied: another program keeps the account's place for longer than a dead one could.
             Unavailable: there is no subscription after ``within_s`` (real time).
         """
         self._tell_limits()
@@ -101,12 +119,17 @@ class MarketStream:
         self._tasks.append(connecting)
         subscribing = asyncio.create_task(self._is_subscribed.wait())
         try:
-            await asyncio.wait([connecting, subscribing], timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+            async with asyncio.timeout(within_s) as self._patience:
+                await asyncio.wait([connecting, subscribing], return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError:
+            pass  # what is missing is told below
         finally:
             subscribing.cancel()
         if connecting.done():
             await connecting
         if not self.is_subscribed:
+            if self._is_occupied:
+                raise Occupied(self.name, self._occupied_for_s)
             raise Unavailable(f"{self.name}: no subscription within {within_s:g} s; {self._last_why}")
         self._is_started = True
         connecting.add_done_callback(self._ended)
@@ -168,7 +191,7 @@ class MarketStream:
                 if self._is_started:
                     self.mender.lost(event.text)
             case Postponed():
-                self._last_why = "another connection with this key holds the place: is this program running elsewhere?"
+                self._on_postponed()
             case SubscriptionRefused():
                 self._on_refused(event)
             case SubscriptionDiffers():
@@ -177,8 +200,20 @@ class MarketStream:
             case Muted():
                 self._on_muted()
 
+    def _on_postponed(self) -> None:
+        if self._is_occupied:
+            return
+        self._is_occupied = True
+        if self._is_started or self._patience is None:
+            log.warning("stream.occupied", stream=self.name, why=_OCCUPIED)
+            return
+        # It is known now what is wrong, so that it is also known how long waiting may help.
+        self._patience.reschedule(asyncio.get_running_loop().time() + self._occupied_for_s)
+        log.warning("stream.occupied", stream=self.name, why=_OCCUPIED, waiting_s=round(self._occupied_for_s))
+
     def _on_subscribed(self, event: Subscribed) -> None:
         self._is_subscribed.set()
+        self._is_occupied = False
         self._heard = max(self._heard, self._around.now())
         symbols = len({symbol for _, symbol in event.active})
         channels = sorted({str(channel) for channel, _ in event.active})
@@ -271,4 +306,7 @@ def _not_expecting(protocol: DataProtocol, now: int) -> None:
     protocol.expect_traffic(now, is_expected=False)
 
 
+_OCCUPIED = (
+    "another program with these keys holds the account's place; stop it, or wait: one that died loses it after 90 s"
+)
 _NO_ROOM = "more symbols than the data plan allows; trade fewer, or take a larger plan"

@@ -54,8 +54,8 @@ from trader.model.time import SECOND
 
 # The server ends a connection without keys after 10 s; its other answers take milliseconds.
 ANSWER_WITHIN: Final = 10 * SECOND
-# After a 406: 37.5 s in all. A dead session is reaped after 90 s or so; the owner's back-off bridges the rest.
-REPEAT_AFTER: Final = tuple(round(seconds * SECOND) for seconds in (0.5, 1, 2, 4, 5, 5, 5, 5, 5, 5))
+# After a 406: 127.5 s in all, for a dead session is reaped after 90 s or so.
+REPEAT_AFTER: Final = tuple(round(seconds * SECOND) for seconds in (0.5, 1, 2, 4, *[5] * 24))
 
 
 class DataProtocol:
