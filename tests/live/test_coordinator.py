@@ -201,6 +201,16 @@ def test_what_cannot_run_says_so_at_once(case: str) -> None:
         MultiTraderCoordinator([entry()], **settings)
 
 
+def test_more_stocks_than_the_data_plan_streams_are_named_under_their_strategies() -> None:
+    stocks = [f"{first}{second}" for first in "ABCDEF" for second in "ABCDEF"]
+    wants = [entry(tickers=stocks[:20]), entry(name="two", tickers=[*stocks[10:32], "BTC/USD"])]
+    with pytest.raises(ConfigError) as caught:
+        MultiTraderCoordinator(wants, "PKONE", "hush-hush")
+    (problem,) = caught.value.problems
+    assert problem.path == "strategies[1].tickers"
+    assert problem.message.startswith("FA, FB: beyond the 30 stocks")
+
+
 def test_one_strategy_object_cannot_serve_two_sandboxes() -> None:
     shared = InAndOut()
     with pytest.raises(ConfigError, match=r"strategies\[1\].strategy: the same object"):

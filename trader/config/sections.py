@@ -24,6 +24,7 @@ from trader.model.money import decimal_of
 from trader.strategies import Strategy
 
 MAX_STRATEGIES = 10_000
+FREE_SYMBOLS = 30  # stocks that Alpaca's free plan streams
 MAX_TICKERS = 1_000
 MAX_WARMUP_BARS = 100_000  # ten weeks of minutes around the clock
 MAX_DECIMALS, MAX_DIGITS = 18, 30  # of any number: beyond lies no amount of money, only slow arithmetic
@@ -214,6 +215,11 @@ class AlpacaConfig(_Section):
     """Whether trades and quotes are streamed beside the bars, so that stops are watched inside the minute."""
     extended_hours: Flag = False
     """Whether stock bars of before and after the regular session count; orders wait for the session all the same."""
+
+    @property
+    def most_symbols(self) -> int | None:
+        """Return how many stocks may be streamed, None for any number."""
+        return self.symbol_limit or (FREE_SYMBOLS if self.feed == "iex" else None)
 
 
 class BrokerConfig(_Section):

@@ -25,7 +25,6 @@ from trader.live.guard import (
     refused_keys,
     waiting,
 )
-from trader.model.time import SECOND
 
 log = structlog.get_logger()
 
@@ -45,11 +44,10 @@ async def admit(access: Access, clock: MarketClock) -> None:
         raise CredentialsError(problems)
     desk = RestDesk(access.endpoints.trading, keys.key_id, keys.secret.get_secret_value())
     try:
-        first = await _read(desk) if terms.follows_exchange else None
         found = await inspect(desk, access.strategies, terms, now=clock.now)
         await _confirm(access, found, clock)
-        if first is not None:
-            await _follow(desk, first, clock)
+        if terms.follows_exchange:
+            await _follow(desk, clock)
     except (Unavailable, OutcomeUnknown) as error:
         raise type(error)(
             f"{error}, {access.endpoints.trading}; {reach_remedy(is_loopback=terms.is_loopback)}"
@@ -74,9 +72,10 @@ async def _read(desk: RestDesk) -> Reading:
     return Reading(answer.ts, answer.ts - skew_ns, doubt_ns)
 
 
-async def _follow(desk: RestDesk, first: Reading, clock: MarketClock) -> None:
+async def _follow(desk: RestDesk, clock: MarketClock) -> None:
     """Begin with the exchange's time, if it runs as fast as ours is to."""
-    await asyncio.sleep(MEASURED_OVER_S - (time.monotonic_ns() - first.here) / SECOND)
+    first = await _read(desk)
+    await asyncio.sleep(MEASURED_OVER_S)
     read = await _read(desk)
     if problem := pace_problem(first, read, clock.pace):
         raise ConfigError([problem])

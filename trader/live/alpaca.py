@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Final
 
 import numpy as np
 import structlog
@@ -29,7 +28,6 @@ from trader.model.ticks import Bar
 log = structlog.get_logger()
 
 SETTLE_WITHIN_S = 5.0  # for the last answers about orders that are canceled at the end of a run
-FREE_SYMBOLS: Final = {"iex": 30}  # stocks that Alpaca's free plan streams
 _PRICES = frozenset({Channel.TRADES, Channel.QUOTES})
 
 
@@ -147,7 +145,7 @@ def _feed(config: Config, access: Access, clock: MarketClock, inbox: Inbox) -> A
             stock_feed=settings.feed,
             stock_channels=tuple(channel for channel in STOCK_CHANNELS if channel not in left_out),
             crypto_channels=tuple(channel for channel in CRYPTO_CHANNELS if channel not in left_out),
-            symbol_limit=settings.symbol_limit or FREE_SYMBOLS.get(settings.feed),
+            symbol_limit=settings.most_symbols,
             extended_hours=settings.extended_hours,
             pace=access.speed,
         ),

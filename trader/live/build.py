@@ -77,8 +77,10 @@ def access(
     if options.speed is None or (options.speed != "auto" and not endpoints.is_loopback):
         raise ConfigError(
             f"--speed {'max' if options.speed is None else options.speed}: only a local exchange's time can be followed"
-            " at a speed, and that of Alpaca is the wall clock's; leave out --speed"
+            " at a speed, and that of Alpaca is the wall clock's; leave out --speed, or add --feed synthetic"
         )
+    if problems := _beyond_plan(config):
+        raise ConfigError(problems)
     terms = Terms(
         is_live=is_live,
         allow_overallocation=options.allow_overallocation,
@@ -87,6 +89,23 @@ def access(
     )
     speed = 1.0 if options.speed == "auto" else options.speed
     return Access(keys, endpoints, config.strategies, terms, speed, options.yes_live, options.ask)
+
+
+def _beyond_plan(config: Config) -> list[Problem]:
+    """Name each strategy's stocks that the data plan does not stream; the first strategies have theirs."""
+    limit = config.broker.alpaca.most_symbols
+    streamed, problems = set[str](), list[Problem]()
+    for number, settings in enumerate(config.strategies):
+        fresh = [ticker for ticker in settings.tickers if "/" not in ticker and ticker not in streamed]
+        room = len(fresh) if limit is None else limit - len(streamed)
+        streamed |= set(fresh[:room])
+        if fresh[room:]:
+            message = (
+                f"{', '.join(fresh[room:])}: beyond the {limit} stocks that the data plan streams; take out tickers,"
+                " or set broker.alpaca.symbol_limit, or feed to sip, as the plan allows"
+            )
+            problems.append(Problem(f"strategies[{number}].tickers", message))
+    return problems
 
 
 def world(options: RunOptions, config: Config, desk: Engine, access: Access | None) -> World:

@@ -38,7 +38,6 @@ Mode = Literal["simulated", "paper", "live"]
 
 # The checks that need Alpaca, in their order; each is reported, as skipped where it could not be made.
 REMOTE: Final = ("trading_api", "account", "capital", "tickers", "clock", "market", "data_api", "stream")
-FREE_SYMBOLS: Final = 30  # of Alpaca's Basic plan; what exactly it counts is not published
 _TO_PAPER = f"to trade on paper at Alpaca:\n{EXPORTS}\n{WHERE}"
 
 
@@ -117,9 +116,7 @@ def _subscriptions(config: Config | None) -> Check:
         return Check("subscriptions", "skip", "needs settings that can be run")
     tickers = {ticker for settings in config.strategies for ticker in settings.tickers}
     stocks = {ticker for ticker in tickers if "/" not in ticker}
-    feed, limit = config.broker.alpaca.feed, config.broker.alpaca.symbol_limit
-    if limit is None and feed == "iex":
-        limit = FREE_SYMBOLS
+    feed, limit = config.broker.alpaca.feed, config.broker.alpaca.most_symbols
     message = f"stocks ({feed}) {len(stocks)}, crypto pairs {len(tickers - stocks)}, on a stream each"
     if limit is None or len(stocks) <= limit:
         return Check("subscriptions", "ok", message)
