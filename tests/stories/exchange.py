@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -29,6 +29,7 @@ class Rehearsed(msgspec.Struct):
     exchange: LocalExchange
     log: list[dict[str, Any]]
     ended: int  # market time
+    mode: str
 
     def warnings(self) -> Counter[str]:
         """Count the log's warnings and errors by name."""
@@ -44,6 +45,7 @@ async def rehearse(
     seed: int = 0,
     monkeypatch: Any,
     latency_s: int = 0,
+    settings: Mapping[str, object] | None = None,
     **run: Any,
 ) -> Rehearsed:
     """Let the daemon trade ``minutes`` of market time from two minutes before the opening; stop both in order."""
@@ -65,13 +67,14 @@ async def rehearse(
                 strategies,
                 exchange.key.id,
                 exchange.key.secret,
+                broker=settings,
                 options=RunOptions(
                     speed=options.speed, duration=round(minutes * MINUTE / options.speed), report="none", **run
                 ),
             )
-            await coordinator.run()
+            summary = await coordinator.run()
             last = OPENING + round((minutes - 2) * MINUTE)
-            return Rehearsed(coordinator.engine, exchange, lines, min(last, exchange.clock.now()))
+            return Rehearsed(coordinator.engine, exchange, lines, min(last, exchange.clock.now()), summary.mode)
     finally:
         structlog.reset_defaults()
 

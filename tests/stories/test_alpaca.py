@@ -55,6 +55,18 @@ async def test_every_fill_is_in_the_right_book_and_nothing_is_missing(monkeypatc
     assert after.engine.desk.ledger.books["coin"].opening_cash == Decimal(3000)
 
 
+@pytest.mark.parametrize("fill", ["next_open", "next_quote"])
+async def test_simulated_fills_in_alpacas_market_leave_the_account_alone(
+    fill: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"simulated": {"fill": fill}}
+    after = await rehearse(SEVEN, minutes=12, monkeypatch=monkeypatch, broker="simulated", settings=settings)
+    (account,) = after.exchange.venue.accounts.values()
+    assert account.orders == {}
+    assert sum(book.fills for book in after.engine.desk.ledger.books.values()) > 10
+    assert after.mode == "SIM"
+
+
 SOCKETS = ("stock", "crypto", "trading")
 ALONE: dict[str, dict[str, Any]] = {
     **{f"drop {socket}": {"kind": "drop", "socket": socket} for socket in SOCKETS},
