@@ -105,8 +105,17 @@ class AlpacaWorld:
                 yield message
 
     async def close(self) -> None:
-        """Close the streams with a goodbye, so that the next start finds its place free."""
+        """Close the streams with a goodbye, so that the next start finds its place free; say how the data were."""
         await self._feed.stop()
+        status = self._feed.status()
+        log.info(
+            "feed.closed",
+            gaps=status.gaps_open + status.gaps_closed,
+            gaps_open=status.gaps_open,
+            bars_backfilled=status.bars_backfilled,
+            worst_lag_ms=status.worst_lag // 1_000_000,
+            **status.counts,
+        )
         if self._alpaca is not None:
             await self._alpaca.stop()
 
