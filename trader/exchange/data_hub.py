@@ -38,7 +38,7 @@ from trader.exchange.data_session import (
     Plan,
     frames_of,
 )
-from trader.exchange.keys import Key, admitted
+from trader.exchange.keys import Keys, admitted
 from trader.exchange.lines import LineRules, Lines
 from trader.exchange.sockets import Guest, Socket
 
@@ -70,9 +70,7 @@ LATE_BATCHES: Final = 10_000
 class DataHub:
     """Sessions of every data endpoint; ``endpoint`` is ``stock``, ``crypto`` or ``test``."""
 
-    def __init__(
-        self, keys: Mapping[str, Key], *, now: Callable[[], int], rules: LineRules, plan: Plan | None = None
-    ) -> None:
+    def __init__(self, keys: Keys, *, now: Callable[[], int], rules: LineRules, plan: Plan | None = None) -> None:
         """Know the keys by their ids; ``now`` is the market's time."""
         self.lines = {feed.name: Lines(now, rules) for feed in (STOCK, CRYPTO, TEST)}
         self._late: dict[str, deque[tuple[int, Sequence[DataMessage]]]] = {name: deque() for name in self.lines}

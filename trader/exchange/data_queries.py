@@ -12,8 +12,10 @@ from datetime import date, timedelta
 from typing import Final, Literal, NamedTuple
 
 from trader.access.alpaca.wire_time import LAST, ns_of
-from trader.errors import TraderError
+from trader.access.sim.venue_orders import Refusal
+from trader.access.sim.venue_rules import invalid
 from trader.exchange.data_periods import Timeframe, midnight, timeframe_of, zone_of
+from trader.exchange.rest_parameters import Declined, choice, count
 from trader.model.instruments import AssetClass
 from trader.model.time import MINUTE, utc
 
@@ -35,16 +37,7 @@ _SYMBOL: Final[dict[AssetClass, re.Pattern[str]]] = {
 }
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _FIRST_YEAR, _LAST_YEAR = "1970", "2261"  # what nanoseconds in 64 bits hold; a time beyond is as good as the bound
-
-
-class RefusedQuery(TraderError):
-    """A request that is answered with ``status`` and a message."""
-
-    def __init__(self, message: str, *, status: int = 400) -> None:
-        """Keep the answer."""
-        self.status = status
-        self.message = message
-        super().__init__(message)
+_NO_RECENT_SIP: Final = Refusal(403, 40310000, "subscription does not permit querying recent SIP data")
 
 
 class Query(NamedTuple):
@@ -73,16 +66,16 @@ class Market(NamedTuple):
 
 
 def history_query(kind: Kind, given: Mapping[str, str], market: Market) -> Query:
-    """Read a request for history. Raises :class:`RefusedQuery`."""
+    """Read a request for history. Raises :class:`Declined`."""
     bars_only = {"timeframe"} if kind == "bars" else set()
     _refuse_unexpected(
         given, _PAGED | bars_only, stock=_STOCK | {"asof", *(("adjustment",) if bars_only else ())}, market=market
     )
     frame = timeframe_of(given.get("timeframe", "")) if bars_only else Timeframe(1, "Min")
     if frame is None:
-        raise RefusedQuery("invalid timeframe")
+        raise Declined(invalid("invalid timeframe"))
     if not set(given.get("adjustment", "raw").split(",")) <= _ADJUSTMENTS:
-        raise RefusedQuery("invalid adjustment")
+        raise Declined(invalid("invalid adjustment"))
     start, end, is_here = _span(given, market)
     symbols = _symbols(given, market.asset_class)
     return Query(
@@ -92,18 +85,18 @@ def history_query(kind: Kind, given: Mapping[str, str], market: Market) -> Query
         frame,
         start,
         end,
-        _limit(given),
-        _is_descending(given),
+        count(given, "limit", default=DEFAULT_LIMIT, most=MOST_ROWS),
+        choice(given, "sort", ("asc", "desc")) == "desc",
         _cursor(given, symbols),
     )
 
 
 def latest_query(given: Mapping[str, str], market: Market) -> tuple[tuple[str, ...], int]:
-    """Read a request for the latest; return the symbols, and the time that is now for it. Raises RefusedQuery."""
+    """Read a request for the latest; return the symbols, and the time that is now for it. Raises Declined."""
     _refuse_unexpected(given, {"symbols"}, stock=_STOCK, market=market)
     feed = _feed(given, _LATEST_FEEDS, default="iex" if market.is_basic else "sip")
     if feed == "sip" and market.is_basic and market.asset_class == "stock":
-        raise _no_recent_sip()
+        raise Declined(_NO_RECENT_SIP)
     symbols = _symbols(given, market.asset_class)
     now = market.now - (SIP_DELAY if feed == "delayed_sip" else 0)
     return (() if feed in _ELSEWHERE else symbols), now
@@ -120,25 +113,25 @@ def _refuse_unexpected(
 ) -> None:
     unexpected = given.keys() - allowed - (stock if market.asset_class == "stock" else set())
     if unexpected:
-        raise RefusedQuery(f"unexpected parameter(s): {', '.join(sorted(unexpected))[:200]}")
+        raise Declined(invalid(f"unexpected parameter(s): {', '.join(sorted(unexpected))[:200]}"))
 
 
 def _symbols(given: Mapping[str, str], asset_class: AssetClass) -> tuple[str, ...]:
     names = [name.strip() for name in given.get("symbols", "").split(",")]
     symbols = tuple(sorted({name for name in names if name}))
     if not symbols:
-        raise RefusedQuery("symbols is required")
+        raise Declined(invalid("symbols is required"))
     pattern = _SYMBOL[asset_class]
     for symbol in symbols:
         if not pattern.match(symbol):
-            raise RefusedQuery(f"invalid symbol: {symbol[:40]} does not match {pattern.pattern}")
+            raise Declined(invalid(f"invalid symbol: {symbol[:40]} does not match {pattern.pattern}"))
     return symbols
 
 
 def _feed(given: Mapping[str, str], allowed: frozenset[str], *, default: str) -> str:
     feed = given.get("feed", default).lower()
     if feed not in allowed:
-        raise RefusedQuery(f"invalid feed: {feed[:40]}")
+        raise Declined(invalid(f"invalid feed: {feed[:40]}"))
     return feed
 
 
@@ -151,9 +144,9 @@ def _span(given: Mapping[str, str], market: Market) -> tuple[int, int, bool]:
     start = _time(given, "start", market.asset_class)
     end = _time(given, "end", market.asset_class)
     if end is not None and start is not None and end < start:
-        raise RefusedQuery("end should not be before start")
+        raise Declined(invalid("end should not be before start"))
     if is_delayed and end is not None and end > newest:
-        raise _no_recent_sip()
+        raise Declined(_NO_RECENT_SIP)
     today = midnight(utc(newest).astimezone(zone).date(), zone)
     return today if start is None else start, newest if end is None else min(end, newest), feed not in _ELSEWHERE
 
@@ -169,23 +162,9 @@ def _time(given: Mapping[str, str], name: str, asset_class: AssetClass) -> int |
         if not _DATE.fullmatch(text):
             return ns_of(text)
         day, zone = date.fromisoformat(text), zone_of(asset_class)
-        return midnight(day, zone) if name == "start" else midnight(day + timedelta(days=1), zone) - 1
     except ValueError:
-        raise RefusedQuery(f"invalid {name}") from None
-
-
-def _limit(given: Mapping[str, str]) -> int:
-    text = given.get("limit", str(DEFAULT_LIMIT))
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_ROWS)) and 1 <= int(text) <= MOST_ROWS):
-        raise RefusedQuery(f"invalid limit: it must be 1 to {MOST_ROWS}")
-    return int(text)
-
-
-def _is_descending(given: Mapping[str, str]) -> bool:
-    sort = given.get("sort", "asc").lower()
-    if sort not in {"asc", "desc"}:
-        raise RefusedQuery("invalid sort")
-    return sort == "desc"
+        raise Declined(invalid(f"invalid {name}")) from None
+    return midnight(day, zone) if name == "start" else midnight(day + timedelta(days=1), zone) - 1
 
 
 def _cursor(given: Mapping[str, str], symbols: tuple[str, ...]) -> tuple[str, int] | None:
@@ -198,8 +177,4 @@ def _cursor(given: Mapping[str, str], symbols: tuple[str, ...]) -> tuple[str, in
             return symbol, int(ts)
     except (binascii.Error, ValueError):  # which UnicodeError is, too
         pass
-    raise RefusedQuery("invalid page_token")
-
-
-def _no_recent_sip() -> RefusedQuery:
-    return RefusedQuery("subscription does not permit querying recent SIP data", status=403)
+    raise Declined(invalid("invalid page_token"))

@@ -22,6 +22,9 @@ class Key(msgspec.Struct, frozen=True):
         return f"Key(id={self.id!r}, secret=…, account={self.account!r})"
 
 
+Keys = Mapping[str, Key]  # by their ids
+
+
 def key_for(account: str, *, seed: int, is_live: bool = False) -> Key:
     """Make the key of an account, the same one for the same seed: it opens nothing but a simulation."""
     prefix = _LIVE if is_live else _PAPER
@@ -32,7 +35,7 @@ def key_for(account: str, *, seed: int, is_live: bool = False) -> Key:
     )
 
 
-def admitted(keys: Mapping[str, Key], key_id: str, secret: str) -> Key | None:
+def admitted(keys: Keys, key_id: str, secret: str) -> Key | None:
     """Return the key that was shown, None when it is unknown or its secret is another; ``keys`` is by id."""
     key = keys.get(key_id)
     return key if key and hmac.compare_digest(key.secret.encode(), secret.encode()) else None

@@ -11,29 +11,29 @@ from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope
 
+from trader.access.sim.venue_orders import Refusal
+from trader.access.sim.venue_rules import invalid
 from trader.exchange.archive import Archive
 from trader.exchange.data_pages import DataPages, class_of
-from trader.exchange.data_queries import Kind, Market, RefusedQuery, history_query, latest_query
+from trader.exchange.data_queries import Kind, Market, history_query, latest_query
 from trader.exchange.data_rows import RowJson, book_json, row_json
-from trader.exchange.keys import Key, admitted
+from trader.exchange.keys import Keys
 from trader.exchange.request_log import RequestLog
+from trader.exchange.rest_endpoint import Endpoint, Reply, encode, query_of
 from trader.exchange.rest_faults import RestFault, RestFaults
 from trader.exchange.rest_limits import RateLimit
-from trader.exchange.rest_replies import JSON, Reply, answer, refused, spoilt
+from trader.exchange.rest_parameters import Declined
 from trader.model.instruments import AssetClass
 from trader.model.ticks import Quote
 
 DATA_PER_MINUTE: Final = 10_000  # of a paid plan; a basic one has 200
 
 _LOCATIONS: Final = frozenset({"us", "us-1", "us-2", "eu-1", "bs-1"})
-_NOBODY: Final = ""  # the account of requests without a key
-_FAILURES: Final = {429: "too many requests.", 500: "internal server error", 504: "request timed out"}
 _ONE: Final[dict[Kind, str]] = {"bars": "bar", "trades": "trade", "quotes": "quote"}
 
 
@@ -43,7 +43,7 @@ class DataDesk:
 
     archive: Archive
     now: Callable[[], int]
-    keys: Mapping[str, Key]
+    keys: Keys
     faults: RestFaults
     log: RequestLog
     per_minute: int = DATA_PER_MINUTE
@@ -96,54 +96,42 @@ def _crypto_routes(desk: DataDesk) -> list[Route]:
     return [Route(path, DataEndpoint(desk, path, "crypto", handler)) for path, handler in handlers.items()]
 
 
-class DataEndpoint:
-    """One path of the API as an ASGI application."""
+class DataEndpoint(Endpoint):
+    """One path of the API."""
+
+    too_many = "too many requests."
 
     def __init__(self, desk: DataDesk, pattern: str, asset_class: AssetClass, handler: Handler) -> None:
         """Answer requests for the paths of ``pattern``."""
+        super().__init__(desk, pattern)
+        self.is_public = asset_class == "crypto"
         self._desk = desk
-        self._pattern = pattern
         self._asset_class = asset_class
         self._handler = handler
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, unless a fault says otherwise."""
-        self._desk.log.asked(f"GET {self._pattern}")
-        reply, fault = await self._taken(scope)
-        if fault is not None and fault.kind in {"late", "overtaken"}:
-            await asyncio.sleep(fault.delay_s)
-        await answer(reply, receive, send)
-
-    async def _taken(self, scope: Scope) -> tuple[Reply, RestFault | None]:
-        desk = self._desk
-        account = _account(desk, dict(scope["headers"]), self._asset_class)
-        if isinstance(account, Reply):
-            return account, None
-        fault = desk.faults.take(scope["method"], scope["path"])
-        quota = desk.limit.take(account)
-        headers = JSON + quota.headers()
-        if quota.is_over:
-            return refused(HTTPStatus.TOO_MANY_REQUESTS, "too many requests.", headers), None
-        if fault is not None and fault.kind == "status":
-            return refused(fault.status, _FAILURES.get(fault.status, "service unavailable"), headers), fault
-        reply = await self._answered(scope)
-        reply = reply._replace(headers=headers)
-        return (spoilt(reply, fault) if fault else reply), fault
-
-    async def _answered(self, scope: Scope) -> Reply:
-        desk, path = self._desk, scope["path_params"]
-        given = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    async def done(self, scope: Scope, body: bytes, account: str) -> Reply:
+        """Let the handler find it."""
+        desk, path, given = self._desk, scope["path_params"], query_of(scope)
         symbol = path.get("symbol", "")
         try:
             if path.get("loc", "us") not in _LOCATIONS:
-                raise RefusedQuery(f"invalid location: {path['loc'][:40]}")
+                raise Declined(invalid(f"invalid location: {path['loc'][:40]}"))
             if symbol:
                 given["symbols"] = symbol
             market = Market(self._asset_class, desk.now(), desk.is_basic)
-            body = await self._handler(desk, Ask(given, market, symbol))
-        except RefusedQuery as refusal:
-            return refused(refusal.status, refusal.message)
-        return Reply(HTTPStatus.OK, msgspec.json.encode(body))
+            return Reply(HTTPStatus.OK, encode(await self._handler(desk, Ask(given, market, symbol))))
+        except Declined as declined:
+            return self.refused(declined.refusal)
+
+    async def wait(self, fault: RestFault, order_id: str) -> None:
+        """Let the answer be late; there is no order that could overtake it."""
+        if fault.kind in {"late", "overtaken"}:
+            await asyncio.sleep(fault.delay_s)
+
+    def refused(self, refusal: Refusal) -> Reply:
+        """Write a message alone; what trading answers with 422 is 400 here."""
+        is_unread = refusal.status == HTTPStatus.UNPROCESSABLE_ENTITY
+        return Reply(HTTPStatus.BAD_REQUEST if is_unread else refusal.status, encode({"message": refusal.message}))
 
 
 async def _history(kind: Kind, desk: DataDesk, ask: Ask) -> object:
@@ -186,13 +174,5 @@ def _told(found: Mapping[str, RowJson], kind: Kind, ask: Ask) -> dict[str, Any]:
 
 def _of(symbol: str, found: Mapping[str, object]) -> object:
     if symbol not in found:
-        raise RefusedQuery(f"no data found for {symbol}", status=HTTPStatus.NOT_FOUND)
+        raise Declined(Refusal(404, 40410000, f"no data found for {symbol}"))
     return found[symbol]
-
-
-def _account(desk: DataDesk, headers: Mapping[bytes, bytes], asset_class: AssetClass) -> str | Reply:
-    key_id, secret = headers.get(b"apca-api-key-id"), headers.get(b"apca-api-secret-key")
-    if not key_id and not secret and asset_class == "crypto":
-        return _NOBODY
-    key = admitted(desk.keys, (key_id or b"").decode("latin-1"), (secret or b"").decode("latin-1"))
-    return key.account if key else refused(HTTPStatus.UNAUTHORIZED, "unauthorized.")

@@ -11,7 +11,7 @@ from trader.access.alpaca.symbols import CryptoPairs
 from trader.access.sim.accounts import Account
 from trader.access.sim.venue import Venue
 from trader.access.sim.venue_orders import Refusal
-from trader.exchange.keys import Key
+from trader.exchange.keys import Keys
 from trader.exchange.request_log import RequestLog
 from trader.exchange.rest_faults import RestFaults
 from trader.exchange.rest_limits import TRADING_PER_MINUTE, RateLimit
@@ -62,7 +62,7 @@ class TradingDesk:
     venue: Venue
     calendar: StockCalendar
     now: Callable[[], int]
-    keys: Mapping[str, Key]
+    keys: Keys
     flush: Callable[[], None]
     faults: RestFaults
     log: RequestLog

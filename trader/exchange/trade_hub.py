@@ -5,7 +5,7 @@ there is ``trade_updates``. Frames are binary, as a paper account's are. What is
 Source: Alpaca, "Websocket Streaming", read 2026-11; a session recorded on 2026-09-18.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -27,7 +27,7 @@ from trader.access.alpaca.wire_trading import (
 )
 from trader.access.sim.venue_orders import TradeUpdate
 from trader.errors import WireError
-from trader.exchange.keys import Key, admitted
+from trader.exchange.keys import Keys, admitted
 from trader.exchange.lines import Line, LineRules, Lines
 from trader.exchange.shapes import update_message
 from trader.exchange.sockets import Guest, Socket, framed
@@ -42,9 +42,7 @@ _OLD_FORM: Final = 'this authentication format is being deprecated; use {"action
 class TradeHub:
     """Sessions of the order streams of all accounts; ``limit`` is how many one account may have (None: any)."""
 
-    def __init__(
-        self, keys: Mapping[str, Key], *, now: Callable[[], int], rules: LineRules, limit: int | None = None
-    ) -> None:
+    def __init__(self, keys: Keys, *, now: Callable[[], int], rules: LineRules, limit: int | None = None) -> None:
         """Know the keys by their ids; ``now`` is the market's time."""
         self.keys = keys
         self.limit = limit
