@@ -46,7 +46,9 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 def summarize(engine: Engine, mode: str) -> Summary:
-    """Take stock at the newest marks."""
+    """Take stock at the newest marks; of a desk that was never opened there is nothing to tell."""
+    if not engine.desk.ledger.books:
+        return Summary(mode, [], ZERO)
     strategies = [_strategy(engine, sandbox) for sandbox in engine.sandboxes]
     total = ZERO
     for strategy in strategies:

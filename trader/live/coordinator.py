@@ -142,8 +142,8 @@ class MultiTraderCoordinator:
         """End the run: close the file of fills, show the summary."""
         if self._trades is not None:
             self._trades.close()
-        if not self.engine.desk.ledger.books:
-            return  # it never opened: there is nothing to sum up
+        if not self.engine.desk.ledger.books and not self._world.clock.is_stopped:
+            return  # it failed before it opened: there is nothing to sum up
         result = summarize(self.engine, self._world.mode)
         log.info("coordinator.stopped", total_pnl=result.total_pnl)
         outputs.flush()
