@@ -167,3 +167,9 @@ def test_a_file_that_is_wrong_is_named_with_every_place(tmp_path: Path) -> None:
         "  faults[0].kind: written twice; keep one of them",
         "  faults[1].for: must be a length of time such as 30s or 2m, got 5",
     ]
+
+
+def test_a_file_that_is_not_there_is_named_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_script(tmp_path / "none.json", KNOWN)
+    assert str(caught.value) == f"{tmp_path / 'none.json'}: no such file"

@@ -1,7 +1,5 @@
 """What the trading API knows about the time before."""
 
-from decimal import Decimal
-
 import pytest
 
 from tests.exchange.desks import Floor
@@ -18,17 +16,3 @@ from trader.model.time import iso, parse_time
 )
 def test_the_last_close_may_be_days_ago(now: str, close: str) -> None:
     assert iso(Floor().desk.last_close(parse_time(now))) == close
-
-
-def test_prices_of_the_past_are_asked_for_at_the_last_close() -> None:
-    asked: list[tuple[str, int]] = []
-
-    def price_at(symbol: str, ts: int) -> Decimal:
-        asked.append((symbol, ts))
-        return Decimal(7)
-
-    floor = Floor(price_at=price_at)
-    assert floor.desk.last_day_price("SPY", floor.now) == 7
-    assert asked == [("SPY", parse_time("2026-01-02T21:00"))]
-    assert Floor().desk.last_day_price("SPY", floor.now) is None
-    assert floor.desk.price_of("SPY") == 450

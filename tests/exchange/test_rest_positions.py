@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
 from tests.exchange.desks import Floor
 from trader.access.sim.fills import VenueRules
 from trader.exchange.shapes import asset_id
-from trader.model.time import MINUTE
+from trader.model.time import DAY, MINUTE
 
 
 async def test_a_part_of_whole_shares_is_whole_and_of_fractions_is_not() -> None:
@@ -89,3 +90,20 @@ async def test_positions_are_closed_when_the_orders_that_held_them_have_ended() 
 async def until(is_so: Callable[[], object]) -> None:
     while not is_so():  # noqa: ASYNC110 -- what is waited for sets no event
         await asyncio.sleep(0)
+
+
+async def test_a_gain_of_the_day_counts_from_the_close_or_from_what_was_paid_since() -> None:
+    floor = Floor(price_at=lambda _symbol, _ts: Decimal(440))
+    await floor.order("SPY", 1)
+    floor.quote("SPY", 460)
+    fresh = await floor.get("/v2/positions/SPY")
+    assert fresh["unrealized_intraday_pl"] == fresh["unrealized_pl"]
+    assert fresh["unrealized_intraday_plpc"] == fresh["unrealized_plpc"]
+    floor.now += DAY
+    floor.quote("SPY", 450)
+    await floor.order("SPY", 2)
+    floor.quote("SPY", 460)
+    both = await floor.get("/v2/positions/SPY")
+    paid = floor.venue.accounts["first"].activities[-1].price
+    assert paid is not None
+    assert Decimal(both["unrealized_intraday_pl"]) == (460 - 440) + 2 * (460 - paid)

@@ -36,7 +36,7 @@ def account(qty: str, cost: str, price: Decimal | None = None) -> Account:
 def test_a_short_position_is_written_as_one_that_was_recorded() -> None:
     price = Decimal("199.22")
     books = account("-100", "19840", price)
-    written = position_json(books, "FB", price=price, last_day=Decimal("195.76"))
+    written = position_json(books, "FB", price=price, last_day=Decimal("195.76"), closed_at=T0)
     recorded = {
         "qty": "-100",
         "avg_entry_price": "198.4",
@@ -53,7 +53,7 @@ def test_a_short_position_is_written_as_one_that_was_recorded() -> None:
 
 
 def test_a_position_nobody_has_a_price_for_is_worth_what_it_cost() -> None:
-    written = position_json(account("3", "10"), "FB", price=None, last_day=None)
+    written = position_json(account("3", "10"), "FB", price=None, last_day=None, closed_at=T0)
     assert (written["market_value"], written["unrealized_pl"], written["change_today"]) == ("10", "0", "0")
     assert written["avg_entry_price"] == written["current_price"] == "3.333333333"
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 import msgspec
 from msgspec.structs import fields
 
-from trader.config.files import read
+from trader.config.files import read, shown
 from trader.config.findings import Finding, Loc, problems, show, unfit
 from trader.errors import ConfigError
 from trader.exchange.fault_kinds import DRAWABLE, KINDS, Random
@@ -48,10 +48,11 @@ def read_script(path: Path, known: Known) -> Script:
     Raises:
         ConfigError: the file cannot be read, or some of it is no script, each with its place.
     """
+    data = read(path)
     try:
-        return script_of(read(path), known)
+        return script_of(data, known)
     except ConfigError as error:
-        raise ConfigError(error.problems, source=error.source or str(path)) from None
+        raise ConfigError(error.problems, source=shown(path)) from None
 
 
 def script_of(data: object, known: Known) -> Script:

@@ -88,10 +88,6 @@ class TradingDesk:
         days = self.calendar.sessions(_day(now - _LONGEST_REST), _day(now))
         return max(day.close for day in days if day.close <= now)
 
-    def last_day_price(self, symbol: str, now: int) -> Decimal | None:
-        """Return a symbol's price at the last close, if anybody knows it."""
-        return self.price_at(symbol, self.last_close(now))
-
 
 def _day(ts: int) -> date:
     return utc(ts).date()

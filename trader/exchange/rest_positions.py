@@ -97,5 +97,6 @@ def _closing(account: Account, symbol: str, qty: Decimal) -> OrderRequest:
 
 
 def _json(desk: TradingDesk, ask: Ask, symbol: str) -> Body:
-    last_day = desk.last_day_price(symbol, ask.now)
-    return position_json(ask.account, symbol, price=desk.price_of(symbol), last_day=last_day)
+    closed_at = desk.last_close(ask.now)
+    last_day = desk.price_at(symbol, closed_at)
+    return position_json(ask.account, symbol, price=desk.price_of(symbol), last_day=last_day, closed_at=closed_at)

@@ -6,7 +6,7 @@ Source: Alpaca trading API 2.0.1 (OpenAPI document); recorded answers of its pap
 from decimal import Decimal
 from typing import Final
 
-from trader.access.sim.accounts import Account, sum_of
+from trader.access.sim.accounts import Account, position_of, sum_of
 from trader.access.sim.execution import id_of
 from trader.access.sim.venue_orders import Activity, VenueAsset
 from trader.exchange.shapes import ASSET_CLASSES, asset_id
@@ -58,15 +58,21 @@ def account_json(account: Account, *, last_equity: Decimal, since: int) -> Body:
     }
 
 
-def position_json(account: Account, symbol: str, *, price: Decimal | None, last_day: Decimal | None) -> Body:
-    """Describe a position at the market's price, and at the last close's; what nobody knows counts as no change."""
+def position_json(
+    account: Account, symbol: str, *, price: Decimal | None, last_day: Decimal | None, closed_at: int
+) -> Body:
+    """Describe a position at the market's price, and at the last close's; what nobody knows counts as no change.
+
+    What was bought since that close is compared with what it cost, not with the close.
+    """
     position = account.positions[symbol]
     value = account.value(symbol)
     basis = position.cost if position.qty > ZERO else position.cost.copy_negate()
     entry = floor_to(position.avg_entry_price, NANO)
     current = entry if price is None else price
     before = current if last_day is None else last_day
-    gain, today = EXACT.subtract(value, basis), EXACT.multiply(position.qty, EXACT.subtract(current, before))
+    since = position_of(account.activities, symbol, marked=(closed_at, before)).cost.copy_sign(position.qty)
+    gain, today = EXACT.subtract(value, basis), EXACT.subtract(value, since)
     is_coin = "/" in symbol
     return {
         "asset_id": asset_id(symbol),
@@ -83,7 +89,7 @@ def position_json(account: Account, symbol: str, *, price: Decimal | None, last_
         "unrealized_pl": plain(gain),
         "unrealized_plpc": _ratio(gain, basis),
         "unrealized_intraday_pl": plain(today),
-        "unrealized_intraday_plpc": _ratio(today, EXACT.multiply(position.qty, before)),
+        "unrealized_intraday_plpc": _ratio(today, since),
         "current_price": plain(current),
         "lastday_price": plain(before),
         "change_today": _ratio(EXACT.subtract(current, before), before),

@@ -56,6 +56,8 @@ class Account:
         self.working: dict[str, Working] = {}
         self.activities: list[Activity] = []
         self.executions: dict[str, Activity] = {}
+        self._claims: dict[str, Decimal] = {}
+        self._reserved = ZERO
         self._price_of = price_of
 
     def qty(self, symbol: str) -> Decimal:
@@ -80,11 +82,7 @@ class Account:
 
     def reserved(self, *, apart_from: str = "") -> Decimal:
         """Return the dollars that open orders claim."""
-        total = ZERO
-        for order in self.working.values():
-            if order.order.id != apart_from:
-                total = EXACT.add(total, claim_of(order))
-        return total
+        return EXACT.subtract(self._reserved, self._claims.get(apart_from, ZERO))
 
     @property
     def equity(self) -> Decimal:
@@ -115,9 +113,7 @@ class Account:
         """Store the newest snapshot of an order. An order that has ended never changes."""
         before = self.orders.get(order.id)
         assert before is None or before.status not in ENDED, f"{order.id} has ended: {before}"
-        self.orders[order.id] = order
-        if order.status in ENDED:
-            self.working.pop(order.id, None)
+        self._store(order)
 
     def book(self, rows: list[Activity]) -> None:
         """Enter the rows of one execution, or of a split, and move cash and position by them."""
@@ -134,9 +130,7 @@ class Account:
 
         The position becomes what it would be, had it always been so: it may lie on the other side of zero.
         """
-        self.orders[order.id] = order
-        if order.status in ENDED:
-            self.working.pop(order.id, None)
+        self._store(order)
         for row in rows:
             self._enter(row)
         self._hold(order.symbol, position_of(self.activities, order.symbol))
@@ -149,6 +143,8 @@ class Account:
             assert explained == self.qty(symbol), f"{symbol}: {explained} executed, {self.qty(symbol)} held"
         for symbol in {order.order.symbol for order in self.working.values()}:
             assert self.available(symbol) >= ZERO, f"{symbol}: orders hold more than there is"
+        claims = [claim_of(one.order, one.unit) for one in self.working.values()]
+        assert self._reserved == sum_of(claims), f"{self._reserved} is reserved, {claims} are claimed"
         filled: dict[str, Decimal] = {}
         for row in self.executions.values():
             filled[row.order_id] = EXACT.add(filled.get(row.order_id, ZERO), row.qty)
@@ -156,6 +152,16 @@ class Account:
             assert order.filled_qty == filled.get(order.id, ZERO), f"{order.id} has other executions"
             assert order.qty is None or order.filled_qty <= order.qty, f"{order.id} is overfilled"
             assert (order.status in ENDED) == (order.id not in self.working), f"{order.id} is {order.status}"
+
+    def _store(self, order: VenueOrder) -> None:
+        self.orders[order.id] = order
+        if order.status in ENDED:
+            self.working.pop(order.id, None)
+        self._reserved = EXACT.subtract(self._reserved, self._claims.pop(order.id, ZERO))
+        working = self.working.get(order.id)
+        if working is not None and (claim := claim_of(order, working.unit)):
+            self._claims[order.id] = claim
+            self._reserved = EXACT.add(self._reserved, claim)
 
     def _enter(self, row: Activity) -> None:
         self.activities.append(row)
@@ -185,8 +191,11 @@ def moved(before: Position, row: Activity) -> Position:
     return Position(after, EXACT.multiply(after.copy_abs(), price))
 
 
-def position_of(rows: list[Activity], symbol: str) -> Position:
-    """Return the position that a ledger amounts to, a correction being in the place of what it corrects."""
+def position_of(rows: list[Activity], symbol: str, *, marked: tuple[int, Decimal] | None = None) -> Position:
+    """Return the position that a ledger amounts to, a correction being in the place of what it corrects.
+
+    ``marked`` is a time and a price: what was held at that time then counts as bought at that price.
+    """
     slots: dict[str, list[Activity]] = {}
     slot_of: dict[str, str] = {}
     for row in rows:
@@ -201,8 +210,14 @@ def position_of(rows: list[Activity], symbol: str) -> Position:
         slots.setdefault(slot, []).append(row)
     position = Position()
     for row in chain.from_iterable(slots.values()):
+        if marked is not None and row.ts > marked[0]:
+            position, marked = _at_price(position, marked[1]), None
         position = moved(position, row)
-    return position
+    return position if marked is None else _at_price(position, marked[1])
+
+
+def _at_price(position: Position, price: Decimal) -> Position:
+    return Position(position.qty, EXACT.multiply(position.qty.copy_abs(), price))
 
 
 def legs_of(account: Account, order: VenueOrder) -> tuple[VenueOrder, ...]:
@@ -216,13 +231,13 @@ def legs_of(account: Account, order: VenueOrder) -> tuple[VenueOrder, ...]:
     return tuple(found)
 
 
-def claim_of(working: Working) -> Decimal:
-    """Return the dollars an open order claims: what is left of it, at the price it is valued at."""
-    if not working.is_opening:
+def claim_of(order: VenueOrder, unit: Decimal) -> Decimal:
+    """Return the dollars an open order claims: what is left of it, at the price of ``unit`` it is valued at."""
+    if not order.position_intent.endswith("_to_open"):
         return ZERO
-    if working.order.notional is not None:
-        return working.order.notional
-    return EXACT.multiply(working.left, working.unit)
+    if order.notional is not None:
+        return order.notional
+    return EXACT.multiply(EXACT.subtract(order.qty or ZERO, order.filled_qty), unit)
 
 
 def signed_qty(row: Activity) -> Decimal:
