@@ -169,3 +169,10 @@ def test_no_secret_is_ever_shown(secret: str) -> None:
         shown = str(error) + repr(error)
     assert "canary" not in shown
     assert KEY not in shown
+
+
+def test_a_swapped_pair_is_told_without_showing_it() -> None:
+    with pytest.raises(CredentialsError, match="APCA_API_KEY_ID: and APCA_API_SECRET_KEY look swapped") as caught:
+        load_credentials({"APCA_API_KEY_ID": "s3cr3t" * 7, "APCA_API_SECRET_KEY": "PK" + "A" * 24})
+    assert "s3c" not in str(caught.value)
+    assert load_credentials({"APCA_API_KEY_ID": "CK" + "A" * 18, "APCA_API_SECRET_KEY": "PK" + "A" * 42})

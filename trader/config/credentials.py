@@ -88,10 +88,17 @@ def _pair(values: Mapping[str, str], origin: str, folder: Path | None) -> Creden
     problems = [*_flaws(keys, KEY_NAMES[0], origin), *_flaws(secrets, SECRET_NAMES[0], origin)]
     if not problems and set(keys.values()) & set(secrets.values()):
         problems = [Problem(SECRET_NAMES[0], "is the same as the key id; Alpaca shows the secret once, beside the id")]
+    if not problems and _are_swapped(*keys.values(), *secrets.values()):
+        message = f"and {SECRET_NAMES[0]} look swapped: an id begins with {' or '.join(_KINDS)}; exchange them"
+        problems = [Problem(KEY_NAMES[0], message)]
     if problems:
         raise CredentialsError(problems)
     (key_id,), (secret,) = keys.values(), secrets.values()
     return Credentials(key_id, SecretStr(secret), origin, folder)
+
+
+def _are_swapped(key_id: str, secret: str) -> bool:
+    return key_id[:2] not in _KINDS and secret[:2] in _KINDS and len(secret) < len(key_id)
 
 
 def _named(values: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:

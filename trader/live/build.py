@@ -76,8 +76,8 @@ def access(
         raise ConfigError("--data and --start are for a simulated market; leave them out, or add --feed replay")
     if options.speed is None or (options.speed != "auto" and not endpoints.is_loopback):
         raise ConfigError(
-            f"--speed {'max' if options.speed is None else options.speed}: only a local exchange's time can be followed"
-            " at a speed, and that of Alpaca is the wall clock's; leave out --speed, or add --feed synthetic"
+            f"--speed {'max' if options.speed is None else f'{options.speed:g}'}: only a local exchange's time can be"
+            " followed at a speed, and that of Alpaca is the wall clock's; leave out --speed, or add --feed synthetic"
         )
     if problems := _beyond_plan(config):
         raise ConfigError(problems)
