@@ -28,6 +28,7 @@ from trader.model.ticks import Bar
 log = structlog.get_logger()
 
 SETTLE_WITHIN_S = 5.0  # for the last answers about orders that are canceled at the end of a run
+USUAL_MINUTES = 60  # of history at the least: they show which symbols trade every minute
 _PRICES = frozenset({Channel.TRADES, Channel.QUOTES})
 
 
@@ -89,7 +90,7 @@ class AlpacaWorld:
 
     def history(self, depth: Mapping[str, int]) -> AsyncIterator[Sequence[Bar]]:
         """Yield the minutes before the first live one, by REST."""
-        return self._feed.history(depth)
+        return self._feed.history({symbol: max(minutes, USUAL_MINUTES) for symbol, minutes in depth.items()})
 
     async def inputs(self, wake: Callable[[], int | None]) -> AsyncGenerator[Input, None]:
         """Yield what happens until the clock is stopped; then what becomes of the orders that are still open."""

@@ -161,6 +161,38 @@ async def test_duplicate_late_and_revised_bars_are_told_apart() -> None:
     assert [one.bars for one in rig.of(Revised)] == [[better]]
     counts = rig.feed.status().counts
     assert (counts["duplicate"], counts["revised"]) == (2, 1)
+    assert rig.causes() == []  # what was left out is asked for before anything else happens
+
+
+async def test_minutes_that_the_whole_stream_left_out_are_asked_for_at_once_thin_symbols_too() -> None:
+    async with rigged("SPY", "QQQ", "THIN") as rig:
+        for minute in (2, 3, 5, 6, 8, 9):
+            del rig.rest.rows["THIN"][bar(minute=minute).ts]
+        await rig.go()
+        await rig.second_look()
+        asked = len(rig.rest.asked)
+        rig.rest.put(bar("SPY", 11), bar("QQQ", 11), bar("THIN", 11), bar("SPY", 12), bar("QQQ", 12))
+        rig.ts += 3 * MINUTE
+        await rig.stream.last.send(wired(bar("SPY", 13)), wired(bar("THIN", 13)), wired(bar("QQQ", 13)))
+        await until(lambda: 13 in rig.bars("QQQ"))
+    assert [rig.bars(symbol)[-2:] for symbol in ("SPY", "QQQ", "THIN")] == [[12, 13], [12, 13], [11, 13]]
+    assert [params["symbols"] for _, params in rig.rest.asked[asked:]] == ["SPY,QQQ,THIN"]
+    assert rig.causes() == []
+
+
+async def test_a_minute_left_out_holds_entries_of_its_symbol_only_while_rest_is_silent() -> None:
+    async with rigged("SPY", "QQQ") as rig:
+        await rig.go()
+        await rig.second_look()
+        rig.rest.is_down = True
+        rig.ts += 2 * MINUTE
+        await rig.stream.last.send(wired(bar("QQQ", 11)))
+        await rig.stream.last.send(wired(bar("QQQ", 12)), wired(bar("SPY", 12)))
+        await until(lambda: rig.of(Held))
+        assert rig.of(Held)[0].symbols == ("SPY",)
+        assert rig.bars("QQQ")[-1] == 12
+        rig.rest.is_down = False
+        await until(lambda: 12 in rig.bars("SPY"))
     assert rig.causes() == ["+bar SPY", "-bar SPY"]
 
 

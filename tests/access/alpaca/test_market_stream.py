@@ -74,8 +74,9 @@ async def test_one_symbol_that_is_silent_while_another_talks_is_told_once() -> N
     assert [line["symbol"] for line in muted] == ["SPY"]
 
 
-async def test_a_night_is_no_silence() -> None:
+async def test_a_night_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Monday's first minute: one symbol has its bar, the other's newest is Friday's."""
+    monkeypatch.setattr(module, "SHORTEST_LOOK_S", 0.001)
     with capture_logs() as logs:
         async with rigged("SPY", "QQQ", pace=1e6) as rig:
             friday = (T0 - 3 * DAY + 390 * MINUTE - T0) // MINUTE  # the last bar of that session, in minutes after T0

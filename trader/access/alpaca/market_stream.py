@@ -48,6 +48,7 @@ SYMBOL_TIMES_USUAL: Final = 10  # the same for one symbol, over its median silen
 OCCUPIED_FOR_S: Final = 120.0  # market time; the place of a program that died becomes free after 90 s
 SHORTEST_OCCUPIED_S: Final = 5.0  # real time; keys are shown again after waits of the network's
 JUDGED: Final = 120  # newest minutes of history that say what is usual
+STEADY: Final = 0.9  # of a symbol's minutes follow one upon the other: a minute left out is then worth a question
 
 _LIMIT = 405
 _NO_SUCH_CHANNEL = 410
@@ -149,9 +150,10 @@ class MarketStream:
         """Take the newest ends of bars of each symbol as what is usual; ``covered`` is the end of the last minute."""
         self.mender.covered = covered
         for symbol, ends in history.items():
-            if len(ends) > 1:
-                self._usual[symbol] = round(median(b - a for a, b in pairwise(ends)))
-                if self._usual[symbol] <= MINUTE:
+            silences = [b - a for a, b in pairwise(ends)]
+            if silences:
+                self._usual[symbol] = round(median(silences))
+                if silences.count(MINUTE) >= STEADY * len(silences):
                     self._around.inlet.steady.add(symbol)
         every = sorted({end for ends in history.values() for end in ends})[-JUDGED:]
         gaps = [b - a for a, b in pairwise(every) if b - a <= LONGEST_MUTE_AFTER]

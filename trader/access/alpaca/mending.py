@@ -6,7 +6,8 @@ Rules
   entries are free again. While REST fails it is asked again and again, and all of this waits.
 - A bar that makes no sense is a hole of one minute of one symbol. When REST has no better one after some looks, the
   hole stays and is told. A minute that is left out, of a symbol that trades every minute, is looked up before the next
-  bar is delivered: the desk takes no bar that is older than its newest.
+  bar is delivered: the desk takes no bar that is older than its newest. Where the whole stream left it out, all symbols
+  are looked up in one question. That may well find nothing, so entries are held only while REST does not answer.
 - Everything that changes what is delivered goes through the inlet's queue, in the order in which it happened.
 
 The race. A minute's bar is published a second or so after its end, once. Published before the server took our new
@@ -18,6 +19,7 @@ these has been published for a minute, whatever our clock says. Entries are not 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -60,16 +62,20 @@ class Surroundings(msgspec.Struct, frozen=True):
         self.ring()
 
     async def until(self, ts: int) -> None:
-        """Wait until the market's time is ``ts``."""
-        while (rest := ts - self.now()) > 0:  # noqa: ASYNC110 - there is no event for a time
-            await asyncio.sleep(max(rest / SECOND / self.pace, 0.001))  # a wall clock can be set back meanwhile
+        """Wait until the market's time is ``ts``; a wall clock that is set back meanwhile makes it no longer."""
+        seen = self.now()
+        while ts > seen:
+            await asyncio.sleep(max((ts - seen) / SECOND / self.pace, 0.001))
+            before, seen = seen, self.now()
+            ts -= max(0, before - seen)
 
 
 class _Hole(msgspec.Struct):
     number: int
     symbols: tuple[str, ...]
     since: int
-    is_blocking: bool = False  # entries of the whole stream wait for it
+    cause: str  # of the holds on entries
+    is_blocking: bool = False  # entries wait for it
     is_closed: bool = False
 
 
@@ -80,19 +86,23 @@ class Mender:
         """Begin without a hole; ``symbols`` tells what is subscribed now."""
         self.covered = 0  # end of the newest minute up to which every bar is there
         self.last_data = 0  # when data came last (market time)
-        self.is_held = False
         self._name = name
         self._symbols = symbols
         self._around = around
         self._joint = around.inlet.joint
         self._is_mute = False
-        self._blocking = 0
+        self._blocking: Counter[str] = Counter()  # how many holes hold entries, by their cause
         self._waiting: _Hole | None = None  # for the next subscription
         self._check: tuple[_Hole, asyncio.Task[None]] | None = None
         self._first_bar: asyncio.Future[int] | None = None
-        self._single: set[tuple[str, int]] = set()  # symbols and ends that are being looked for
+        self._parts: dict[tuple[tuple[str, ...], int], _Hole] = {}  # symbols and ends that are being looked for
         self._in_turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether entries of the stream, or of one of its symbols, are held."""
+        return bool(self._blocking)
 
     def lost(self, why: str) -> None:
         """Take note that nothing comes any more; one hole is open until the next subscription."""
@@ -101,7 +111,7 @@ class Mender:
         since = max(self._known(), _minute(self.last_data)) - OVERLAP
         if self._check is not None and not self._check[0].is_closed:
             since = min(since, self._check[0].since)
-        hole = self._waiting = self._open(since, why)
+        hole = self._waiting = self._open(self._symbols(), since, why)
         self._around.inlet.call(lambda _: self._hold(hole))
         self._block(hole, why)
         self._end_check()
@@ -122,7 +132,7 @@ class Mender:
     def check(self) -> None:
         """Look once more for bars before the first live one; call it as a step of the inlet."""
         self._end_check()
-        hole = self._open(self._known(), "second look after subscribing")
+        hole = self._open(self._symbols(), self._known(), "second look after subscribing")
         self._hold(hole)
         self._first_bar = asyncio.get_running_loop().create_future()
         if (end := self._joint.oldest_waiting(hole.symbols)) is not None:
@@ -139,22 +149,23 @@ class Mender:
         """Look for a better bar of a minute."""
         newest = self._joint.settled(symbol)
         since = newest + MINUTE if end - LONGEST_LOOK < newest < end else end
-        self._mend_symbol(symbol, since, end, "the stream's bar makes no sense", looks=LOOKS)
+        if hole := self._mend_part((symbol,), since, end, "the stream's bar makes no sense", looks=LOOKS):
+            log.warning("bar.missed", stream=self._name, symbol=symbol, end=iso(end))
+            self._block(hole, "the stream's bar makes no sense")
 
     def on_skipped(self, symbol: str, first: int, last: int) -> None:
         """Look for bars that the stream left out, or brings late, before the one that came."""
-        self._mend_symbol(symbol, first, last, "the stream left bars out", looks=1)
+        every = self._symbols()
+        has_others = any(self._joint.settled(other) >= first for other in every)
+        self._mend_part((symbol,) if has_others else every, first, last, "the stream left bars out", looks=1)
 
-    def _mend_symbol(self, symbol: str, since: int, until: int, why: str, *, looks: int) -> None:
-        if (symbol, until) in self._single:
-            return
-        self._single.add((symbol, until))
-        self._joint.hold((symbol,))
-        now = self._around.now()
-        number = self._around.ledger.begin(self._name, (symbol,), since=since, why=why, now=now)
-        self._around.push(Held(now, f"bar {symbol}", (symbol,), why))
-        log.warning("bar.missed", stream=self._name, symbol=symbol, end=iso(until), why=why)
-        self._spawn(self._replace(_Hole(number, (symbol,), since), until, looks))
+    def _mend_part(self, symbols: tuple[str, ...], since: int, until: int, why: str, *, looks: int) -> _Hole | None:
+        if (symbols, until) in self._parts:
+            return None
+        self._joint.hold(symbols)
+        hole = self._parts[symbols, until] = self._open(symbols, since, why)
+        self._spawn(self._replace(hole, until, looks))
+        return hole
 
     async def stop(self) -> None:
         """End every look; holes stay open."""
@@ -203,39 +214,37 @@ class Mender:
     # --- bars of one symbol -----------------------------------------------------------------------------------------
 
     async def _replace(self, hole: _Hole, until: int, looks: int) -> None:
-        symbol = hole.symbols[0]
+        """Look for what a part of the stream lacks; more than one look is for one symbol's bar that makes no sense."""
         await self._around.until(until + SETTLED_AFTER)
         found: dict[str, list[Bar]] = {}
-        asked_at = 0
+        asked_at, is_there = 0, False
         for look in range(1, looks + 1):
             async with self._in_turn:
                 asked_at = self._around.now()
-                found = await self._fetch(hole, until)
-            if any(bar.ts == until for bar in found.get(symbol, ())):
+                found = await self._fetch(hole, until, blocks=True)
+            is_there = any(bar.ts == until for bar in found.get(hole.symbols[0], ()))
+            if is_there:
                 break
             await asyncio.sleep(2**look / self._around.pace if look < looks else 0)
-        self._single.discard((symbol, until))
-        if looks == 1 or any(bar.ts == until for bar in found.get(symbol, ())):
+        del self._parts[hole.symbols, until]
+        if looks == 1 or is_there:
             await self._join(hole, found, asked_at=asked_at, until=until)
-        else:
-            why = f"REST has no better bar after {looks} looks"
-            self._around.ledger.give_up(hole.number, why, now=self._around.now())
-            self._joint.confirm(hole.symbols, until)
-            log.error("gap.abandoned", stream=self._name, symbol=symbol, end=iso(until), why=why)
-            self._close(hole)
-            self._release(hole)
-        if all(other != symbol for other, _ in self._single):
-            self._around.push(Released(self._around.now(), f"bar {symbol}"))
+            return
+        why = f"REST has no better bar after {looks} looks"
+        self._around.ledger.give_up(hole.number, why, now=self._around.now())
+        self._joint.confirm(hole.symbols, until)
+        log.error("gap.abandoned", stream=self._name, symbol=hole.symbols[0], end=iso(until), why=why)
+        self._close(hole)
+        self._release(hole)
 
     # --- what they have in common -----------------------------------------------------------------------------------
 
     def _known(self) -> int:
         return self.covered or _minute(self._around.now())  # before any history only what comes is owed
 
-    def _open(self, since: int, why: str) -> _Hole:
-        symbols = self._symbols()
+    def _open(self, symbols: tuple[str, ...], since: int, why: str) -> _Hole:
         number = self._around.ledger.begin(self._name, symbols, since=since, why=why, now=self._around.now())
-        return _Hole(number, symbols, since)
+        return _Hole(number, symbols, since, self._name if symbols == self._symbols() else f"bar {symbols[0]}")
 
     def _hold(self, hole: _Hole) -> list[Input]:
         self._joint.hold(hole.symbols)
@@ -243,15 +252,13 @@ class Mender:
 
     def _block(self, hole: _Hole, why: str) -> None:
         hole.is_blocking = True
-        self._blocking += 1
-        if not self.is_held:
-            self.is_held = True
-            log.warning("entries.held", stream=self._name, why=why)
-        self._around.push(Held(self._around.now(), self._name, hole.symbols, why))
+        self._blocking[hole.cause] += 1
+        self._around.push(Held(self._around.now(), hole.cause, hole.symbols, why))
 
     def _close(self, hole: _Hole) -> None:
         hole.is_closed = True
-        self._blocking -= hole.is_blocking
+        if hole.is_blocking:
+            self._blocking[hole.cause] -= 1
 
     async def _fetch(self, hole: _Hole, until: int, *, blocks: bool = False) -> dict[str, list[Bar]]:
         pause_s = 1.0
@@ -311,11 +318,11 @@ class Mender:
         return self._joint.release(hole.symbols, now) + self._released(now)
 
     def _released(self, now: int) -> list[Input]:
-        if not self.is_held or self._blocking or self._is_mute or self._waiting is not None:
-            return []
-        self.is_held = False
-        log.info("entries.released", stream=self._name)
-        return [Released(now, self._name)]
+        is_lost = self._is_mute or self._waiting is not None
+        free = [cause for cause, count in self._blocking.items() if not count and not (is_lost and cause == self._name)]
+        for cause in free:
+            del self._blocking[cause]
+        return [Released(now, cause) for cause in free]
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=f"{self._name} mender")
