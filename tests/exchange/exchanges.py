@@ -14,6 +14,7 @@ from trader.exchange.local import ExchangeOptions, LocalExchange
 from trader.model.time import parse_time
 
 OPENING = parse_time("2026-01-05T14:30")  # of New York's core session
+SYMBOLS = ("AAPL", "AMZN", "BTC/USD", "DIA", "DOGE/USD", "IWM", "MSFT", "QQQ", "SPY")
 NIGHT = parse_time("2026-01-05")  # when no stock trades
 
 # Spans of the market's own time as always, but nobody has to wait for real seconds.
@@ -22,8 +23,9 @@ SLOWEST_S = 20.0  # nothing here takes so long, however busy the machine
 
 
 def exchange(**given: Any) -> LocalExchange:
-    """Build an exchange that begins at New York's opening and runs sixty times as fast as the world."""
-    return LocalExchange(ExchangeOptions(**({"start": OPENING, "speed": 60.0} | given)))
+    """Build a small exchange that begins at New York's opening and runs sixty times as fast as the world."""
+    usual: dict[str, Any] = {"start": OPENING, "speed": 60.0, "symbols": SYMBOLS, "is_small": True}
+    return LocalExchange(ExchangeOptions(**(usual | given)))
 
 
 async def until(is_so: Callable[[], object]) -> None:

@@ -133,15 +133,15 @@ async def test_who_shows_no_keys_is_sent_away() -> None:
 
 
 async def test_a_plans_limit_leaves_the_set_as_it_was() -> None:
-    async with exchange(plan=Plan(symbol_limit=3, lacks=frozenset({"crypto"}))) as at:
+    async with exchange(plan=Plan(symbol_limit=3, is_basic=True)) as at:
         client = await reader(at, bars=["A", "B"], trades=["A"])  # what comes with trades is not counted
         assert await client.ask({"action": "subscribe", "bars": ["C"]}) == error(405, "symbol limit exceeded")
         assert await client.ask({"action": "subscribe", "bars": ["*"]}) == error(405, "symbol limit exceeded")
         assert list((await client.ask({"action": "subscribe"}))["bars"]) == ["A", "B"]
-        crypto = await data_client(at, "/v1beta3/crypto/us")
-        assert await crypto.ask(auth(at)) == error(409, "insufficient subscription")
+        paid = await data_client(at, "/v2/sip")
+        assert await paid.ask(auth(at)) == error(409, "insufficient subscription")
         await client.close()
-        await crypto.close()
+        await paid.close()
 
 
 async def test_each_gets_what_he_subscribed_to_in_his_encoding(at: LocalExchange) -> None:

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.exchange.exchanges import OPENING, SLOWEST_S, data_client, exchange, reader, until
 from trader.errors import ConfigError, EdgeError
 from trader.exchange.clock import wall_clock
+from trader.exchange.data_session import Plan
 from trader.exchange.local import LocalExchange
 from trader.model.time import MINUTE, parse_time
 
@@ -139,3 +140,17 @@ async def test_nonsense_on_the_wire_harms_nobody() -> None:
 def test_a_market_in_the_worlds_pace_begins_now_and_a_fast_one_before_an_opening() -> None:
     assert wall_clock() - exchange(start=None, speed=1.0).clock.start < MINUTE
     assert exchange(start=None, speed=2.0).clock.start == parse_time("2026-01-05T14:25")
+
+
+async def test_a_basic_plan_and_a_limit_of_requests_are_those_asked_for() -> None:
+    async with exchange(plan=Plan(is_basic=True), per_minute=1) as at:
+        latest = "/v2/stocks/bars/latest?symbols=SPY"
+        assert (await ask(at, f"{latest}&feed=iex"))["bars"]
+        with pytest.raises(urllib.error.HTTPError, match="403") as recent:
+            await ask(at, f"{latest}&feed=sip")
+        assert recent.value.headers["x-ratelimit-limit"] == "200"
+        recent.value.close()
+        assert (await ask(at, "/v2/clock"))["is_open"]
+        with pytest.raises(urllib.error.HTTPError, match="429") as refused:
+            await ask(at, "/v2/clock")
+        refused.value.close()

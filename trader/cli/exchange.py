@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_SPEED = 10_000.0  # beyond it the market is faster than any program that trades on it
 MAX_ACCOUNTS = 100
+BASIC_SYMBOLS = 30  # Alpaca, "About Market Data API", read 2026-11
 
 
 class _Time(click.ParamType):  # type: ignore[type-arg]
@@ -78,6 +79,8 @@ _PATH = click.Path(path_type=Path)
 @click.option("--live-keys", is_flag=True, help="Make keys that pass for live ones, to rehearse `run --live`.")
 @click.option("--faults", type=_PATH, help="What goes wrong and when: a JSON or TOML file.", metavar="FILE")
 @click.option("--latency-ms", type=click.FloatRange(0, 60_000), help="How long an order takes to the market.")
+@click.option("--basic-plan", is_flag=True, help="Data as of Alpaca's free plan: no SIP, 30 symbols, 200 requests/min.")
+@click.option("--requests-per-minute", type=click.IntRange(1), default=200, show_default=True, help="Of trading.")
 @click.option("--symbol-limit", type=click.IntRange(1), help="Pairs of channel and symbol that one stream may have.")
 @click.option("--env", "as_env", is_flag=True, help="Print shell exports instead of one JSON object.")
 def command(**given: Any) -> None:  # noqa: ANN401 -- options are of any kind
@@ -134,7 +137,8 @@ def _options(given: dict[str, Any]) -> "ExchangeOptions":
         has_live_keys=given["live_keys"],
         cash=given["cash"],
         port=given["port"],
-        plan=Plan(symbol_limit=given["symbol_limit"]),
+        plan=Plan(given["symbol_limit"] or (BASIC_SYMBOLS if given["basic_plan"] else None), given["basic_plan"]),
+        per_minute=given["requests_per_minute"],
         faults=given["faults"],
     )
     if given["latency_ms"] is not None:

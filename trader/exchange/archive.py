@@ -84,12 +84,14 @@ class Archive(Protocol):
 class SyntheticArchive:
     """The synthetic market's past and future: the stocks and coins it knows, and any further symbol that is named.
 
-    Without ``quotes`` its market is bars only.
+    With ``is_small`` those that are named are all there is; without ``quotes`` its market is bars only.
     """
 
-    def __init__(self, symbols: Collection[str] = (), *, seed: int, quotes: bool = True) -> None:
+    def __init__(
+        self, symbols: Collection[str] = (), *, seed: int, quotes: bool = True, is_small: bool = False
+    ) -> None:
         """List the symbols; nothing is drawn yet."""
-        self.symbols: Sequence[str] = sorted({*known_symbols(), *symbols})
+        self.symbols: Sequence[str] = sorted({*symbols} if is_small else {*known_symbols(), *symbols})
         self.first, self.last = _EARLIEST, _LATEST
         self._seed = seed
         self._has_quotes = quotes
@@ -137,7 +139,8 @@ class SyntheticArchive:
         if not _EARLIEST <= start < _LATEST:
             message = f"{iso(start)} is out of this market's time, {iso(_EARLIEST)} to {iso(_LATEST)}"
             raise ConfigError([Problem("start", message)])
-        return ArchiveFeed(SyntheticArchive(self.symbols, seed=self._seed, quotes=self._has_quotes), start)
+        own = SyntheticArchive(self.symbols, seed=self._seed, quotes=self._has_quotes, is_small=True)
+        return ArchiveFeed(own, start)
 
     def _days(self, symbol: str, start: int, end: int) -> range:
         """Return the days that may hold something within the span; none of an unknown symbol."""

@@ -29,6 +29,7 @@ from trader.access.alpaca.wire_data import (
 from trader.exchange.data_session import (
     CRYPTO,
     EVERYTHING,
+    SIP,
     STOCK,
     TEST,
     DataSession,
@@ -45,7 +46,7 @@ from trader.exchange.sockets import Guest, Socket
 # A stock feed is one endpoint, whichever of the consolidated tape's and IEX's views it shows.
 PATHS: Final[Mapping[str, Feed]] = {
     "/v2/iex": STOCK,
-    "/v2/sip": STOCK,
+    "/v2/sip": SIP,
     "/v2/delayed_sip": STOCK,
     "/v1beta3/crypto/us": CRYPTO,
     "/v2/test": TEST,

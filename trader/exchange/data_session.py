@@ -65,19 +65,21 @@ class Feed(msgspec.Struct, frozen=True):
     channels: frozenset[Channel]
     told: frozenset[Channel]
     symbol: "re.Pattern[str]"
+    is_paid: bool = False
 
 
 _TOLD: Final = _STOCK_CHANNELS - {Channel.IMBALANCES}
 STOCK: Final = Feed("stock", _STOCK_CHANNELS, _TOLD, re.compile(r"[A-Z0-9.]+"))
 CRYPTO: Final = Feed("crypto", _CRYPTO_CHANNELS, _CRYPTO_CHANNELS, re.compile(r"[A-Z]+x?/[A-Z]+"))
+SIP: Final = msgspec.structs.replace(STOCK, is_paid=True)
 TEST: Final = Feed("test", _STOCK_CHANNELS, _TOLD, re.compile(r"FAKEPACA"))
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What the accounts' plan allows: pairs of channel and symbol per session (None: any), feeds that are not in it."""
+    """What the accounts' plan allows: pairs of channel and symbol per session (None: any); a basic one has no SIP."""
 
     symbol_limit: int | None = None
-    lacks: frozenset[str] = frozenset()
+    is_basic: bool = False
 
 
 class DataSession(Line):
@@ -142,7 +144,7 @@ class DataSession(Line):
             self._refuse(403)
         elif key is None:
             self._refuse(402)
-        elif self.feed.name in self._gate.plan.lacks:
+        elif self.feed.is_paid and self._gate.plan.is_basic:
             self._refuse(409)
         elif self._is_taken(key.account):
             self._refuse(406)

@@ -39,6 +39,7 @@ from trader.exchange.request_log import RequestLog
 from trader.exchange.rest_data import DataDesk, data_routes
 from trader.exchange.rest_desk import TradingDesk
 from trader.exchange.rest_faults import RestFaults
+from trader.exchange.rest_limits import BASIC_DATA_PER_MINUTE, DATA_PER_MINUTE, TRADING_PER_MINUTE
 from trader.exchange.rest_trading import not_served, trading_routes
 from trader.exchange.sockets import Guest, Socket
 from trader.exchange.splits import SplitArchive
@@ -60,12 +61,14 @@ _LATENCY: Final = 20 * SECOND // 1000
 class ExchangeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What kind of exchange: its market, its pace, its accounts and its rules; ``port`` 0 is any free one.
 
+    A synthetic market that ``is_small`` has the named ``symbols`` alone. ``per_minute`` are requests to trading.
     ``has_live_keys`` makes keys that look like those of real accounts, to rehearse what is asked before real money.
     """
 
     feed: Literal["synthetic", "replay"] = "synthetic"
     data: tuple[Path, ...] = ()
     symbols: tuple[str, ...] = ()
+    is_small: bool = False
     seed: int = 1
     start: int | None = None
     speed: float = 1.0
@@ -76,6 +79,7 @@ class ExchangeOptions(msgspec.Struct, frozen=True, kw_only=True):
     venue: VenueRules = VenueRules(fill="next_quote", latency_ns=_LATENCY, has_partial_fills=True)
     lines: LineRules = LineRules()
     plan: Plan = Plan()
+    per_minute: int = TRADING_PER_MINUTE
     trade_sessions: int | None = None
     faults: Path | None = None
 
@@ -199,7 +203,9 @@ class LocalExchange:
     def _routes(self) -> Sequence[BaseRoute]:
         now, venue, archive, log = self.clock.now, self.venue, self.archive, self.log
         control = Control(self.faults, venue, archive, log, now)
-        history = DataDesk(archive, now, self.keys, self.rest_faults, log)
+        is_basic = self.options.plan.is_basic
+        per_minute = BASIC_DATA_PER_MINUTE if is_basic else DATA_PER_MINUTE
+        history = DataDesk(archive, now, self.keys, self.rest_faults, log, per_minute, is_basic)
         trading = TradingDesk(
             venue,
             self.calendar,
@@ -208,6 +214,7 @@ class LocalExchange:
             self.flush,
             self.rest_faults,
             log,
+            per_minute=self.options.per_minute,
             price_at=self.market.price_at,
             since=self.clock.start,
         )
@@ -291,7 +298,7 @@ def _listen(port: int) -> socket.socket:
 def _archive(options: ExchangeOptions) -> Archive:
     if options.feed == "replay":
         return ReplayArchive(options.data, options.symbols)
-    return SyntheticArchive(options.symbols, seed=options.seed)
+    return SyntheticArchive(options.symbols, seed=options.seed, is_small=options.is_small)
 
 
 def _start(options: ExchangeOptions, archive: Archive) -> int:

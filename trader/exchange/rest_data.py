@@ -26,12 +26,10 @@ from trader.exchange.keys import Keys
 from trader.exchange.request_log import RequestLog
 from trader.exchange.rest_endpoint import Endpoint, Reply, encode, query_of
 from trader.exchange.rest_faults import RestFault, RestFaults
-from trader.exchange.rest_limits import RateLimit
+from trader.exchange.rest_limits import DATA_PER_MINUTE, RateLimit
 from trader.exchange.rest_parameters import Declined
 from trader.model.instruments import AssetClass
 from trader.model.ticks import Quote
-
-DATA_PER_MINUTE: Final = 10_000  # of a paid plan; a basic one has 200
 
 _LOCATIONS: Final = frozenset({"us", "us-1", "us-2", "eu-1", "bs-1"})
 _ONE: Final[dict[Kind, str]] = {"bars": "bar", "trades": "trade", "quotes": "quote"}

@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 from trader.model.time import MINUTE, SECOND
 
 TRADING_PER_MINUTE: Final = 200
+DATA_PER_MINUTE: Final = 10_000
+BASIC_DATA_PER_MINUTE: Final = 200
 
 
 class Quota(NamedTuple):
