@@ -15,6 +15,7 @@ from trader.access.alpaca.wire_data import Auth, Channel
 from trader.access.ports import BrokerAdapter, SimulatedBroker
 from trader.config import Config
 from trader.engine.engine import Engine
+from trader.errors import EdgeError
 from trader.live.access import Access
 from trader.live.admission import admit
 from trader.live.clock import MarketClock, WallClock
@@ -93,17 +94,27 @@ class AlpacaWorld:
         return self._feed.history({symbol: max(minutes, USUAL_MINUTES) for symbol, minutes in depth.items()})
 
     async def inputs(self, wake: Callable[[], int | None]) -> AsyncGenerator[Input, None]:
-        """Yield what happens until the clock is stopped; then what becomes of the orders that are still open."""
+        """Yield what happens until the clock is stopped; then what becomes of the orders that are still open.
+
+        Raises:
+            EdgeError: an edge is lost for good; open orders are canceled before it is raised.
+        """
         now = self.clock.now()
         end = sys.maxsize if self._duration is None else now + round(self._duration * self.clock.pace)
         self._inbox.listen(self._feed.take)
         self._feed.go_live()
         messages = self._inbox.inputs(self.clock, wake, end=end)
-        async for message in messages if self._simulated is None else filled(self._simulated, messages):
-            yield message
+        failure: EdgeError | None = None
+        try:
+            async for message in messages if self._simulated is None else filled(self._simulated, messages):
+                yield message
+        except EdgeError as error:  # one of the edges; the other may still cancel what is open
+            failure = error
         if self._alpaca is not None:
             async for message in self._settled(self._alpaca):
                 yield message
+        if failure is not None:
+            raise failure
 
     async def close(self) -> None:
         """Close the streams with a goodbye, so that the next start finds its place free; say how the data were."""

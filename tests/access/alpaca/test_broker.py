@@ -198,6 +198,16 @@ async def test_a_stream_that_does_not_exist_there_ends_the_start(monkeypatch: py
             await nobody.broker.start()
 
 
+async def test_keys_refused_while_the_stream_comes_again_are_told_through_fail() -> None:
+    async with desk() as one:
+        one.at.trading.keys = {}
+        one.at.lines["trading"].drop()
+        await until(lambda: one.failures)
+        assert [type(error).__name__ for error in one.failures] == ["StreamRefused"]
+        assert one.gates == ["Held"]
+        assert not one.broker.status().is_confirmed
+
+
 async def test_entries_stay_held_until_the_account_could_be_read() -> None:
     async with desk() as one:
         one.at.rest_faults.arm(RestFault(kind="status", match="GET /v2/orders", status=500, count=3))

@@ -46,7 +46,7 @@ async def test_every_page_is_read_and_the_same_feed_is_named() -> None:
         "IWM": [],
     }
     assert len(server.asked) == history.requests == 4
-    assert {params["feed"] for _, params in server.asked} == {"iex"}
+    assert {(params["feed"], params["adjustment"]) for _, params in server.asked} == {("iex", "split")}
     assert server.asked[0][1]["limit"] == "10000"
 
 

@@ -63,6 +63,16 @@ def test_who_leaves_the_queue_takes_no_turn() -> None:
     assert limiter.waiting == 0
 
 
+def test_a_clock_that_is_set_back_keeps_nobody_waiting_for_it() -> None:
+    limiter = Limiter()
+    asked(limiter, CANCEL, 200)
+    assert len(limiter.take(60 * MINUTE)) == 200
+    ticket = limiter.ask(EXIT)
+    assert limiter.take(SECOND) == []
+    assert limiter.next_time() == SECOND + WINDOW
+    assert limiter.take(SECOND + WINDOW) == [ticket]
+
+
 steps = st.lists(
     st.tuples(
         st.sampled_from(["ask", "ask", "wait", "withdraw", "pause"]),

@@ -19,8 +19,9 @@ from trader.access.alpaca.symbols import CryptoPairs
 from trader.access.alpaca.tracked import Tracked
 from trader.access.alpaca.tracker import OrderTracker
 from trader.access.sim.venue_orders import OrderRequest, VenueOrder
-from trader.errors import Refused
+from trader.errors import OutcomeUnknown, Refused
 from trader.exchange.local import LocalExchange
+from trader.exchange.rest_faults import RestFault
 from trader.model.instruments import instrument_of
 from trader.model.money import ZERO
 from trader.model.orders import Approved, ExecutionReport, OrderIntent, OrderStatus, Reason, Side
@@ -154,6 +155,19 @@ async def test_what_the_account_held_before_us_is_no_drift_and_splits_with_the_r
             assert await one.restoring.sweep() == []
             one.ahead += MINUTE
         assert one.restoring.drifted == {}
+
+
+async def test_a_split_during_a_long_outage_is_learned_by_the_first_reading_after_it() -> None:
+    async with reader() as one:
+        await one.traded("QQQ", qty="2")
+        await one.restoring.begin()
+        one.at.venue.split("QQQ", Decimal(3), now=one.at.clock.now())
+        one.ahead = 60 * MINUTE
+        one.at.rest_faults.arm(RestFault(kind="status", match="GET /v2/account", status=503, count=1))
+        with pytest.raises(OutcomeUnknown):
+            await one.restoring.sweep()
+        (split,) = await one.restoring.sweep()
+        assert split.symbol == "QQQ"
 
 
 async def test_a_drift_is_told_once_by_the_second_reading_and_forgotten_when_it_ends() -> None:

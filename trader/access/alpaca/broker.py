@@ -42,7 +42,8 @@ START_WITHIN_S: Final = 30.0  # keys, stream and the first reading; a healthy ac
 TEND_EVERY: Final = SECOND  # of market time: what the tracker asks for is read
 TEND_EVERY_S: Final = 0.05  # and of real time, however fast the market's runs
 SWEEP_EVERY: Final = MINUTE
-TRY_AGAIN: Final = 2 * SECOND  # after a reading of the account failed
+TRY_AGAIN: Final = 2 * SECOND  # after a reading of the account failed; then twice as long, up to sixteen times
+MOST_DOUBLED: Final = 4
 MOST_WAITING: Final = 1_000  # orders on their way; a desk that makes more has lost its senses
 
 
@@ -114,6 +115,7 @@ class AlpacaBroker:
         self._lost_at = now()  # since when the stream may have missed something
         self._subscriptions = 0
         self._is_held = False
+        self._is_started = False
         self._failure: Exception | None = None
 
     async def start(self) -> None:
@@ -142,6 +144,7 @@ class AlpacaBroker:
         if self._failure is not None:
             await self.stop()
             raise self._failure
+        self._is_started = True
 
     async def stop(self) -> None:
         """Close the stream with a goodbye and let go of everything; open orders stay as they are."""
@@ -199,9 +202,10 @@ class AlpacaBroker:
             await self._connection.run()
         except EdgeError as error:
             self._failure = error
-            if self._fail is not None and self._confirmed.is_set():
+            if not self._is_started:
+                self._confirmed.set()  # nothing more to wait for
+            elif self._fail is not None:
                 self._fail(error)
-            self._confirmed.set()  # nothing more to wait for
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Updated):
@@ -224,12 +228,14 @@ class AlpacaBroker:
 
     async def _restore(self, subscription: int) -> None:
         """Read what the stream has missed, then let entries pass; again until it works or the stream is lost."""
+        failures = 0
         while subscription == self._subscriptions and self._subscribed.is_set() and not self._confirmed.is_set():
             try:
                 await self._restoring.catch_up(self._lost_at)
             except EdgeError as error:
                 log.warning("account.unread", why=str(error)[:300], since=iso(self._lost_at))
-                await self._calls.pause(TRY_AGAIN)
+                await self._calls.pause(TRY_AGAIN * 2 ** min(failures, MOST_DOUBLED))
+                failures += 1
                 continue
             if subscription == self._subscriptions and self._subscribed.is_set():
                 log.info("stream.confirmed", stream=CAUSE, since=iso(self._lost_at))
@@ -240,9 +246,10 @@ class AlpacaBroker:
 
     async def _tend(self) -> None:
         """Read what the tracker asks for every second, and the account every minute."""
-        swept = self._now()
+        swept, failures = self._now(), 0
         while True:
-            await asyncio.sleep(max(TEND_EVERY_S, TEND_EVERY / SECOND / self._calls.pace))
+            every_s = max(TEND_EVERY_S, TEND_EVERY / SECOND / self._calls.pace)
+            await asyncio.sleep(every_s * 2 ** min(failures, MOST_DOUBLED))
             is_due = self._confirmed.is_set() and self._now() - swept >= SWEEP_EVERY
             swept = self._now() if is_due else swept
             try:
@@ -250,7 +257,9 @@ class AlpacaBroker:
                 splits = await self._restoring.sweep() if is_due else []
             except EdgeError as error:
                 log.warning("account.unread", why=str(error)[:300], since=iso(swept))
+                failures += 1
                 continue
+            failures = 0
             for split in splits:
                 self._deliver(split)
             self._tell_notes()

@@ -122,7 +122,10 @@ class History:
             "limit": str(PAGE),
             "sort": "asc",
         }
-        return params if market_of(symbols[0]) == "crypto" else params | {"feed": self._feeds["stock"]}
+        if market_of(symbols[0]) == "crypto":
+            return params
+        # Bars from before a split in the shares of today, or a warm-up would see the price jump.
+        return params | {"feed": self._feeds["stock"], "adjustment": "split"}
 
     async def _page(self, market: Market, params: Mapping[str, str]) -> "_Answer":
         version, path = (

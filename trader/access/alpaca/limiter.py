@@ -51,7 +51,7 @@ class Ticket:
 
 
 class Limiter:
-    """The account's turns. Times never run backwards."""
+    """The account's turns. A clock that is set back takes what is remembered with it."""
 
     def __init__(self, per_minute: int = PER_MINUTE) -> None:
         """Begin with nothing used."""
@@ -59,6 +59,7 @@ class Limiter:
         self._waiting: dict[Priority, deque[Ticket]] = {priority: deque() for priority in Priority}
         self._granted: deque[int] = deque()  # when, of the last window: no longer than the limit
         self._paused_until = 0
+        self._seen = 0  # the newest time
 
     @property
     def waiting(self) -> int:
@@ -106,5 +107,9 @@ class Limiter:
         return next((queue[0] for queue in self._waiting.values() if queue), None)
 
     def _forget(self, now: int) -> None:
+        if (back := self._seen - now) > 0:
+            self._granted = deque(then - back for then in self._granted)
+            self._paused_until -= back
+        self._seen = now
         while self._granted and self._granted[0] + WINDOW <= now:
             self._granted.popleft()

@@ -59,13 +59,14 @@ class Restoring:
         self._pairs = pairs
         self._expected = expected
         self._since = calls.now()
+        self._swept = self._since  # when a sweep last learned all there was
         self._before: dict[str, Decimal] = {}  # what the account held when we came
         self._doubts: dict[str, tuple[Decimal, int]] = {}
         self._splits: set[str] = set()
 
     async def begin(self) -> None:
         """Learn what the account holds before we trade. Raises EdgeError."""
-        self._since = self._calls.now()
+        self._since = self._swept = self._calls.now()
         self._before = await self.positions()
         self._splits = {split.activity_id for split in splits_in(await self._activities("SPLIT", self._since), {})}
         if self._before:
@@ -85,8 +86,10 @@ class Restoring:
         if any(tracked.parts and now - tracked.asked_at >= SILENT for tracked in self._tracker.open()):
             await self._open_orders()
             await self._look_up_those_before(now - SILENT)
-        await self._executions_since(max(self._since, now - OVERLAP))
-        splits = await self._splits_since(max(self._since, now - OVERLAP))
+        since = max(self._since, self._swept - OVERLAP)
+        await self._executions_since(since)
+        splits = await self._splits_since(since)
+        self._swept = now
         if self._expected is not None:
             self._compare(await self.positions())
         return splits
@@ -95,7 +98,8 @@ class Restoring:
         """Read what the tracker asks for: activities of orders that are not explained, orders not understood."""
         for tracked in self._tracker.wants_recovery(self._calls.now()):
             tracked.tries += 1
-            rows = [row for part in tracked.parts for row in await self._fills_of(part.venue_id)]
+            since = max(self._since, tracked.approved.intent.ts) - OVERLAP
+            rows = [row for part in tracked.parts for row in await self._fills_of(part.venue_id, since)]
             self._give(self._tracker.recovered(rows, self._calls.now(), complete_for=tracked.order_id))
             if not tracked.is_explained:
                 log.warning("order.unexplained", order_id=tracked.order_id, tries=tracked.tries)
@@ -145,8 +149,8 @@ class Restoring:
                 continue
             self._give(self._tracker.looked_up(order, self._calls.now()))
 
-    async def _fills_of(self, venue_id: str) -> list[Fill]:
-        raw = await self._activities("FILL", self._since - OVERLAP, order_id=venue_id)
+    async def _fills_of(self, venue_id: str, since: int) -> list[Fill]:
+        raw = await self._activities("FILL", since, order_id=venue_id)
         return [row for row in fills_in(raw) if row.venue_order_id == venue_id]
 
     async def _activities(self, kind: str, since: int, *, order_id: str = "") -> list[object]:
