@@ -13,7 +13,7 @@ import pytest
 
 from tests.stories.programs import SLOW, Program, exchange, variables
 
-SPEED = "60"
+SPEED = "240"
 Told = dict[str, Any]
 
 
@@ -195,7 +195,7 @@ def test_another_time_than_the_exchanges_is_told(trader: Any, market: Told) -> N
     programs = [trader(market, *arguments) for arguments, _ in TIMES.values()]
     only_keys = {name: value for name, value in variables(market).items() if not name.endswith("_URL")}
     programs.append(trader(None, "--speed", SPEED, env=only_keys))
-    wanted = [words for _, words in TIMES.values()] + ["--speed 60: only a local exchange's time"]
+    wanted = [words for _, words in TIMES.values()] + [f"--speed {SPEED}: only a local exchange's time"]
     for program, words in zip(programs, wanted, strict=True):
         said(program, 3, words)
 

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,35 +11,10 @@ from typing import Any
 import pytest
 
 from tests.build import T0
+from tests.stories.programs import Program
 from trader.model.time import MINUTE, iso
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc or /dev/full, which only Linux has")
-SLOW = 60  # seconds that a machine under load may take for what takes one
-
-
-class Program:
-    """One `trader …` process; it is ended with the test whatever happens."""
-
-    def __init__(self, *arguments: str | Path, cwd: Path, **settings: Any) -> None:
-        command = [sys.executable, "-m", "trader", *map(str, arguments)]
-        settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **settings}
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-        self.process = subprocess.Popen(command, cwd=cwd, text=True, env=environment, **settings)
-        self.seen = ""
-
-    def until(self, text: str) -> None:
-        """Read the log up to a line with ``text``."""
-        assert self.process.stderr
-        for line in self.process.stderr:
-            self.seen += line
-            if text in line:
-                return
-        pytest.fail(f"the program ended without saying {text!r}:\n{self.seen}")
-
-    def end(self) -> tuple[int, str, str]:
-        """Wait for the end; return exit code, standard output and the whole log."""
-        out, err = self.process.communicate(timeout=SLOW)
-        return self.process.returncode, out, self.seen + (err or "")
 
 
 @pytest.fixture
@@ -53,11 +27,7 @@ def trader(tmp_path: Path) -> Iterator[Any]:
 
     yield start
     for program in started:
-        program.process.kill()
-        program.process.wait()
-        for stream in (program.process.stdout, program.process.stderr):
-            if stream:
-                stream.close()
+        program.__exit__()
 
 
 def strategy_file(folder: Path, body: str) -> Path:
@@ -218,12 +188,13 @@ MISTAKES: dict[str, tuple[list[str], int, list[str]]] = {
     "no such data": (["--feed", "replay", "--data", "nope.parquet"], 3, ["nope.parquet"]),
     "replay without data": (["--feed", "replay"], 3, ["--data"]),
     "data without replay": (["--data", "x.csv"], 3, ["--feed replay"]),
-    "a wrong feed": (["--feed", "alpaca"], 2, ["'synthetic', 'replay'"]),
+    "a wrong feed": (["--feed", "alpacca"], 2, ["'synthetic', 'replay', 'alpaca'"]),
+    "no keys": (["--feed", "alpaca"], 4, ["Missing Alpaca API credentials"]),
     "no speed": (["--speed", "fast"], 2, ["'fast' is no speed", "max"]),
     "speed zero": (["--speed", "0"], 2, ["above 0"]),
     "no duration": (["--for", "soon"], 2, ["'soon' is not a duration", "15m"]),
     "no time": (["--start", "monday"], 2, ["'monday' is not a time", "2019-12-16T14:30"]),
-    "live": (["--live"], 3, ["comes with the Alpaca adapter"]),
+    "live": (["--live"], 4, ["Missing Alpaca API credentials"]),
     "a typo": (["--sped", "1"], 2, ["--speed"]),
     "an export nowhere": (
         ["--export-trades", "no/such/folder/x", "--for", "1m", "--speed", "max"],
