@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.build import T0
-from tests.contracts.feed import FeedContract, MakeFeed
 from trader.access.sim.synthetic_listings import known_symbols
 from trader.errors import ConfigError, DataError
 from trader.exchange.archive import Archive, ReplayArchive, SyntheticArchive
@@ -112,11 +111,6 @@ class TestSyntheticArchive:
         with pytest.raises(ConfigError, match="2016-01-01"):
             ARCHIVE.feed(parse_time("2015-12-31"))
 
-    def test_without_quotes_it_is_bars_only(self) -> None:
-        archive = SyntheticArchive(seed=1, quotes=False)
-        assert archive.quotes("SPY", T0, T0 + HOUR) == []
-        assert {type(tick) for tick in lived(archive, T0, T0 + 2 * MINUTE)} == {Bar}
-
     def test_other_symbols_change_no_prices(self) -> None:
         alone = SyntheticArchive(seed=1)
         assert alone.bars("SPY", T0, T0 + HOUR) == ARCHIVE.bars("SPY", T0, T0 + HOUR)
@@ -153,11 +147,10 @@ class TestReplayArchive:
     def test_only_the_symbols_named_are_read(self, files: Path) -> None:
         archive = ReplayArchive([files], ["SPY", "GONE"])
         assert list(archive.symbols) == ["SPY"]
-        assert archive.missing == ("GONE",)
 
-    def test_rows_that_cannot_be_used_are_counted(self, files: Path) -> None:
+    def test_rows_that_cannot_be_used_are_left_out(self, files: Path) -> None:
         (files / "bad.csv").write_text(f"{HEADER}\nSPY,{iso(T0 + HOUR)},1,1,1,-1,1\n")
-        assert ReplayArchive([files]).skipped == {"price_not_positive": 1}
+        assert ReplayArchive([files]).bars("SPY", T0 + HOUR - MINUTE, T0 + HOUR) == []
 
     def test_a_start_after_the_last_bar_is_refused(self, recorded: ReplayArchive) -> None:
         with pytest.raises(ConfigError, match="leaves nothing to replay"):
@@ -182,17 +175,7 @@ class TestReplayArchive:
             ReplayArchive([tmp_path])
 
 
-class TestReplayFeed(FeedContract):
-    @pytest.fixture
-    def make_feed(self, recorded: ReplayArchive) -> MakeFeed:
-        return lambda: recorded.feed(T0 + MINUTE)
-
-
-class TestArchiveFeed(FeedContract):
-    @pytest.fixture
-    def make_feed(self) -> MakeFeed:
-        return lambda: ARCHIVE.feed(T0 + HOUR)
-
+class TestArchiveFeed:
     def test_bars_of_one_minute_come_in_one_batch_and_before_later_prints(self) -> None:
         for ticks in takewhile(lambda ticks: ticks.ts <= T0 + 3 * MINUTE, ARCHIVE.feed(T0).ticks()):
             kinds = {type(tick) for tick in ticks.ticks}

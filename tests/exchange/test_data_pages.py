@@ -13,7 +13,7 @@ from trader.exchange.archive import SyntheticArchive
 from trader.exchange.data_pages import DataPages, class_of
 from trader.exchange.data_periods import DAILY, MINUTELY, Timeframe
 from trader.exchange.data_queries import Kind, Query
-from trader.exchange.data_rows import BarJson
+from trader.model.ticks import Quote, Trade
 from trader.model.time import DAY, HOUR, MINUTE
 
 PAGES = DataPages(ARCHIVE)
@@ -60,7 +60,7 @@ class TestPages:
                 found += [(symbol, row) for symbol, rows in page.rows.items() for row in rows]
                 if page.next_page_token is None:
                     return found
-                cursor = found[-1][0], ns_of(found[-1][1].stamp)
+                cursor = found[-1][0], ns_of(found[-1][1]["t"])
 
         assert asyncio.run(through(limit)) == asyncio.run(through(10_000))
 
@@ -101,8 +101,14 @@ class TestPages:
         assert await PAGES.snapshot("NOPE", T0 + HOUR) is None
 
     async def test_without_quotes_a_snapshot_has_bars_only(self) -> None:
-        shot = await DataPages(SyntheticArchive(seed=1, quotes=False)).snapshot("SPY", T0 + HOUR)
+        shot = await DataPages(_BarsOnly(("SPY",), seed=1, is_small=True)).snapshot("SPY", T0 + HOUR)
         assert shot is not None
-        assert isinstance(shot.minute_bar, BarJson)
-        assert shot.latest_trade is None
-        assert shot.latest_quote is None
+        assert list(shot) == ["minuteBar", "dailyBar", "prevDailyBar"]
+
+
+class _BarsOnly(SyntheticArchive):
+    def trades(self, symbol: str, start: int, end: int) -> list[Trade]:
+        return []
+
+    def quotes(self, symbol: str, start: int, end: int) -> list[Quote]:
+        return []

@@ -5,7 +5,7 @@ future too: whoever shows it to a client cuts at the market's time.
 """
 
 from array import array
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from itertools import groupby, repeat
@@ -78,23 +78,20 @@ class Archive(Protocol):
         """Return the quotes within ``start`` and ``end``, oldest first."""
 
     def feed(self, start: int) -> "ArchiveFeed":
-        """Return the market as it runs from ``start`` on; a :class:`~trader.access.ports.SimulatedFeed`."""
+        """Return the market as it runs from ``start`` on."""
 
 
 class SyntheticArchive:
     """The synthetic market's past and future: the stocks and coins it knows, and any further symbol that is named.
 
-    With ``is_small`` those that are named are all there is; without ``quotes`` its market is bars only.
+    With ``is_small`` those that are named are all there is.
     """
 
-    def __init__(
-        self, symbols: Collection[str] = (), *, seed: int, quotes: bool = True, is_small: bool = False
-    ) -> None:
+    def __init__(self, symbols: Collection[str] = (), *, seed: int, is_small: bool = False) -> None:
         """List the symbols; nothing is drawn yet."""
         self.symbols: Sequence[str] = sorted({*symbols} if is_small else {*known_symbols(), *symbols})
         self.first, self.last = _EARLIEST, _LATEST
         self._seed = seed
-        self._has_quotes = quotes
         factors = Factors(seed)
         self._markets = {symbol: SyntheticSymbol(seed, symbol, factors) for symbol in self.symbols}
         self._prints = lru_cache(maxsize=_DAYS_KEPT * len(self.symbols))(self._draw_prints)
@@ -139,8 +136,7 @@ class SyntheticArchive:
         if not _EARLIEST <= start < _LATEST:
             message = f"{iso(start)} is out of this market's time, {iso(_EARLIEST)} to {iso(_LATEST)}"
             raise ConfigError([Problem("start", message)])
-        own = SyntheticArchive(self.symbols, seed=self._seed, quotes=self._has_quotes, is_small=True)
-        return ArchiveFeed(own, start)
+        return ArchiveFeed(SyntheticArchive(self.symbols, seed=self._seed, is_small=True), start)
 
     def _days(self, symbol: str, start: int, end: int) -> range:
         """Return the days that may hold something within the span; none of an unknown symbol."""
@@ -148,7 +144,7 @@ class SyntheticArchive:
         return range(first // DAY, last // DAY + 1) if symbol in self._markets else range(0)
 
     def _inside(self, symbol: str, start: int, end: int) -> Iterator[tuple[int, float, float, float, float, float]]:
-        for day in self._days(symbol, start, end) if self._has_quotes else ():
+        for day in self._days(symbol, start, end):
             columns = [values.ravel() for values in self._prints(symbol, day)]
             low, high = columns[0].searchsorted([start, end + 1])
             yield from zip(*(values[low:high].tolist() for values in columns), strict=True)
@@ -158,10 +154,7 @@ class SyntheticArchive:
 
 
 class ReplayArchive:
-    """Recorded minute bars, read once and kept in memory, some 50 bytes a bar; there are no prints and no quotes.
-
-    ``skipped`` counts the rows that were refused by reason, ``missing`` are the wanted symbols that no file has.
-    """
+    """Recorded minute bars, read once and kept in memory, some 50 bytes a bar; there are no prints and no quotes."""
 
     def __init__(self, paths: Sequence[Path], symbols: Collection[str] = ()) -> None:
         """Read the files' bars of ``symbols``, of all their symbols if none is named.
@@ -172,7 +165,6 @@ class ReplayArchive:
         feed = ReplayFeed(paths, symbols or _symbols_in(paths))
         read = _read(feed)
         self.symbols: Sequence[str] = sorted(read)
-        self.skipped, self.missing = dict(feed.skipped), feed.missing
         self.first = feed.start
         self._bars = read
         self._ends = np.unique(np.concatenate([bars.end for bars in read.values()]))
@@ -221,30 +213,16 @@ class ReplayArchive:
 
 
 class ArchiveFeed:
-    """A :class:`~trader.access.ports.SimulatedFeed` out of an archive; quotes and prints come second by second.
+    """A market as it runs, out of an archive; quotes and prints come second by second.
 
     *Why* not the synthetic market's own feed: that one draws all symbols' ticks of a day at once, and a market of many
     symbols would stand still for seconds at midnight.
     """
 
-    skipped: Mapping[str, int] = {}
-    missing: Sequence[str] = ()
-
     def __init__(self, archive: Archive, start: int) -> None:
         """Begin after ``start``; nothing is read yet."""
         self.start = start
         self._archive = archive
-
-    def describe(self) -> str:
-        """Return the market and the start."""
-        return f"{self._archive.describe()}, from {iso(self.start)}"
-
-    def history(self, depth: Mapping[str, int]) -> Iterator[Sequence[Bar]]:
-        """Yield exactly the newest ``depth`` bars of each symbol up to :attr:`start`, one minute a batch."""
-        bars = [bar for symbol, count in sorted(depth.items()) for bar in self._newest(symbol, count)]
-        bars.sort(key=_ts)
-        for _, batch in groupby(bars, key=_ts):
-            yield list(batch)
 
     def ticks(self) -> Generator[Ticks, None, None]:
         """Yield what happens after :attr:`start`; a minute's bars are a batch, a second's quotes and prints another."""
@@ -266,14 +244,6 @@ class ArchiveFeed:
             found += archive.trades(symbol, start, end - 1)
         found.sort(key=_ts)
         return found
-
-    def _newest(self, symbol: str, count: int) -> list[Bar]:
-        bars: list[Bar] = []
-        day = self.start // DAY if symbol in self._archive.symbols else -1
-        while len(bars) < count and day >= self._archive.first // DAY:
-            bars[:0] = self._archive.bars(symbol, day * DAY, min((day + 1) * DAY - 1, self.start - MINUTE))
-            day -= 1
-        return bars[-count:] if count else []
 
 
 def asset_of(symbol: str, price: float) -> VenueAsset:

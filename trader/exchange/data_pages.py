@@ -23,7 +23,7 @@ from trader.exchange.data_periods import (
     zone_of,
 )
 from trader.exchange.data_queries import Kind, Query, page_token
-from trader.exchange.data_rows import RowJson, SnapshotJson, row_json
+from trader.exchange.data_rows import RowJson, row_json, snapshot_json
 from trader.model.instruments import AssetClass
 from trader.model.ticks import Quote, Trade
 from trader.model.time import DAY, MINUTE
@@ -82,14 +82,14 @@ class DataPages:
         found, _ = await self._collect(query, now)
         return found.get(symbol, [])
 
-    async def snapshot(self, symbol: str, now: int) -> SnapshotJson | None:
+    async def snapshot(self, symbol: str, now: int) -> RowJson | None:
         """Return the newest of everything; None for a symbol that has nothing."""
         trade, quote, minute = [await self.newest(kind, symbol, now) for kind in ("trades", "quotes", "bars")]
         days = await self.newest("bars", symbol, now, frame=DAILY, count=2)
         if not days:
             return None
         newest = (trade, quote, minute, days, days[1:])
-        return SnapshotJson(*(row_json(rows[0], class_of(symbol)) if rows else None for rows in newest))
+        return snapshot_json([row_json(rows[0], class_of(symbol)) if rows else None for rows in newest])
 
     async def _collect(self, query: Query, now: int) -> tuple[dict[str, list[Row]], str | None]:
         found: dict[str, list[Row]] = {}

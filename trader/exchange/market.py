@@ -15,10 +15,9 @@ from typing import Final
 from msgspec import structs
 
 from trader.access.alpaca.wire_data import Channel
-from trader.access.ports import SimulatedFeed
 from trader.access.sim.synthetic_bars import DayBars
 from trader.access.sim.venue import Venue
-from trader.exchange.archive import Archive, bars_of
+from trader.exchange.archive import Archive, ArchiveFeed, bars_of
 from trader.exchange.clock import ExchangeClock
 from trader.exchange.data_hub import DataHub
 from trader.exchange.data_messages import DailyTotals, messages_of
@@ -48,7 +47,7 @@ class Market:
         self.flush: Callable[[], None] = lambda: None
         self.passing: list[Callable[[], None]] = []
         self.is_over = False
-        self._feed: SimulatedFeed
+        self._feed: ArchiveFeed
         self._daily = DailyTotals(archive.bars)
         self._yielded = 0.0
 

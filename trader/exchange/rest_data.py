@@ -160,7 +160,7 @@ async def _snapshots(desk: DataDesk, ask: Ask) -> object:
         return {"snapshots": found}
     if not ask.symbol:
         return found
-    return {"symbol": ask.symbol, **msgspec.to_builtins(_of(ask.symbol, found))}
+    return {"symbol": ask.symbol, **_of(ask.symbol, found)}
 
 
 def _told(found: Mapping[str, RowJson], kind: Kind, ask: Ask) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def _told(found: Mapping[str, RowJson], kind: Kind, ask: Ask) -> dict[str, Any]:
     return {"symbol": ask.symbol, _ONE[kind]: _of(ask.symbol, found)}
 
 
-def _of(symbol: str, found: Mapping[str, object]) -> object:
+def _of(symbol: str, found: Mapping[str, RowJson]) -> RowJson:
     if symbol not in found:
         raise Declined(Refusal(404, 40410000, f"no data found for {symbol}"))
     return found[symbol]
