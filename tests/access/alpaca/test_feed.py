@@ -61,6 +61,19 @@ async def test_a_lost_connection_holds_entries_until_the_missing_bars_are_there(
     assert rig.feed.status().bars_backfilled == 4
 
 
+async def test_what_a_slow_line_still_owed_when_it_broke_is_fetched_however_old_it_is() -> None:
+    async with rigged() as rig:
+        await rig.go()
+        await rig.second_look()
+        rig.ts += 9 * MINUTE
+        await rig.stream.last.send(StatusMessage("SPY", "E", "", "", "", MSGPACK.stamp(rig.ts), "C"))
+        await until(lambda: rig.feed.status().streams[0].last_data == rig.ts)
+        rig.stream.last.drop()
+        rig.rest.put(*(bar(minute=minute) for minute in range(11, 20)))
+        await until(lambda: 19 in rig.bars())
+    assert rig.bars() == [*range(6, 20)]
+
+
 async def test_live_bars_wait_while_rest_is_down_and_come_after_the_missing_ones() -> None:
     async with rigged() as rig:
         await rig.go()

@@ -234,7 +234,7 @@ class AlpacaFeed:
             len(self._wants.symbols(stream.market)),
             tuple(map(str, self._wants.channels(stream.market))),
             self._wants.left_out(stream.market),
-            stream.mender.last_data,
+            stream.last_data,
             stream.mender.covered,
             stream.connection.malformed,
         )

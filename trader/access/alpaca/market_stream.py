@@ -87,6 +87,7 @@ class MarketStream:
         self._around = around
         self.mender = Mender(self.name, self._symbols, around)
         self.connection = Connection(endpoint, self._protocol, self._take, backoff=Backoff(draw), pace=around.pace)
+        self.last_data = 0  # when data came last (market time)
         self._is_subscribed = asyncio.Event()
         self._is_started = False
         self._is_occupied = False  # another program holds the account's place
@@ -178,7 +179,7 @@ class MarketStream:
     def _take(self, event: Event) -> None:
         if isinstance(event, Data):
             self._around.inlet.put(event.messages)
-            self.mender.last_data = self._heard = self._around.now()
+            self.last_data = self._heard = self._around.now()
             if self._is_mute:
                 self._is_mute = False
                 self.mender.mute(is_mute=False)

@@ -85,7 +85,6 @@ class Mender:
     def __init__(self, name: str, symbols: Callable[[], tuple[str, ...]], around: Surroundings) -> None:
         """Begin without a hole; ``symbols`` tells what is subscribed now."""
         self.covered = 0  # end of the newest minute up to which every bar is there
-        self.last_data = 0  # when data came last (market time)
         self._name = name
         self._symbols = symbols
         self._around = around
@@ -108,7 +107,8 @@ class Mender:
         """Take note that nothing comes any more; one hole is open until the next subscription."""
         if self._waiting is not None or not self._symbols():
             return
-        since = max(self._known(), _minute(self.last_data)) - OVERLAP
+        newest = max((self._joint.newest(symbol) for symbol in self._symbols()), default=0)
+        since = max(self._known(), newest) - OVERLAP  # when data came last says nothing of how old they were
         if self._check is not None and not self._check[0].is_closed:
             since = min(since, self._check[0].since)
         hole = self._waiting = self._open(self._symbols(), since, why)
