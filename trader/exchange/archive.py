@@ -42,19 +42,14 @@ NO_BARS = DayBars(np.empty(0, np.int64), *repeat(np.empty(0), 5))
 
 
 class Archive(Protocol):
-    """A market's truth, by random access; an unknown symbol has nothing, at any time."""
+    """A market's truth, by random access; an unknown symbol has nothing, at any time.
 
-    @property
-    def symbols(self) -> Sequence[str]:
-        """Return all symbols, sorted."""
+    ``symbols`` are sorted; before ``first`` and after ``last`` (ns UTC) there is nothing.
+    """
 
-    @property
-    def first(self) -> int:
-        """Return a time (ns UTC) before which there is nothing."""
-
-    @property
-    def last(self) -> int:
-        """Return a time (ns UTC) after which there is nothing."""
+    symbols: Sequence[str]
+    first: int
+    last: int
 
     def next_time(self, ts: int) -> int:
         """Return ``ts``, or a later time until which nothing happens; after :attr:`last` when there is nothing more."""
@@ -70,18 +65,21 @@ class Archive(Protocol):
 
     def bars(self, symbol: str, start: int, end: int) -> list[Bar]:
         """Return the minute bars that start within ``start`` and ``end``, oldest first."""
+        return bars_of(symbol, self.columns(symbol, start, end))
 
     def trades(self, symbol: str, start: int, end: int) -> list[Trade]:
-        """Return the prints within ``start`` and ``end``, oldest first."""
+        """Return the prints within ``start`` and ``end``, oldest first; none where bars alone were recorded."""
+        return []
 
     def quotes(self, symbol: str, start: int, end: int) -> list[Quote]:
-        """Return the quotes within ``start`` and ``end``, oldest first."""
+        """Return the quotes within ``start`` and ``end``, oldest first; none where bars alone were recorded."""
+        return []
 
     def feed(self, start: int) -> "ArchiveFeed":
         """Return the market as it runs from ``start`` on."""
 
 
-class SyntheticArchive:
+class SyntheticArchive(Archive):
     """The synthetic market's past and future: the stocks and coins it knows, and any further symbol that is named.
 
     With ``is_small`` those that are named are all there is.
@@ -89,7 +87,7 @@ class SyntheticArchive:
 
     def __init__(self, symbols: Collection[str] = (), *, seed: int, is_small: bool = False) -> None:
         """List the symbols; nothing is drawn yet."""
-        self.symbols: Sequence[str] = sorted({*symbols} if is_small else {*known_symbols(), *symbols})
+        self.symbols = sorted({*symbols} if is_small else {*known_symbols(), *symbols})
         self.first, self.last = _EARLIEST, _LATEST
         self._seed = seed
         factors = Factors(seed)
@@ -112,10 +110,6 @@ class SyntheticArchive:
         """Return the minute bars that start within ``start`` and ``end`` as arrays, of any number of days."""
         days = [_cut(self._markets[symbol].day(day), start, end) for day in self._days(symbol, start, end)]
         return DayBars._make(map(np.concatenate, zip(*days, strict=True))) if days else NO_BARS
-
-    def bars(self, symbol: str, start: int, end: int) -> list[Bar]:
-        """Return the minute bars that start within ``start`` and ``end``, oldest first."""
-        return bars_of(symbol, self.columns(symbol, start, end))
 
     def trades(self, symbol: str, start: int, end: int) -> list[Trade]:
         """Return the prints within ``start`` and ``end``, oldest first."""
@@ -153,7 +147,7 @@ class SyntheticArchive:
         return self._markets[symbol].prints(day)
 
 
-class ReplayArchive:
+class ReplayArchive(Archive):
     """Recorded minute bars, read once and kept in memory, some 50 bytes a bar; there are no prints and no quotes."""
 
     def __init__(self, paths: Sequence[Path], symbols: Collection[str] = ()) -> None:
@@ -164,7 +158,7 @@ class ReplayArchive:
         """
         feed = ReplayFeed(paths, symbols or _symbols_in(paths))
         read = _read(feed)
-        self.symbols: Sequence[str] = sorted(read)
+        self.symbols = sorted(read)
         self.first = feed.start
         self._bars = read
         self._ends = np.unique(np.concatenate([bars.end for bars in read.values()]))
@@ -187,18 +181,6 @@ class ReplayArchive:
     def columns(self, symbol: str, start: int, end: int) -> DayBars:
         """Return the minute bars that start within ``start`` and ``end`` as arrays."""
         return _cut(self._bars.get(symbol, NO_BARS), start, end)
-
-    def bars(self, symbol: str, start: int, end: int) -> list[Bar]:
-        """Return the minute bars that start within ``start`` and ``end``, oldest first."""
-        return bars_of(symbol, self.columns(symbol, start, end))
-
-    def trades(self, symbol: str, start: int, end: int) -> list[Trade]:
-        """Return nothing: bars alone were recorded."""
-        return []
-
-    def quotes(self, symbol: str, start: int, end: int) -> list[Quote]:
-        """Return nothing: bars alone were recorded."""
-        return []
 
     def feed(self, start: int) -> "ArchiveFeed":
         """Return the market as it runs from ``start`` on, to the end of what was recorded.

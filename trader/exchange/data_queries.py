@@ -57,30 +57,34 @@ class Query(NamedTuple):
     cursor: tuple[str, int] | None = None
 
 
-class Market(NamedTuple):
-    """What a request is read against: ``is_basic`` accounts see no recent consolidated data."""
+class DataAsk(NamedTuple):
+    """A request: what it says, and when; ``symbol`` is one named in its path, else empty.
 
+    ``is_basic`` accounts see no recent consolidated data.
+    """
+
+    given: Mapping[str, str]
     asset_class: AssetClass
     now: int
-    is_basic: bool = False
+    is_basic: bool
+    symbol: str = ""
 
 
-def history_query(kind: Kind, given: Mapping[str, str], market: Market) -> Query:
+def history_query(kind: Kind, ask: DataAsk) -> Query:
     """Read a request for history. Raises :class:`Declined`."""
     bars_only = {"timeframe"} if kind == "bars" else set()
-    _refuse_unexpected(
-        given, _PAGED | bars_only, stock=_STOCK | {"asof", *(("adjustment",) if bars_only else ())}, market=market
-    )
+    _refuse_unexpected(ask, _PAGED | bars_only, stock=_STOCK | {"asof", *(("adjustment",) if bars_only else ())})
+    given = ask.given
     frame = timeframe_of(given.get("timeframe", "")) if bars_only else Timeframe(1, "Min")
     if frame is None:
         raise Declined(invalid("invalid timeframe"))
     if not set(given.get("adjustment", "raw").split(",")) <= _ADJUSTMENTS:
         raise Declined(invalid("invalid adjustment"))
-    start, end, is_here = _span(given, market)
-    symbols = _symbols(given, market.asset_class)
+    start, end, is_here = _span(ask)
+    symbols = _symbols(ask)
     return Query(
         kind,
-        market.asset_class,
+        ask.asset_class,
         symbols if is_here else (),
         frame,
         start,
@@ -91,14 +95,14 @@ def history_query(kind: Kind, given: Mapping[str, str], market: Market) -> Query
     )
 
 
-def latest_query(given: Mapping[str, str], market: Market) -> tuple[tuple[str, ...], int]:
+def latest_query(ask: DataAsk) -> tuple[tuple[str, ...], int]:
     """Read a request for the latest; return the symbols, and the time that is now for it. Raises Declined."""
-    _refuse_unexpected(given, {"symbols"}, stock=_STOCK, market=market)
-    feed = _feed(given, _LATEST_FEEDS, default="iex" if market.is_basic else "sip")
-    if feed == "sip" and market.is_basic and market.asset_class == "stock":
+    _refuse_unexpected(ask, {"symbols"}, stock=_STOCK)
+    feed = _feed(ask.given, _LATEST_FEEDS, default="iex" if ask.is_basic else "sip")
+    if feed == "sip" and ask.is_basic and ask.asset_class == "stock":
         raise Declined(_NO_RECENT_SIP)
-    symbols = _symbols(given, market.asset_class)
-    now = market.now - (SIP_DELAY if feed == "delayed_sip" else 0)
+    symbols = _symbols(ask)
+    now = ask.now - (SIP_DELAY if feed == "delayed_sip" else 0)
     return (() if feed in _ELSEWHERE else symbols), now
 
 
@@ -108,20 +112,18 @@ def page_token(query: Query, symbol: str, ts: int) -> str:
     return b64encode(f"{symbol}|{frame}|{ts}".encode()).decode()
 
 
-def _refuse_unexpected(
-    given: Mapping[str, str], allowed: set[str] | frozenset[str], *, stock: frozenset[str], market: Market
-) -> None:
-    unexpected = given.keys() - allowed - (stock if market.asset_class == "stock" else set())
+def _refuse_unexpected(ask: DataAsk, allowed: set[str] | frozenset[str], *, stock: frozenset[str]) -> None:
+    unexpected = ask.given.keys() - allowed - (stock if ask.asset_class == "stock" else set())
     if unexpected:
         raise Declined(invalid(f"unexpected parameter(s): {', '.join(sorted(unexpected))[:200]}"))
 
 
-def _symbols(given: Mapping[str, str], asset_class: AssetClass) -> tuple[str, ...]:
-    names = [name.strip() for name in given.get("symbols", "").split(",")]
+def _symbols(ask: DataAsk) -> tuple[str, ...]:
+    names = [name.strip() for name in ask.given.get("symbols", "").split(",")]
     symbols = tuple(sorted({name for name in names if name}))
     if not symbols:
         raise Declined(invalid("symbols is required"))
-    pattern = _SYMBOL[asset_class]
+    pattern = _SYMBOL[ask.asset_class]
     for symbol in symbols:
         if not pattern.match(symbol):
             raise Declined(invalid(f"invalid symbol: {symbol[:40]} does not match {pattern.pattern}"))
@@ -135,14 +137,14 @@ def _feed(given: Mapping[str, str], allowed: frozenset[str], *, default: str) ->
     return feed
 
 
-def _span(given: Mapping[str, str], market: Market) -> tuple[int, int, bool]:
+def _span(ask: DataAsk) -> tuple[int, int, bool]:
     """Return the first and last time asked for, and whether its feed is one that this market has."""
-    feed = _feed(given, _FEEDS, default="sip")
-    is_delayed = market.is_basic and market.asset_class == "stock" and feed == "sip"
-    newest = market.now - (SIP_DELAY if is_delayed else 0)
-    zone = zone_of(market.asset_class)
-    start = _time(given, "start", market.asset_class)
-    end = _time(given, "end", market.asset_class)
+    feed = _feed(ask.given, _FEEDS, default="sip")
+    is_delayed = ask.is_basic and ask.asset_class == "stock" and feed == "sip"
+    newest = ask.now - (SIP_DELAY if is_delayed else 0)
+    zone = zone_of(ask.asset_class)
+    start = _time(ask.given, "start", ask.asset_class)
+    end = _time(ask.given, "end", ask.asset_class)
     if end is not None and start is not None and end < start:
         raise Declined(invalid("end should not be before start"))
     if is_delayed and end is not None and end > newest:

@@ -10,17 +10,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from starlette.routing import Route
 from starlette.types import Scope
 
 from trader.access.sim.venue_orders import Refusal
 from trader.access.sim.venue_rules import invalid
 from trader.exchange.archive import Archive
-from trader.exchange.data_pages import DataPages, class_of
-from trader.exchange.data_queries import Kind, Market, history_query, latest_query
+from trader.exchange.data_pages import DataPages
+from trader.exchange.data_queries import DataAsk, Kind, history_query, latest_query
 from trader.exchange.data_rows import RowJson, book_json, row_json
 from trader.exchange.keys import Keys
 from trader.exchange.request_log import RequestLog
@@ -55,20 +54,7 @@ class DataDesk:
         self.pages = DataPages(self.archive)
 
 
-class Ask(msgspec.Struct, frozen=True):
-    """A request: its query, and what it is read against; ``symbol`` is one named in the path, else empty."""
-
-    given: Mapping[str, str]
-    market: Market
-    symbol: str = ""
-
-    @property
-    def asset_class(self) -> AssetClass:
-        """Return what is asked about."""
-        return self.market.asset_class
-
-
-Handler = Callable[[DataDesk, Ask], Awaitable[object]]
+Handler = Callable[[DataDesk, DataAsk], Awaitable[object]]
 
 
 def data_routes(desk: DataDesk) -> list[Route]:
@@ -116,8 +102,8 @@ class DataEndpoint(Endpoint):
                 raise Declined(invalid(f"invalid location: {path['loc'][:40]}"))
             if symbol:
                 given["symbols"] = symbol
-            market = Market(self._asset_class, desk.now(), desk.is_basic)
-            return Reply(HTTPStatus.OK, encode(await self._handler(desk, Ask(given, market, symbol))))
+            ask = DataAsk(given, self._asset_class, desk.now(), desk.is_basic, symbol)
+            return Reply(HTTPStatus.OK, encode(await self._handler(desk, ask)))
         except Declined as declined:
             return self.refused(declined.refusal)
 
@@ -132,42 +118,36 @@ class DataEndpoint(Endpoint):
         return Reply(HTTPStatus.BAD_REQUEST if is_unread else refusal.status, encode({"message": refusal.message}))
 
 
-async def _history(kind: Kind, desk: DataDesk, ask: Ask) -> object:
-    query = history_query(kind, ask.given, ask.market)
-    page = await desk.pages.page(query, ask.market.now)
+async def _history(kind: Kind, desk: DataDesk, ask: DataAsk) -> object:
+    query = history_query(kind, ask)
+    page = await desk.pages.page(query, ask.now)
     rest: dict[str, object] = {"next_page_token": page.next_page_token}
     if ask.symbol:
         return {kind: page.rows.get(ask.symbol, []), "symbol": ask.symbol, **rest}
     return {kind: page.rows, **rest}
 
 
-async def _latest(kind: Kind, desk: DataDesk, ask: Ask) -> object:
-    symbols, now = latest_query(ask.given, ask.market)
+async def _latest(kind: Kind, desk: DataDesk, ask: DataAsk) -> object:
+    symbols, now = latest_query(ask)
     newest = {symbol: rows[0] for symbol in symbols if (rows := await desk.pages.newest(kind, symbol, now))}
-    return _told({symbol: row_json(row, class_of(symbol)) for symbol, row in newest.items()}, kind, ask)
+    found = {symbol: row_json(row, ask.asset_class) for symbol, row in newest.items()}
+    return {"symbol": ask.symbol, _ONE[kind]: _of(ask.symbol, found)} if ask.symbol else {kind: found}
 
 
-async def _orderbooks(desk: DataDesk, ask: Ask) -> object:
-    symbols, now = latest_query(ask.given, ask.market)
+async def _orderbooks(desk: DataDesk, ask: DataAsk) -> object:
+    symbols, now = latest_query(ask)
     newest = {symbol: rows[0] for symbol in symbols if (rows := await desk.pages.newest("quotes", symbol, now))}
     return {"orderbooks": {symbol: book_json(quote) for symbol, quote in newest.items() if isinstance(quote, Quote)}}
 
 
-async def _snapshots(desk: DataDesk, ask: Ask) -> object:
-    symbols, now = latest_query(ask.given, ask.market)
+async def _snapshots(desk: DataDesk, ask: DataAsk) -> object:
+    symbols, now = latest_query(ask)
     found = {symbol: shot for symbol in symbols if (shot := await desk.pages.snapshot(symbol, now))}
     if ask.asset_class == "crypto":
         return {"snapshots": found}
     if not ask.symbol:
         return found
     return {"symbol": ask.symbol, **_of(ask.symbol, found)}
-
-
-def _told(found: Mapping[str, RowJson], kind: Kind, ask: Ask) -> dict[str, Any]:
-    """Name the newest of each symbol; asked for one symbol, name only its own."""
-    if not ask.symbol:
-        return {kind: found}
-    return {"symbol": ask.symbol, _ONE[kind]: _of(ask.symbol, found)}
 
 
 def _of(symbol: str, found: Mapping[str, RowJson]) -> RowJson:
