@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from tests.access.alpaca.bars_server import BarsServer
 from tests.access.alpaca.rigs import Rig, rigged, wired
@@ -10,10 +12,15 @@ from tests.access.alpaca.streams import GUARD_S, StreamServer, until
 from tests.build import T0, bar
 from trader.access.alpaca.connection import StreamRefused
 from trader.access.alpaca.wire import MSGPACK
-from trader.access.alpaca.wire_data import Channel, StatusMessage, UpdatedBarMessage
+from trader.access.alpaca.wire_data import Channel, StatusMessage, TradeMessage, UpdatedBarMessage
 from trader.errors import EdgeError, Unavailable
 from trader.model.inputs import Backfilled, Held, Released, Revised
-from trader.model.time import MINUTE
+from trader.model.time import MINUTE, SECOND
+
+
+@pytest.fixture(autouse=True)
+def _fresh_logs() -> None:
+    structlog.reset_defaults()
 
 
 async def test_warm_up_joins_live_bars_without_gap_or_double() -> None:
@@ -155,6 +162,21 @@ async def test_a_bar_that_rest_cannot_better_stays_a_hole_that_is_told() -> None
     assert rig.bars() == [*range(6, 11), 12]
     assert rig.feed.status().gaps_given_up == 1
     assert rig.feed.gaps.closed[-1].how.startswith("given up: REST has no better bar")
+
+
+async def test_a_lag_is_told_once_when_it_lasts_and_one_late_message_is_none() -> None:
+    with capture_logs() as logs:
+        async with rigged(pace=1.0) as rig:
+            await rig.feed.start()
+            rig.go_live()
+            await until(lambda: rig.feed.inlet.is_live)
+            told = []
+            for minute in (9, 10, 8, 7, 6, 5):
+                price = TradeMessage("SPY", 100.0, 1.0, MSGPACK.stamp(T0 + minute * MINUTE + 29 * SECOND), 1, "V")
+                rig.feed.inlet.put([price])
+                rig.take()
+                told.append(sum(line["event"] == "feed.lagging" for line in logs))
+    assert told == [0, 0, 0, 0, 1, 1]
 
 
 async def test_duplicate_late_and_revised_bars_are_told_apart() -> None:

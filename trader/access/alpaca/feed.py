@@ -22,7 +22,7 @@ from trader.access.alpaca.wants import CRYPTO_CHANNELS, MARKETS, STOCK_CHANNELS,
 from trader.access.alpaca.wire import MSGPACK
 from trader.access.alpaca.wire_data import Auth, Channel
 from trader.model.calendar import StockCalendar
-from trader.model.inputs import Input
+from trader.model.inputs import Input, Ticks
 from trader.model.ticks import Bar
 from trader.model.time import MINUTE, SECOND, iso
 
@@ -30,6 +30,7 @@ log = structlog.get_logger()
 
 START_WITHIN_S: Final = 150.0  # real time, longer than a place that is occupied is waited for
 LAGGING_AFTER: Final = 5 * SECOND  # real time, from which on it is told; a bar comes a second after its end
+LAGGING_TAKES: Final = 3  # in a row: one late message, a trade reported hours later, is no lag
 
 
 class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,7 +120,7 @@ class AlpacaFeed:
         self._streams: dict[Market, MarketStream] = {}
         self._draw = draw
         self._held: tuple[str, ...] = ()  # back until go_live
-        self._is_lagging = False
+        self._late_takes = 0  # in a row
         self.inlet.on_waiting_bar = self._on_waiting_bar
         self.inlet.on_bad_bar = self._on_bad_bar
         self.inlet.on_skipped = self._on_skipped
@@ -181,9 +182,10 @@ class AlpacaFeed:
     def take(self, now: int) -> list[Input]:
         """Return all that came since the last call, in order."""
         inputs = self.inlet.take(now)
-        if (self.inlet.lag > LAGGING_AFTER * self._settings.pace) != self._is_lagging:
-            self._is_lagging = not self._is_lagging
-            if self._is_lagging:
+        if any(type(one) is Ticks for one in inputs):
+            is_late = self.inlet.lag > LAGGING_AFTER * self._settings.pace
+            self._late_takes = self._late_takes + 1 if is_late else 0
+            if self._late_takes == LAGGING_TAKES:
                 log.warning("feed.lagging", lag_ms=self.inlet.lag // 1_000_000, waiting=self.inlet.waiting)
         return inputs
 
