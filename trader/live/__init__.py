@@ -1,7 +1,10 @@
 """The asyncio shell: the loop, the clock, and everything that is said to people while it runs.
 
-``build.py`` makes objects from settings, ``coordinator.py`` owns the feed, the broker and the loop, ``clock.py`` is
-market time, ``narrate.py`` names events as log lines, ``lines.py`` words them, ``outputs.py`` says where they go,
-``summary.py`` is the block on exit, ``trades.py`` writes fills to a file. Decides nothing: inputs go to the engine, its
-commands to the broker, in the order they came.
+``build`` makes a desk from settings and decides what it is connected to: a ``world``, which is a ``simulation`` of a
+market or ``alpaca``. ``coordinator`` owns the loop: inputs go to the engine, its commands to the world's broker, in the
+order they came; it decides nothing. ``inbox`` is where Alpaca's edges put inputs, ``clock`` is market time, ``options``
+is how one run goes. ``access`` says with which keys and terms; ``admission`` asks ``guard`` and ``answers`` before any
+stream is opened. ``checks`` and the ``checkup`` modules are the doctor's. ``narrate`` names events as log lines,
+``lines`` words them, ``outputs`` says where they go, ``summary`` is the block on exit, ``trades`` writes fills to a
+file.
 """

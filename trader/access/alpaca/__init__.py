@@ -1,16 +1,21 @@
-"""Alpaca's wire: bytes on one side, typed messages and the desk's words on the other. Nothing here opens a connection.
+"""Alpaca: one stream of stocks, one of coins, one of order updates, and REST; bytes there, the desk's inputs here.
 
-``wire.py`` turns frames of the market-data sockets into the messages of ``wire_data.py`` and back, in MessagePack and
-JSON; ``wire_trading.py`` does so for the ``trade_updates`` socket; ``ticks.py`` translates data messages to the desk's
-ticks. ``protocol.py`` and ``protocol_trading.py`` are the client's side of one connection each, without a socket and
-without a clock: bytes and time go in, events and bytes come out.
+Data     socket → connection → protocol (wire, wire_data) → market_stream → inlet (ticks, joint) → feed.take → desk
+Holes    market_stream → mending → history (REST) → joint, in the inlet's turn; gaps remembers each
+Orders   desk → broker → submission → calls (limiter) → rest → Alpaca
+Updates  socket → connection → protocol_trading (wire_trading) → tracker (tracked, executions) → broker → desk
+Account  restoring → calls → readings → tracker: after a loss, every minute, and where executions are missing
 
-The one idea: the local exchange speaks through the same ``wire`` modules, so whatever one side writes the other reads,
-and one round-trip test covers both. *Why* not alpaca-py's streams: they cannot change subscriptions while running, drop
-the rest of a frame when a handler raises, and lose nanoseconds.
+Pure, without socket and clock: the wire and protocol modules, ``ticks``, ``joint``, ``inlet``, ``gaps``, ``wants``,
+``subscriptions``, ``tracker`` and its parts, ``readings``, ``limiter``, ``backoff``, ``symbols``. ``connection`` owns a
+socket, ``rest`` threads, ``history`` a budget, ``feed`` and ``broker`` everything else's lives.
+
+The local exchange speaks through the same wire modules, so whatever one side writes the other reads. *Why* not
+alpaca-py's streams: they cannot change subscriptions while running, drop the rest of a frame when a handler raises, and
+lose nanoseconds. Its REST client is used, with its repeating switched off.
 
 What we do not understand is never lost and never stops the rest: an unknown message is handed on as ``Unknown``, an
 unreadable field of an order update is named in ``unread``, only a frame that is no frame raises ``WireError``.
 
-May import ``model`` and ``errors``, never ``engine``.
+May import ``model``, ``errors`` and ``access``, never ``engine``.
 """
