@@ -11,10 +11,10 @@ from trader.access.alpaca.ticks import ticks_of
 from trader.access.alpaca.wire import JSON, MSGPACK
 from trader.access.alpaca.wire_data import Channel, LuldMessage, OrderbookMessage
 from trader.access.alpaca.wire_time import ns_of
-from trader.exchange.data_messages import DailyTotals, day_of, messages_of
+from trader.exchange.data_messages import DailyTotals, day_of, messages_of, taker_side, trade_count, trade_id, vwap
 from trader.exchange.data_session import frames_of
 from trader.model.ticks import Bar, Quote, Tick, Trade
-from trader.model.time import DAY, HOUR, MINUTE, iso, parse_time
+from trader.model.time import DAY, HOUR, MINUTE, SECOND, iso, parse_time
 
 NOON = parse_time("2026-01-05T17:00")
 SYMBOLS = st.sampled_from(["SPY", "BTC/USD"])
@@ -89,3 +89,26 @@ def test_a_days_totals_grow_with_each_bar_and_begin_anew_the_next_day() -> None:
 )
 def test_a_day_is_new_yorks_for_stocks_and_utcs_for_coins(symbol: str, ts: str, begin: str, end: str) -> None:
     assert tuple(map(iso, day_of(symbol, parse_time(ts)))) == (begin, end)
+
+
+ANY_PRICES = st.floats(1e-9, 1e9)
+
+
+@given(st.lists(ANY_PRICES, min_size=4, max_size=4))
+def test_the_average_is_within_the_bar(prices: list[float]) -> None:
+    low, first, last, high = sorted(prices)
+    assert low <= vwap(Bar("X", MINUTE, first, high, low, last, 1.0)) <= high
+
+
+def test_a_bar_without_volume_has_no_prints() -> None:
+    assert trade_count(Bar("X", MINUTE, 1, 1, 1, 1, 0.0)) == 0
+    assert trade_count(Bar("X", MINUTE, 1, 1, 1, 1, 0.5)) == 4
+
+
+def test_prints_of_different_quarters_have_different_numbers_in_order() -> None:
+    numbers = [trade_id(Trade("X", quarter * 15 * SECOND + 7, 1.0, 1.0)) for quarter in range(8)]
+    assert numbers == sorted(set(numbers))
+
+
+def test_a_taker_buys_or_sells() -> None:
+    assert {taker_side(Trade("X", ts, 1.0, 1.0)) for ts in range(0, 10_000, 999)} == {"B", "S"}

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from trader.access.sim.synthetic_bars import DayBars
 from trader.exchange.archive import NO_BARS, bars_of
+from trader.exchange.data_messages import trade_count, vwap
 from trader.exchange.data_periods import (
     DAILY,
     Timeframe,
@@ -20,7 +21,6 @@ from trader.exchange.data_periods import (
     timeframe_of,
     zone_of,
 )
-from trader.exchange.tick_details import trade_count, vwap
 from trader.model.time import DAY, MINUTE, NEW_YORK, ts_of, utc
 
 DAYS = st.dates(date(2016, 1, 1), date(2030, 12, 31))

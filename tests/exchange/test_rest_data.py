@@ -7,9 +7,9 @@ import pytest
 
 from tests.build import T0
 from tests.exchange.data_calls import ARCHIVE, KEY, NOW, OTHER, ask, call, desk
+from trader.exchange.data_messages import trade_id, vwap
 from trader.exchange.keys import Key
 from trader.exchange.rest_faults import RestFault
-from trader.exchange.tick_details import trade_id, vwap
 from trader.model.time import DAY, HOUR, MINUTE, iso
 
 BARS = "/v2/stocks/bars"

@@ -1,4 +1,8 @@
-"""The desk's ticks as messages of the market-data sockets; the opposite of ``access.alpaca.ticks``."""
+"""The desk's ticks as messages of the market-data sockets; the opposite of ``access.alpaca.ticks``.
+
+What they say beyond a tick's numbers is a function of the tick: the market of the local exchange has one venue, and a
+bar that traded has four prints, its open, high, low and close.
+"""
 
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
@@ -15,18 +19,8 @@ from trader.access.alpaca.wire_data import (
     TradeMessage,
 )
 from trader.access.alpaca.wire_time import extension
-from trader.exchange.tick_details import (
-    EXCHANGE,
-    QUOTE_CONDITIONS,
-    TAPE,
-    TRADE_CONDITIONS,
-    taker_side,
-    trade_count,
-    trade_id,
-    vwap,
-)
 from trader.model.ticks import Bar, Quote, Tick, Trade
-from trader.model.time import DAY, MINUTE, NEW_YORK, midnight_after
+from trader.model.time import DAY, MINUTE, NEW_YORK, SECOND, midnight_after
 
 _DECIMALS: Final = 9
 _BAND: Final = 0.05
@@ -151,3 +145,33 @@ _MAKERS: Final[dict[type, tuple[Channel, Callable[[Any], DataMessage]]]] = {
     Quote: (Channel.QUOTES, quote_message),
     Bar: (Channel.BARS, bar_message),
 }
+
+
+EXCHANGE: Final = "V"  # IEX's letter
+TAPE: Final = "B"
+TRADE_CONDITIONS: Final = ("@",)  # a regular sale
+QUOTE_CONDITIONS: Final = ("R",)  # a regular two-sided market
+PRINTS: Final = 4
+
+_ID_STEP = 15 * SECOND  # at most one print of a symbol in each quarter of a minute
+
+
+def trade_id(trade: Trade) -> int:
+    """Return the number of a print, unique for its symbol."""
+    return trade.ts // _ID_STEP
+
+
+def taker_side(trade: Trade) -> str:
+    """Return which side took a coin's print, ``B`` or ``S``."""
+    return "B" if trade.ts // 1000 % 2 else "S"
+
+
+def trade_count(bar: Bar) -> int:
+    """Return how many prints made a bar."""
+    return PRINTS if bar.volume else 0
+
+
+def vwap(bar: Bar) -> float:
+    """Return the average price of a minute bar's prints, never beyond its low and high."""
+    mean = (bar.open + bar.high + bar.low + bar.close) / PRINTS
+    return min(max(mean, bar.low), bar.high)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trader.access.sim.synthetic_bars import DayBars, Floats
-from trader.exchange.tick_details import PRINTS
+from trader.exchange.data_messages import PRINTS
 from trader.model.instruments import AssetClass
 from trader.model.time import HOUR, MINUTE, NEW_YORK, ts_of, utc
 

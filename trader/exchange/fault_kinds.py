@@ -7,18 +7,23 @@ import msgspec
 from msgspec.structs import FieldInfo, fields
 
 from trader.exchange.fault_terms import Chance, Count, Fault, Moment, Span
-from trader.exchange.faults_answers import (
+from trader.exchange.faults_connections import (
     AcceptedThen504,
     AnswerLate,
     AnswerLost,
+    ConnectionLimit,
+    Drop,
     DuplicateUpdate,
     FillBeforeAnswer,
     GarbageAnswer,
+    HalfOpen,
     MissingUpdate,
+    Mute,
     ReorderUpdates,
     RestStatus,
+    Slow,
+    TooManyRequests,
 )
-from trader.exchange.faults_connections import ConnectionLimit, Drop, HalfOpen, Mute, Slow, TooManyRequests
 from trader.exchange.faults_market import (
     Asset,
     BadBar,

@@ -16,10 +16,10 @@ from trader.access.alpaca.wire_data import (
     UpdatedBarMessage,
 )
 from trader.access.alpaca.wire_time import extension
+from trader.exchange.data_messages import EXCHANGE, TAPE
 from trader.exchange.fault_terms import Amount, Chance, Count, Fault, Miss, Moment, Span, Stage
 from trader.exchange.faults_orders import in_use
 from trader.exchange.tampering import Change, Sent
-from trader.exchange.tick_details import EXCHANGE, TAPE
 from trader.model.time import SECOND
 
 Flaw = Literal["high_below_low", "zero_price", "negative_volume", "not_a_number"]

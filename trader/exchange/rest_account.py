@@ -17,7 +17,7 @@ from trader.access.sim.venue_orders import Activity, Refusal
 from trader.access.sim.venue_rules import invalid
 from trader.exchange.rest_desk import Answer, Ask, TradingDesk
 from trader.exchange.rest_parameters import Declined, Fields, amount, choice, count, flag, moment, names, text
-from trader.exchange.shapes_account import Body, account_json, activity_json
+from trader.exchange.shapes import Body, account_json, activity_json
 from trader.model.money import EXACT, ZERO, plain
 from trader.model.time import NEW_YORK, midnight_after, ts_of
 

@@ -11,8 +11,7 @@ from trader.access.sim.venue_orders import Refusal, VenueAsset
 from trader.access.sim.venue_rules import invalid
 from trader.exchange.rest_desk import Answer, Ask, TradingDesk
 from trader.exchange.rest_parameters import Declined, Fields, choice, names, text
-from trader.exchange.shapes import asset_id
-from trader.exchange.shapes_account import Body, asset_json
+from trader.exchange.shapes import Body, asset_id, asset_json
 from trader.model.calendar import Session
 from trader.model.time import MINUTE, NEW_YORK, SECOND, utc
 

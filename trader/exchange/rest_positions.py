@@ -13,8 +13,7 @@ from trader.access.sim.venue_rules import invalid
 from trader.exchange.rest_desk import Answer, Ask, Later, TradingDesk
 from trader.exchange.rest_orders import submitted
 from trader.exchange.rest_parameters import Declined, amount, flag
-from trader.exchange.shapes import asset_id
-from trader.exchange.shapes_account import Body, position_json
+from trader.exchange.shapes import Body, asset_id, position_json
 from trader.model.money import EXACT, NANO, ONE, ZERO, floor_to
 from trader.model.orders import Side
 

@@ -21,8 +21,7 @@ from trader.access.alpaca.tracker import OVERDUE, External, Fill, OrderTracker
 from trader.access.alpaca.wire_trading import OrderMessage, TradeUpdate
 from trader.access.sim.venue_orders import ENDED, OrderRequest, VenueOrder
 from trader.books.ledger import Ledger
-from trader.exchange.shapes import order_json, update_message
-from trader.exchange.shapes_account import activity_json
+from trader.exchange.shapes import activity_json, order_json, update_message
 from trader.model.events import OrderCreated, ReportIgnored, SandboxOpened
 from trader.model.orders import TERMINAL, Approved, ExecutionReport, OrderIntent, OrderStatus, Reason, Side
 from trader.model.ticks import Quote
