@@ -85,6 +85,9 @@ async def test_a_night_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
             rig.ts = T0 - MINUTE // 2
             await rig.go()
             await rig.second_look()
+            rig.ts = T0 + SECOND
+            (stream,) = rig.feed._streams.values()  # noqa: SLF001 - nobody else says when the opening was noticed
+            await until(lambda: stream._open_since)  # noqa: SLF001
             for minute in range(1, 26):
                 rig.ts = T0 + minute * MINUTE + MINUTE // 2
                 await rig.stream.last.send(wired(bar("QQQ", minute)))
