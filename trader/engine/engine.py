@@ -99,7 +99,7 @@ class Engine:
     def _on_ticks(self, message: Ticks) -> None:
         now, oldest = message.ts, message.ts - self._grace
         for tick in message.ticks:
-            if not isinstance(tick, Bar):
+            if type(tick) is not Bar:
                 self._on_mark(tick)
             elif not oldest <= tick.ts <= now:
                 self._on_untimely(tick, now)
@@ -119,12 +119,15 @@ class Engine:
             self.desk.emit(BarRefused(ts, bar.symbol, bar.ts, verdict.value))
 
     def _on_mark(self, tick: Quote | Trade) -> None:
-        listing = self.listings[tick.symbol]
-        price = (tick.bid + tick.ask) / 2 if isinstance(tick, Quote) else tick.price
-        self._start_days(tick.ts)
-        listing.mark, listing.quoted = price, tick.ts
-        for slot in [slot for slot in listing.guards if price <= slot.floor or price >= slot.ceiling]:
-            self.desk.protect(slot, (price, price, price), ts=tick.ts)
+        listing, ts = self.listings[tick.symbol], tick.ts
+        price = tick.price if type(tick) is Trade else (tick.bid + tick.ask) / 2
+        if ts >= self._days.next_midnight:
+            self._start_days(ts)
+        listing.mark = price
+        listing.quoted = ts
+        if listing.guards:
+            for slot in [slot for slot in listing.guards if price <= slot.floor or price >= slot.ceiling]:
+                self.desk.protect(slot, (price, price, price), ts=ts)
 
     def _on_untimely(self, bar: Bar, ts: int) -> None:
         if bar.ts > ts:

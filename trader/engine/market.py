@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # A window keeps at least so many bars, so that a strategy may look further back than its warm-up asks for.
 WINDOW_BARS = 512
 _ROW = Struct("6d")
+_ROW_SIZE = _ROW.size
+_pack_into = _ROW.pack_into
 _END = 5  # a bar's end as a float: exact, because ends are whole minutes
 
 
@@ -37,7 +39,7 @@ class Window:
     def __init__(self, capacity: int) -> None:
         """Begin empty; memory is taken at once: 2 × ``capacity`` × 48 bytes."""
         self._capacity = capacity
-        self._rows = bytearray(2 * capacity * _ROW.size)
+        self._rows = bytearray(2 * capacity * _ROW_SIZE)
         readable = memoryview(self._rows).toreadonly()  # nobody who is shown a column can make it writeable
         self._table = np.frombuffer(readable, dtype=np.float64).reshape(-1, _END + 1)
         self._end = 0
@@ -46,17 +48,18 @@ class Window:
         """Take one bar."""
         end = self._end
         if end == 2 * self._capacity:
-            half = self._capacity * _ROW.size
+            half = self._capacity * _ROW_SIZE
             self._rows[:half] = self._rows[half:]
             end = self._capacity
-        self._write(end, bar)
+        _pack_into(self._rows, end * _ROW_SIZE, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ts)
         self._end = end + 1
 
     def replace(self, bar: Bar) -> bool:
         """Write ``bar`` over the one with the same end; say whether there was one."""
         places = np.flatnonzero(self.column(_END, len(self)) == bar.ts)
         for place in places:
-            self._write(self._end - len(self) + int(place), bar)
+            row = (self._end - len(self) + int(place)) * _ROW_SIZE
+            _pack_into(self._rows, row, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ts)
         return bool(len(places))
 
     def scale(self, ratio: float) -> None:
@@ -69,11 +72,6 @@ class Window:
         """Return the newest ``n`` values of column 0 open, 1 high, 2 low, 3 close, 4 volume; fewer if there are."""
         end = self._end
         return self._table[max(0, end - min(n, self._capacity)) : end, number]
-
-    def _write(self, place: int, bar: Bar) -> None:
-        _ROW.pack_into(
-            self._rows, place * _ROW.size, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ts
-        )  # fmt: skip
 
     def __len__(self) -> int:
         """Return how many bars can be read."""

@@ -3,7 +3,7 @@
 ``Bar.ts`` is the *end* of the interval, the moment it became knowable; feeds that stamp the start add the interval.
 """
 
-from typing import Final
+from typing import Final, final
 
 import msgspec
 
@@ -13,6 +13,7 @@ MIN_PRICE: Final = 1e-9
 MAX_PRICE: Final = 1e9
 
 
+@final
 class Bar(msgspec.Struct, frozen=True, gc=False):
     """Open, high, low, close and volume of one interval of one symbol; ``ts`` is its end."""
 
@@ -25,6 +26,7 @@ class Bar(msgspec.Struct, frozen=True, gc=False):
     volume: float
 
 
+@final
 class Quote(msgspec.Struct, frozen=True, gc=False):
     """Best bid and ask of one symbol."""
 
@@ -36,6 +38,7 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
     ask_size: float
 
 
+@final
 class Trade(msgspec.Struct, frozen=True, gc=False):
     """One print."""
 

@@ -86,10 +86,10 @@ def test_a_symbol_held_for_two_reasons_is_free_when_both_are_gone() -> None:
     desk.live(bar())
     desk.release()
     assert desk.inputs == []
-    assert desk.joint.is_held("SPY")
+    assert "SPY" in desk.joint.held
     desk.release()
     assert desk.told() == [(Ticks, [1])]
-    assert not desk.joint.is_held("SPY")
+    assert "SPY" not in desk.joint.held
 
 
 def test_a_waiting_bar_older_than_a_missed_one_is_told_with_it() -> None:

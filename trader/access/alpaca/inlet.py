@@ -20,7 +20,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from trader.access.alpaca.joint import Joint
-from trader.access.alpaca.ticks import ticks_of
+from trader.access.alpaca.ticks import bar_of, quote_of, reason_of, ticks_of, trade_of
 from trader.access.alpaca.wire import Unknown
 from trader.access.alpaca.wire_data import (
     BarMessage,
@@ -125,9 +125,10 @@ class Inlet:
         if self._count > AT_ONCE:
             self._conflate()
         queue, self._queue, self._count = self._queue, [], 0
+        passing = self._passing(now)
         for item in queue:
             if isinstance(item, list):
-                self._translate(item, now)
+                self._translate(item, now, passing)
             else:
                 self._flush(now)
                 self._out += item(now) if callable(item) else [item]  # type: ignore[list-item]  # an input
@@ -135,28 +136,34 @@ class Inlet:
         out, self._out = self._out, []
         return out
 
-    def _translate(self, messages: Messages, now: int) -> None:
+    def _passing(self, now: int) -> frozenset[str]:
+        """Return the symbols whose prices pass now."""
+        if self._extended_hours or self._calendar.phase(now) == "core":
+            return self._symbols
+        return frozenset(symbol for symbol in self._symbols if "/" in symbol)
+
+    def _translate(self, messages: Messages, now: int, passing: frozenset[str]) -> None:
         """Take one frame: its prices first, then what is rarer, each in order."""
-        prices = [message for message in messages if type(message) in _PRICES]
-        if prices:
-            self._on_prices(prices, now)
-        if len(prices) < len(messages):
-            for kind, group in groupby((one for one in messages if type(one) not in _PRICES), type):
-                if handler := self._handlers.get(kind):
-                    handler([*group], now)
+        rest = self._on_prices(messages, passing)
+        for kind, group in groupby(rest, type):
+            if handler := self._handlers.get(kind):
+                handler([*group], now)
 
     def _conflate(self) -> None:
-        last = {
-            message.symbol: message
-            for item in self._queue
-            if isinstance(item, list)
-            for message in item
-            if type(message) is QuoteMessage
-        }
+        """Go back through all that waits and leave out each quote that has a newer one of its symbol."""
+        seen = set[str]()
         before, self._count = self._count, 0
-        for place, item in enumerate(self._queue):
+        for place in reversed(range(len(self._queue))):
+            item = self._queue[place]
             if isinstance(item, list):
-                kept = [one for one in item if type(one) is not QuoteMessage or last[one.symbol] is one]
+                kept: list[Any] = []
+                for message in reversed(item):
+                    if type(message) is QuoteMessage:
+                        if message.symbol in seen:
+                            continue
+                        seen.add(message.symbol)
+                    kept.append(message)
+                kept.reverse()
                 self._queue[place] = kept
                 self._count += len(kept)
         self.counts["conflated_quotes"] += before - self._count
@@ -172,45 +179,52 @@ class Inlet:
         self._flush(now)
         self._out.append(message)
 
-    def _on_prices(self, messages: list[Any], now: int) -> None:
-        if not self._extended_hours and self._calendar.phase(now) != "core":
-            known = len(messages)
-            messages = [message for message in messages if "/" in message.symbol]
-            self.counts["outside_session"] += known - len(messages)
-        symbols, price, before = self._symbols, self._price, self._price_before
-        if not symbols.issuperset({message.symbol for message in messages}):
-            messages = [message for message in messages if message.symbol in symbols]
+    def _on_prices(self, messages: Messages, passing: frozenset[str]) -> list[Any]:
+        """Translate the trades and quotes of a frame; return what is neither."""
+        price, before, add, rest = self._price, self._price_before, self._ticks.append, list[Any]()
         for message in messages:
-            symbol = message.symbol
-            before[symbol] = price.get(symbol)
-            price[symbol] = message
-        self._ticks += ticks_of(messages, self.counts)
+            translate = _PRICES.get(type(message))
+            if translate is None:
+                rest.append(message)
+            elif (symbol := message.symbol) not in passing:  # type: ignore[union-attr]  # prices have one
+                if symbol in self._symbols:
+                    self.counts["outside_session"] += 1
+            else:
+                try:
+                    add(translate(message))
+                except ValueError as error:
+                    self.counts[reason_of(error)] += 1
+                else:
+                    before[symbol] = price.get(symbol)
+                    price[symbol] = message
+        return rest
 
     def _on_bars(self, messages: list[Any], now: int) -> None:
         revised: list[Bar] = []
-        messages = [message for message in messages if message.symbol in self._symbols]
-        found = ticks_of(messages, self.counts)
-        if len(found) < len(messages):
-            for message in messages:
-                if not ticks_of((message,), Counter()):
+        for message in messages:
+            if message.symbol in self._symbols:
+                try:
+                    bar = bar_of(message)
+                except ValueError as error:
+                    self.counts[reason_of(error)] += 1
                     self.on_bad_bar(message.symbol, _end_of(message, now))
-        for bar in found:
-            assert isinstance(bar, Bar)
-            self._on_bar(bar, now, revised)
+                else:
+                    self._on_bar(bar, now, revised)
         if revised:
             self._tell(Revised(now, revised), now)
 
     def _on_bar(self, bar: Bar, now: int, revised: list[Bar]) -> None:
-        if not self.is_in_session(bar):
+        symbol, joint = bar.symbol, self.joint
+        if not self._extended_hours and not self.is_in_session(bar):
             self.counts["outside_session"] += 1
             return
-        if bar.symbol in self._halts and bar.volume and bar.ts - MINUTE >= self._halts[bar.symbol]:
-            self._resume(bar.symbol, now)
-        if not self.joint.is_held(bar.symbol) and (gap := self.skipped(bar.symbol, [bar.ts])):
-            self.on_skipped(bar.symbol, *gap)
-        if self.joint.is_held(bar.symbol):
+        if symbol in self._halts and bar.volume and bar.ts - MINUTE >= self._halts[symbol]:
+            self._resume(symbol, now)
+        if symbol in self.steady and symbol not in joint.held and (gap := self.skipped(symbol, [bar.ts])):
+            self.on_skipped(symbol, *gap)
+        if symbol in joint.held:
             self.on_waiting_bar(bar)
-        self.joint.live(bar, now, ticks=self._ticks, revised=revised)
+        joint.live(bar, now, ticks=self._ticks, revised=revised)
 
     def skipped(self, symbol: str, ends: Iterable[int]) -> tuple[int, int] | None:
         """Return the first and last end of minutes that are left out before bars with these ends, None if none is.
@@ -232,7 +246,9 @@ class Inlet:
         if "/" in symbol:
             return before
         is_same = self._calendar.session_close(before - 1, is_extended=self._extended_hours) >= end
-        if is_same and (self._extended_hours or self._calendar.phase(before) == "core"):  # not a look before the opening
+        if is_same and (
+            self._extended_hours or self._calendar.phase(before) == "core"
+        ):  # not a look before the opening
             return before
         if self._extended_hours:
             return end - MINUTE  # the first bars of an early session come when they come
@@ -286,7 +302,7 @@ class Inlet:
         ticks_of(messages, self.counts)
 
 
-_PRICES = frozenset({TradeMessage, QuoteMessage})
+_PRICES: dict[type, Callable[[Any], Tick]] = {TradeMessage: trade_of, QuoteMessage: quote_of}
 
 
 def _ignore(_: Bar) -> None:

@@ -9,7 +9,7 @@ Rules
   missed one they are told with it, so that time only runs forward.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -29,10 +29,10 @@ class Joint:
     def __init__(self) -> None:
         """Remember nothing; every symbol is free."""
         self.counts: Counter[str] = Counter()  # duplicate, revised, late, lost: what was not as it should be
-        self._seen: dict[str, dict[int, Bar]] = {}
+        self._seen: defaultdict[str, dict[int, Bar]] = defaultdict(dict)  # by end, oldest first
         self._newest: dict[str, int] = {}
         self._confirmed: dict[str, int] = {}
-        self._holds: Counter[str] = Counter()
+        self.held: Counter[str] = Counter()  # symbols that are held back, for how many reasons
         self._waiting: dict[str, dict[int, tuple[Bar, int]]] = {}  # by end, with the time they came
 
     def newest(self, symbol: str) -> int:
@@ -56,16 +56,12 @@ class Joint:
     def forget(self, symbols: Iterable[str]) -> None:
         """Forget all about symbols that are not wanted any more."""
         for symbol in symbols:
-            for known in (self._seen, self._newest, self._confirmed, self._waiting, self._holds):
+            for known in (self._seen, self._newest, self._confirmed, self._waiting, self.held):
                 known.pop(symbol, None)
 
     def hold(self, symbols: Iterable[str]) -> None:
         """Hold symbols back for one more reason."""
-        self._holds.update(symbols)
-
-    def is_held(self, symbol: str) -> bool:
-        """Tell whether a symbol is held back."""
-        return symbol in self._holds
+        self.held.update(symbols)
 
     def waiting(self, symbol: str) -> list[int]:
         """Return the ends of a symbol's live bars that wait, oldest first."""
@@ -80,10 +76,10 @@ class Joint:
         freed: list[Tick] = []
         revised: list[Bar] = []
         for symbol in symbols:
-            self._holds[symbol] -= 1
-            if self._holds[symbol] > 0:
+            self.held[symbol] -= 1
+            if self.held[symbol] > 0:
                 continue
-            del self._holds[symbol]
+            del self.held[symbol]
             for bar, _ in self._waiting.pop(symbol, {}).values():
                 self._deliver(bar, freed, revised)
         freed.sort(key=_by_time)
@@ -92,10 +88,18 @@ class Joint:
 
     def live(self, bar: Bar, now: int, *, ticks: list[Tick], revised: list[Bar]) -> None:
         """Put a bar from the stream where it belongs: into one of the lists, among the waiting, or nowhere."""
-        if bar.symbol in self._holds:
-            self._waiting.setdefault(bar.symbol, {})[bar.ts] = (bar, now)
-            return
-        self._deliver(bar, ticks, revised)
+        symbol, end = bar.symbol, bar.ts
+        if symbol in self.held:
+            self._waiting.setdefault(symbol, {})[end] = (bar, now)
+        elif end > self._newest.get(symbol, 0):  # nearly always
+            self._newest[symbol] = end
+            ticks.append(bar)
+            seen = self._seen[symbol]
+            seen[end] = bar
+            if len(seen) > REMEMBERED:
+                del seen[next(iter(seen))]
+        else:
+            self._deliver(bar, ticks, revised)
 
     def fetched(self, bars: Mapping[str, Sequence[Bar]], *, asked_at: int, now: int) -> tuple[list[Input], int]:
         """Take bars from history, those of each symbol oldest first; return what to deliver, and how many were missed.
@@ -134,7 +138,7 @@ class Joint:
             seen[bar.ts] = bar
             self.counts["revised"] += 1
             revised.append(bar)
-        elif known is None and bar.ts > min(seen):
+        elif known is None and bar.ts > next(iter(seen)):
             self.counts["lost"] += 1  # newer ones were decided upon: nothing is brought back
 
     def _deliver(self, bar: Bar, ticks: list[Tick], revised: list[Bar]) -> None:
@@ -152,9 +156,11 @@ class Joint:
         self._remember(bar)
 
     def _remember(self, bar: Bar) -> None:
-        seen = self._seen.setdefault(bar.symbol, {})
+        seen = self._seen[bar.symbol]
         seen[bar.ts] = bar
-        if len(seen) > REMEMBERED:
-            del seen[min(seen)]
         if bar.ts > self._newest.get(bar.symbol, 0):
             self._newest[bar.symbol] = bar.ts
+        else:  # the oldest stays first
+            self._seen[bar.symbol] = seen = dict(sorted(seen.items()))
+        if len(seen) > REMEMBERED:
+            del seen[next(iter(seen))]

@@ -20,7 +20,7 @@ Unexpected, as is any other code. SUBSCRIBING is passed over at once when nothin
 Source: Alpaca, "Streaming Market Data", read 2026-11; the repetition of keys after 406 as in its Go SDK.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Final
 
@@ -40,12 +40,13 @@ from trader.access.alpaca.stream_events import (
     Unexpected,
 )
 from trader.access.alpaca.subscriptions import Subscriptions
-from trader.access.alpaca.wire import Codec
+from trader.access.alpaca.wire import Codec, Unknown
 from trader.access.alpaca.wire_data import (
     Auth,
     Channel,
     ControlMessage,
     ErrorMessage,
+    ServerMessage,
     SubscriptionMessage,
     SuccessMessage,
 )
@@ -87,15 +88,10 @@ class DataProtocol:
             messages = self._codec.decode(frame)
         except WireError as error:
             return [Malformed(error)]
-        events: list[Event] = []
-        data = [message for message in messages if type(message) not in _CONTROLS]
-        if data:
-            self.last_message = self._quiet_since = now
-            events.append(Data(data))
-        if len(data) < len(messages):
-            controls = (message for message in messages if isinstance(message, ControlMessage))
-            events += [event for message in controls for event in self._control(message, now)]
-        return events
+        if not messages or not _CONTROLS.isdisjoint(map(type, messages)):
+            return self._mixed(messages, now)
+        self.last_message = self._quiet_since = now
+        return [Data(messages)]
 
     def bytes_to_send(self) -> list[bytes]:
         """Take the frames to send, oldest first."""
@@ -137,6 +133,18 @@ class DataProtocol:
     def closed(self, why: str) -> list[Event]:
         """Take note that the socket is gone."""
         return [] if self.state in ENDED else self._end(State.CLOSED, ReconnectWanted(0, why))
+
+    def _mixed(self, messages: Sequence[ServerMessage | Unknown], now: int) -> list[Event]:
+        """Take a frame that holds control messages, as it seldom is: data first."""
+        events: list[Event] = []
+        data = [message for message in messages if type(message) not in _CONTROLS]
+        if data:
+            self.last_message = self._quiet_since = now
+            events.append(Data(data))
+        for message in messages:
+            if isinstance(message, ControlMessage):
+                events += self._control(message, now)
+        return events
 
     def _control(self, message: ControlMessage, now: int) -> list[Event]:
         match self.state, _kind_of(message):

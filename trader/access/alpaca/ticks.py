@@ -30,47 +30,58 @@ def ticks_of(messages: Iterable[DataMessage | ControlMessage | Unknown], refused
     """
     ticks: list[Tick] = []
     for message in messages:
-        translate = _TRANSLATE.get(type(message))
-        if translate is None:
-            continue
-        try:
-            tick = translate(message)
-        except ValueError:
-            tick = "bad_time"
-        if isinstance(tick, str):
-            refused[tick] += 1
-        else:
-            ticks.append(tick)
+        if translate := _TRANSLATE.get(type(message)):
+            try:
+                ticks.append(translate(message))
+            except ValueError as error:
+                refused[reason_of(error)] += 1
     return ticks
+
+
+def reason_of(error: ValueError) -> str:
+    """Return the reason under which a refused message is counted."""
+    return error.reason if isinstance(error, Refused) else "bad_time"
+
+
+class Refused(ValueError):
+    """No market can have said this, for another reason than its time."""
+
+    def __init__(self, reason: str) -> None:
+        """Keep the reason under which it is counted."""
+        super().__init__(reason)
+        self.reason = reason
 
 
 # In each of these one chain of comparisons lets the sound message pass; NaN fails it. Only then a reason is looked for.
 
 
-def _trade(message: TradeMessage) -> Trade | str:
+def trade_of(message: TradeMessage) -> Trade:
+    """Translate a trade. Raises ValueError, see :func:`reason_of`."""
     price, size = message.price, message.size
     if MIN_PRICE <= price <= MAX_PRICE and 0 <= size < inf:
         return Trade(message.symbol, ns_of(message.stamp), price, size)
-    return _flaw((price,), (size,))
+    raise Refused(_flaw((price,), (size,)))
 
 
-def _quote(message: QuoteMessage) -> Quote | str:
+def quote_of(message: QuoteMessage) -> Quote:
+    """Translate a quote. Raises ValueError, see :func:`reason_of`."""
     bid, bid_size, ask, ask_size = message.bid, message.bid_size, message.ask, message.ask_size
     if MIN_PRICE <= bid <= MAX_PRICE and MIN_PRICE <= ask <= MAX_PRICE and 0 <= bid_size < inf and 0 <= ask_size < inf:
         return Quote(message.symbol, ns_of(message.stamp), bid, bid_size, ask, ask_size)
     flaw = _flaw((bid, ask), (bid_size, ask_size))
-    return "one_sided_quote" if flaw == "price_not_positive" and min(bid, ask) == 0 else flaw
+    raise Refused("one_sided_quote" if flaw == "price_not_positive" and min(bid, ask) == 0 else flaw)
 
 
-def _bar(message: BarMessage | UpdatedBarMessage) -> Bar | str:
+def bar_of(message: BarMessage | UpdatedBarMessage) -> Bar:
+    """Translate a minute's bar. Raises ValueError, see :func:`reason_of`."""
     first, high, low, last = message.open, message.high, message.low, message.close
     if not (MIN_PRICE <= low <= first <= high <= MAX_PRICE and low <= last <= high and 0 <= message.volume < inf):
         flaw = _flaw((first, high, low, last), (message.volume,))
-        return flaw or ("high_below_low" if high < low else "outside_range")
+        raise Refused(flaw or ("high_below_low" if high < low else "outside_range"))
     start = ns_of(message.stamp)
-    return (
-        "off_minute" if start % MINUTE else Bar(message.symbol, start + MINUTE, first, high, low, last, message.volume)
-    )
+    if start % MINUTE:
+        raise Refused("off_minute")
+    return Bar(message.symbol, start + MINUTE, first, high, low, last, message.volume)
 
 
 def _flaw(prices: tuple[float, ...], sizes: tuple[float, ...]) -> str:
@@ -85,10 +96,14 @@ def _flaw(prices: tuple[float, ...], sizes: tuple[float, ...]) -> str:
     return ""
 
 
-_TRANSLATE: dict[type, Callable[[Any], Tick | str]] = {
-    QuoteMessage: _quote,
-    TradeMessage: _trade,
-    BarMessage: _bar,
-    UpdatedBarMessage: _bar,
-    Unknown: lambda _: "unknown_message",
+def _unknown(_: Unknown) -> Tick:
+    raise Refused("unknown_message")
+
+
+_TRANSLATE: dict[type, Callable[[Any], Tick]] = {
+    QuoteMessage: quote_of,
+    TradeMessage: trade_of,
+    BarMessage: bar_of,
+    UpdatedBarMessage: bar_of,
+    Unknown: _unknown,
 }

@@ -21,7 +21,10 @@ LAST: Final = 2**63 - 1 - MINUTE  # 64 bits hold the end of the bar that starts 
 _EXTENSION = -1
 _COMMON_FORM = struct.Struct(">Q")  # 30 bits of nanoseconds, then 34 bits of seconds
 _unpack = _COMMON_FORM.unpack
+_COMMON_SIZE = _COMMON_FORM.size
 _SHORT_FORM = struct.Struct(">I")  # seconds
+_SHORT_SIZE = _SHORT_FORM.size
+_unpack_short = _SHORT_FORM.unpack
 _LONG_FORM = struct.Struct(">Iq")  # nanoseconds, seconds
 _SECONDS_BITS = 34
 _SECONDS = (1 << _SECONDS_BITS) - 1
@@ -36,14 +39,16 @@ def ns_of(stamp: Stamp) -> int:
         ns = _parse(stamp)
     elif stamp.code != _EXTENSION:
         raise ValueError(f"extension type {stamp.code} is no timestamp")
-    elif len(data := stamp.data) == _COMMON_FORM.size:  # type: ignore[arg-type]  # bytes, a bytearray or a memoryview
+    elif (size := len(data := stamp.data)) == _COMMON_SIZE:  # type: ignore[arg-type]  # bytes, a bytearray or a memoryview
         both: int = _unpack(data)[0]
         fraction = both >> _SECONDS_BITS
         if fraction >= SECOND:
             raise ValueError(f"{fraction} nanoseconds are a second or more")
         ns = (both & _SECONDS) * SECOND + fraction
+    elif size == _SHORT_SIZE:
+        ns = _unpack_short(data)[0] * SECOND
     else:
-        ns = _other_form(bytes(data))
+        ns = _long_form(bytes(data))
     if 0 < ns <= LAST:
         return ns
     raise ValueError(f"{ns} ns is not within 1970 to 2262")
@@ -59,9 +64,7 @@ def extension(ns: int) -> Ext:
     return Ext(_EXTENSION, _SHORT_FORM.pack(seconds))
 
 
-def _other_form(data: bytes) -> int:
-    if len(data) == _SHORT_FORM.size:
-        return int.from_bytes(data, "big") * SECOND
+def _long_form(data: bytes) -> int:
     if len(data) == _LONG_FORM.size:
         fraction, seconds = _LONG_FORM.unpack(data)
         if fraction < SECOND:
