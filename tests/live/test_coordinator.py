@@ -12,7 +12,7 @@ import structlog
 
 from tests.build import T0
 from trader import MultiTraderCoordinator, RiskConfig, RunOptions, StrategyConfig
-from trader.errors import ConfigError, EdgeError
+from trader.errors import ConfigError, CredentialsError, EdgeError
 from trader.model.signals import Signals, Target
 from trader.model.ticks import Bar
 from trader.model.time import MINUTE, iso
@@ -199,6 +199,12 @@ def test_what_cannot_run_says_so_at_once(case: str) -> None:
     settings, message = WRONG[case]
     with pytest.raises(ConfigError, match="(?s).*" + message):
         MultiTraderCoordinator([entry()], **settings)
+
+
+def test_an_address_without_keys_is_no_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APCA_API_BASE_URL", "http://127.0.0.1:1")
+    with pytest.raises(CredentialsError, match="APCA_API_BASE_URL is set, but there are no keys"):
+        MultiTraderCoordinator([entry()])
 
 
 def test_more_stocks_than_the_data_plan_streams_are_named_under_their_strategies() -> None:

@@ -5,7 +5,8 @@ import time
 from collections.abc import Mapping
 
 from trader.config import Config, RiskConfig, StrategyConfig, credentials, make_strategy
-from trader.config.endpoints import load_endpoints
+from trader.config.credentials import KEY_NAMES
+from trader.config.endpoints import DATA_NAME, STREAM_NAME, TRADING_NAME, load_endpoints
 from trader.director.grid import BAR_MINUTES, GRACE
 from trader.engine.engine import Engine
 from trader.engine.sandbox import Decides, Sandbox, SandboxSpec
@@ -66,6 +67,9 @@ def access(
         return None
     keys = credentials.given(api_key, api_secret) if api_key or api_secret else credentials.load_credentials(os.environ)
     if keys is None and not wants_alpaca:
+        if named := [name for name in (TRADING_NAME, DATA_NAME, STREAM_NAME) if os.environ.get(name)]:
+            message = f"{named[0]} is set, but there are no keys; set them, or unset it, or add --feed synthetic"
+            raise CredentialsError([Problem(KEY_NAMES[0], message)])
         return None
     if keys is None:
         raise CredentialsError(credentials.MISSING)
