@@ -22,10 +22,9 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from tests.exchange.exchanges import HASTY, OPENING, SLOWEST_S, Client, auth, data_client, exchange, reader, until
 from trader.access.sim.fills import VenueRules
 from trader.exchange import control
-from trader.exchange.control import LONGEST_SPAN
 from trader.exchange.keys import Key
 from trader.exchange.local import LocalExchange
-from trader.model.time import MINUTE, SECOND, iso, parse_time
+from trader.model.time import MINUTE, SECOND, parse_time
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -182,33 +181,6 @@ async def test_the_truth_holds_what_was_asked_and_what_became_of_it(user: User) 
     requests_ = (await user.control("GET", "/_truth")).json()["requests"]
     assert requests_["by_client_id"]["truth-1"] == {"posts": 1, "statuses": [200]}
     assert requests_["totals"]["POST /v2/orders"] >= 2
-
-
-async def test_the_market_s_true_bars_are_those_that_are_over(user: User) -> None:
-    at = user.at
-    answer = await user.control("GET", "/_market", params={"symbol": "SPY", "start": iso(OPENING - MINUTE)})
-    bars = answer.json()["bars"]
-    assert parse_time(bars[-1]["t"]) + MINUTE <= at.clock.now()
-    true = at.archive.bars("SPY", OPENING - MINUTE, parse_time(bars[-1]["t"]))
-    assert [(bar["o"], bar["h"], bar["l"], bar["c"], bar["v"]) for bar in bars] == [
-        (bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in true
-    ]
-
-
-@pytest.mark.parametrize(
-    ("query", "place", "told"),
-    [
-        ({"symbol": "SPX"}, "symbol", "there is no symbol 'SPX' on this exchange; did you mean"),
-        ({}, "symbol", "there is no symbol ''"),
-        ({"symbol": "SPY", "start": "noon"}, "start", "'noon' is not a time"),
-        ({"symbol": "SPY", "start": iso(OPENING - 2 * LONGEST_SPAN)}, "start", "must be at most 31 days"),
-    ],
-)
-async def test_what_the_market_cannot_show_is_told(user: User, query: Any, place: str, told: str) -> None:
-    answer = await user.control("GET", "/_market", params=query)
-    (problem,) = answer.json()["problems"]
-    assert (answer.status_code, problem["path"]) == (400, place)
-    assert problem["message"].startswith(told)
 
 
 async def test_a_script_runs_from_the_start_of_an_exchange(tmp_path: Path) -> None:

@@ -2,14 +2,13 @@
 
 - ``POST /_faults``: one fault, a list of them, or a whole script; each happens at its time, without one at once.
 - ``GET /_faults``: every fault there was or will be, and what became of it.
-- ``GET /_truth``: orders, executions, positions, cash and activities of every account, and what was asked.
-- ``GET /_market?symbol=SPY&start=…&end=…``: the market's true minute bars that are over, by their start.
+- ``GET /_truth``: orders, executions, positions and cash of every account, and what was asked.
 
 No keys protect it, for the exchange is on loopback alone, and no fault touches it.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Final
 
@@ -19,19 +18,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from trader.access.sim.venue import Venue
-from trader.config.findings import Doubled, show
-from trader.errors import ConfigError, Problem
-from trader.exchange.archive import Archive
+from trader.config.findings import Doubled
+from trader.errors import ConfigError
 from trader.exchange.fault_script import Known, script_of
 from trader.exchange.faults import FaultSchedule
 from trader.exchange.request_log import RequestLog
 from trader.exchange.truth import truth_of
-from trader.model.ticks import Bar
-from trader.model.time import DAY, MINUTE, iso, parse_time
-from trader.registry import did_you_mean
 
 LARGEST_BODY: Final = 1_000_000  # bytes: ten thousand faults
-LONGEST_SPAN: Final = 31 * DAY  # of bars in one answer: some 45,000
 
 _Do = Callable[[Request], Awaitable[object]]
 
@@ -41,7 +35,6 @@ class Control(msgspec.Struct, frozen=True):
 
     faults: FaultSchedule
     venue: Venue
-    archive: Archive
     log: RequestLog
     now: Callable[[], int]
 
@@ -61,19 +54,6 @@ class Control(msgspec.Struct, frozen=True):
         """Return everybody's books."""
         return truth_of(self.venue.accounts, self.log, now=self.now())
 
-    async def market(self, request: Request) -> object:
-        """Return the true bars of one symbol within a span: the last day, unless another one is asked for."""
-        symbol = request.query_params.get("symbol", "")
-        if symbol not in self.archive.symbols:
-            hint = did_you_mean(symbol, self.archive.symbols)
-            raise ConfigError([Problem("symbol", f"there is no symbol {symbol!r} on this exchange{hint}")])
-        last = self.now() - MINUTE
-        end = min(_moment(request.query_params, "end", last), last)
-        start = _moment(request.query_params, "start", end - DAY)
-        if end - start > LONGEST_SPAN:
-            raise ConfigError([Problem("start", f"must be at most {LONGEST_SPAN // DAY} days before the end")])
-        return {"symbol": symbol, "bars": [_row(bar) for bar in self.archive.bars(symbol, start, end)]}
-
 
 def control_routes(control: Control) -> list[Route]:
     """Return the routes of the control port."""
@@ -81,7 +61,6 @@ def control_routes(control: Control) -> list[Route]:
         Route("/_faults", _answering(control.plan), methods=["POST"]),
         Route("/_faults", _answering(control.planned), methods=["GET"]),
         Route("/_truth", _answering(control.truth), methods=["GET"]),
-        Route("/_market", _answering(control.market), methods=["GET"]),
     ]
 
 
@@ -116,16 +95,3 @@ def _data(body: bytes) -> object:
         raise ConfigError("nested too deeply") from None
     except ValueError as error:  # not JSON, not UTF-8, a number of thousands of digits
         raise ConfigError(f"not JSON: {error}") from None
-
-
-def _row(bar: Bar) -> dict[str, object]:
-    return {"t": iso(bar.ts - MINUTE), "o": bar.open, "h": bar.high, "l": bar.low, "c": bar.close, "v": bar.volume}
-
-
-def _moment(query: Mapping[str, str], name: str, default: int) -> int:
-    if name not in query:
-        return default
-    try:
-        return parse_time(query[name])
-    except ValueError as error:
-        raise ConfigError([Problem(name, f"{error}; got {show(query[name])}")]) from None

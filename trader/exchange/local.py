@@ -202,7 +202,7 @@ class LocalExchange:
 
     def _routes(self) -> Sequence[BaseRoute]:
         now, venue, archive, log = self.clock.now, self.venue, self.archive, self.log
-        control = Control(self.faults, venue, archive, log, now)
+        control = Control(self.faults, venue, log, now)
         is_basic = self.options.plan.is_basic
         per_minute = BASIC_DATA_PER_MINUTE if is_basic else DATA_PER_MINUTE
         history = DataDesk(archive, now, self.keys, self.rest_faults, log, per_minute, is_basic)

@@ -10,7 +10,6 @@ from decimal import Decimal
 
 from trader.access.alpaca.wire_trading import jsonable
 from trader.access.sim.accounts import Account, signed_qty
-from trader.access.sim.venue_orders import Activity
 from trader.exchange.request_log import RequestLog
 from trader.exchange.shapes import order_json
 from trader.model.money import EXACT, ZERO, plain
@@ -40,7 +39,6 @@ def _books(account: Account) -> dict[str, object]:
         "positions": {symbol: {"qty": plain(one.qty), "cost": plain(one.cost)} for symbol, one in positions},
         "orders": [jsonable(order_json(order)) for order in account.orders.values()],
         "executions": list(_executions(account)),
-        "activities": [_row(row) for row in account.activities],
     }
 
 
@@ -65,29 +63,8 @@ def _executions(account: Account) -> Iterator[dict[str, object]]:
             "symbol": row.symbol,
             "side": order.side.value,
             "qty": plain(row.qty),
-            "price": _amount(row.price),
+            "price": plain(row.price or ZERO),
             "fee": plain(fees[row.execution_id]),
             "fee_asset": row.symbol.partition("/")[0] if is_in_coins else "USD",
             "ts": iso(row.ts),
         }
-
-
-def _row(row: Activity) -> dict[str, object]:
-    return {
-        "id": row.id,
-        "activity_type": row.activity_type,
-        "execution_type": row.execution_type,
-        "execution_id": row.execution_id or None,
-        "previous_id": row.previous_id or None,
-        "order_id": row.order_id or None,
-        "symbol": row.symbol,
-        "side": row.side.value if row.side else None,
-        "qty": plain(row.qty),
-        "price": _amount(row.price),
-        "net_amount": plain(row.net_amount),
-        "ts": iso(row.ts),
-    }
-
-
-def _amount(value: Decimal | None) -> str | None:
-    return None if value is None else plain(value)
