@@ -149,8 +149,8 @@ def test_a_hold_for_some_symbols_leaves_the_others_alone() -> None:
 
 def test_entries_wait_for_the_last_cause_and_an_equal_hold_is_told_once() -> None:
     desk = Rehearsal(spec(always(1.0)))
-    for _ in range(2):
-        desk.take(Held(T0, "a", (), "one"))
+    for minute in range(2):
+        desk.take(Held(T0 + minute * MINUTE, "a", (), "one"))
     desk.take(Held(T0, "b", (), "two"))
     desk.take(Released(T0, "a"))
     desk.take(Released(T0, "a"))

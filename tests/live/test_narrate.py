@@ -8,7 +8,7 @@ from tests.build import T0, Rehearsal, always, bar, by_minute, spec
 from trader.engine.summary import summarize
 from trader.live.narrate import Narrator
 from trader.live.summary import as_json, as_text
-from trader.model.events import OrderMoved
+from trader.model.events import DayStarted, OrderMoved
 from trader.model.orders import OrderStatus
 
 
@@ -30,11 +30,17 @@ def test_a_refusal_is_said_once_a_day_and_whispered_after_that() -> None:
     assert (created["order_id"], created["reserved"]) == ("t-000001", Decimal("9999.99840"))
 
 
-def test_a_venues_refusal_is_a_warning() -> None:
+def test_a_venues_refusal_is_a_warning_once_a_day_however_often_the_same_is_asked() -> None:
+    narrator = Narrator()
+    moves = [("o1", "too little"), ("o2", "too little"), ("o3", "no shares")]
     with capture_logs() as lines:
-        Narrator().narrate(OrderMoved(T0, "one", "SPY", "o1", OrderStatus.REJECTED, "no"))
-        Narrator().narrate(OrderMoved(T0, "one", "SPY", "o1", OrderStatus.OPEN, ""))
-    assert [line["log_level"] for line in lines] == ["warning", "debug"]
+        narrator.narrate(OrderMoved(T0, "one", "SPY", "o1", OrderStatus.OPEN, ""))
+        for order_id, text in moves:
+            narrator.narrate(OrderMoved(T0, "one", "SPY", order_id, OrderStatus.REJECTED, text))
+        narrator.narrate(DayStarted(T0, "one", Decimal(1)))
+        narrator.narrate(OrderMoved(T0, "one", "SPY", "o4", OrderStatus.REJECTED, "too little"))
+    levels = [line["log_level"] for line in lines if line["event"] == "order.moved"]
+    assert levels == ["debug", "warning", "debug", "warning", "warning"]
 
 
 def test_the_summary_names_what_waits_what_was_refused_and_what_is_not_active() -> None:

@@ -12,9 +12,9 @@ class Holds:
 
     def hold(self, event: EntriesHeld) -> bool:
         """Hold under the event's cause; say whether that is news."""
-        is_news = self._by_cause.get(event.cause) != event
+        known = self._by_cause.get(event.cause)
         self._by_cause[event.cause] = event
-        return is_news
+        return known is None or (known.symbols, known.why) != (event.symbols, event.why)
 
     def release(self, cause: str) -> bool:
         """Hold no longer under ``cause``; say whether it did."""

@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 
 class Narrator:
-    """Turns events into log lines; a refusal that repeats is said once a day and counted after that."""
+    """Turns events into log lines; a refusal that repeats, ours or the venue's, is said once a day."""
 
     def __init__(self) -> None:
         """Begin having said nothing."""
@@ -50,14 +50,18 @@ class Narrator:
             values = {key: getattr(intent, key) for key in ("ts", "strategy", "symbol", "side", "qty")} | {
                 key: getattr(event.denied, key) for key in ("rule", "limit", "value")
             }
-            if (key := (intent.strategy, intent.symbol, event.denied.rule)) in self._refused:
-                level = "debug"
-            self._refused.add(key)
+            level = self._once_a_day("info", (intent.strategy, intent.symbol, event.denied.rule))
         elif isinstance(event, DayStarted):
             self._refused = {key for key in self._refused if key[0] != event.strategy}
         elif isinstance(event, OrderMoved) and event.status in {OrderStatus.REJECTED, OrderStatus.EXPIRED}:
-            level = "warning"
+            level = self._once_a_day("warning", (event.strategy, event.symbol, event.text))
         getattr(log, level)(name, **values)
+
+    def _once_a_day(self, level: str, key: tuple[str, str, str]) -> str:
+        """Return ``level`` for what was not said since the strategy's day began; what repeats is whispered."""
+        level = "debug" if key in self._refused else level
+        self._refused.add(key)
+        return level
 
 
 _LINES: dict[type[Event], tuple[str, str]] = {

@@ -100,6 +100,7 @@ class MarketStream:
         self._mute_symbols: set[str] = set()
         self._open_since = 0  # when the session that runs was first seen (market time)
         self._last_why = "nothing came yet"
+        self._refused: set[str] = set()  # symbols that the server does not take
         self._is_limited = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -228,8 +229,9 @@ class MarketStream:
         if event.code == _NO_SUCH_CHANNEL:
             self._wants.drop(self.market, {channel for channel, _ in event.asked} - {Channel.BARS})
         elif event.code != _LIMIT or not self._wants.shrink(self.market):
-            symbols = tuple(sorted({symbol for _, symbol in event.asked}))
-            self._around.push(Held(self._around.now(), f"{self.name} subscription", symbols, event.text or "refused"))
+            self._refused |= {symbol for _, symbol in event.asked}
+            cause, symbols = f"{self.name} subscription", tuple(sorted(self._refused))
+            self._around.push(Held(self._around.now(), cause, symbols, event.text or "refused"))
             return
         self.change()
 
