@@ -47,7 +47,7 @@ async def pour(exchange: LocalExchange) -> None:
     batches = [whole[first : first + BATCH] for first in range(0, len(whole), BATCH)]
     while True:
         for batch in batches:
-            lines = exchange.data._lines["stock"].open  # noqa: SLF001 -- nobody else asks how much is unread
+            lines = exchange.lines["stock"].open
             while any(line.socket.backlog > SEND_BUFFER // 4 for line in lines):  # noqa: ASYNC110 -- no event tells it
                 await asyncio.sleep(0.0005)
             exchange.data.publish("stock", batch)
