@@ -10,10 +10,16 @@ from tests.exchange.exchanges import OPENING, exchange, until
 from trader import MultiTraderCoordinator, RunOptions
 from trader.access.alpaca.connection import StreamRefused
 from trader.access.sim.fills import VenueRules
+from trader.config.credentials import given
+from trader.config.endpoints import Endpoints
+from trader.live.access import Access
+from trader.live.admission import admit
+from trader.live.clock import WallClock
+from trader.live.guard import Terms
 from trader.model.orders import TERMINAL
 from trader.model.signals import Signals, Target
 from trader.model.ticks import Bar
-from trader.model.time import MINUTE
+from trader.model.time import MINUTE, SECOND
 from trader.strategies import Context, Strategy
 
 
@@ -48,3 +54,14 @@ async def test_open_orders_are_ended_when_a_data_stream_is_lost_for_good(monkeyp
         assert not account.working
     (order,) = coordinator.engine.desk.ledger.orders.values()
     assert order.status in TERMINAL
+
+
+async def test_a_machine_whose_clock_is_seconds_off_lives_by_the_venues() -> None:
+    begun = WallClock().now() + 7 * SECOND
+    async with asyncio.timeout(60), exchange(speed=1.0, start=begun, symbols=("BTC/USD",)) as at:
+        endpoints = Endpoints(at.base_url, at.base_url, at.stream_url, is_live=False)
+        keys = given(at.key.id, at.key.secret)
+        assert keys is not None
+        clock = WallClock()
+        await admit(Access(keys, endpoints, (), Terms(is_live=False, is_loopback=True)), clock)
+        assert abs(clock.now() - at.clock.now()) < SECOND

@@ -48,6 +48,9 @@ async def admit(access: Access, clock: MarketClock) -> None:
         await _confirm(access, found, clock)
         if terms.follows_exchange:
             await _follow(desk, clock)
+        else:
+            # A clock that is seconds behind would find every bar in the future, one that is ahead every bar too late.
+            clock.begin(clock.now() + found.skew_ns)
     except (Unavailable, OutcomeUnknown) as error:
         raise type(error)(
             f"{error}, {access.endpoints.trading}; {reach_remedy(is_loopback=terms.is_loopback)}"

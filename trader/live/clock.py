@@ -99,15 +99,20 @@ class MarketClock:
 
 
 class WallClock(MarketClock):
-    """The time of day, for markets that are not ours."""
+    """The time of day, for markets that are not ours; as the venue tells it once that is known."""
 
     def __init__(self) -> None:
-        """Run at once."""
+        """Run at once, by this machine's clock."""
         super().__init__(time.time_ns(), 1.0)
+        self._ahead = 0
+
+    def begin(self, start: int | None = None) -> None:
+        """Go on from ``start``, the venue's time of now."""
+        self._ahead = 0 if start is None else start - time.time_ns()
 
     def now(self) -> int:
         """Return the time of day (ns UTC)."""
-        return time.time_ns()
+        return time.time_ns() + self._ahead
 
     def describe(self) -> str:
         """Say how fast it goes."""
