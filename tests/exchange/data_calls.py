@@ -1,6 +1,5 @@
 """Ask the market-data API: in this process, or over a socket as any client does."""
 
-import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -9,9 +8,9 @@ from urllib.parse import quote, urlencode
 
 from starlette.applications import Starlette
 from starlette.types import Message
-from uvicorn import Config, Server
 
 from tests.build import T0
+from tests.exchange.desks import served
 from trader.exchange.archive import Archive, SyntheticArchive
 from trader.exchange.keys import key_for
 from trader.exchange.request_log import RequestLog
@@ -71,42 +70,8 @@ async def ask(path: str, **query: Any) -> Any:
 @contextlib.asynccontextmanager
 async def serving(desk: DataDesk) -> AsyncIterator[str]:
     """Serve on a free port of this machine; give the address."""
-    config = Config(
-        Starlette(routes=[*data_routes(desk)]),
-        host="127.0.0.1",
-        port=0,
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = _Server(config)
-    task = asyncio.create_task(server.serve())
-    await server.is_up.wait()
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.is_asked_to_end.set()
-        await task
-
-
-class _Server(Server):
-    def __init__(self, config: Config) -> None:
-        super().__init__(config)
-        self.is_up, self.is_asked_to_end = asyncio.Event(), asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        yield
-
-    async def startup(self, sockets: Any = None) -> None:
-        await super().startup(sockets)
-        self.is_up.set()
-
-    async def main_loop(self) -> None:
-        await self.is_asked_to_end.wait()
+    async with served(Starlette(routes=[*data_routes(desk)])) as url:
+        yield url
 
 
 async def _nothing() -> Message:

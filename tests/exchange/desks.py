@@ -127,13 +127,19 @@ class Floor:
 @contextlib.asynccontextmanager
 async def serving(floor: Floor) -> AsyncIterator[Floor]:
     """Serve a desk on a free port of this machine."""
-    config = Config(floor.app, host="127.0.0.1", port=0, lifespan="off", log_config=None, access_log=False, http="h11")
+    async with served(floor.app) as floor.url:
+        yield floor
+
+
+@contextlib.asynccontextmanager
+async def served(app: Starlette) -> AsyncIterator[str]:
+    """Serve routes on a free port of this machine; give the address."""
+    config = Config(app, host="127.0.0.1", port=0, lifespan="off", log_config=None, access_log=False, http="h11")
     server = _Server(config)
     task = asyncio.create_task(server.serve())
     await server.is_up.wait()
-    floor.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     try:
-        yield floor
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.is_asked_to_end.set()
         await task
