@@ -137,3 +137,12 @@ async def test_requests_are_counted_by_path_and_method() -> None:
     await floor.call("GET", f"/v2/orders/{order['id']}")
     await floor.call("HEAD", "/v2/clock")
     assert floor.desk.log.totals == {"POST /v2/orders": 1, "GET /v2/orders/{order_id}": 1, "HEAD /v2/clock": 1}
+
+
+async def test_a_request_over_the_limit_uses_up_no_fault() -> None:
+    floor = Floor(per_minute=1)
+    await floor.call("GET", "/v2/clock")
+    floor.desk.faults.arm(RestFault(kind="status", status=500))
+    assert (await floor.call("GET", "/v2/clock")).status == 429
+    floor.now += MINUTE
+    assert (await floor.call("GET", "/v2/clock")).status == 500

@@ -96,10 +96,10 @@ class Endpoint:
             return account, None
         if len(body) > LARGEST_BODY:
             return _TOO_LARGE, None
-        fault = self._shared.faults.take(scope["method"], scope["path"])
         quota = self._shared.limit.take(account)
+        fault = None if quota.is_over else self._shared.faults.take(scope["method"], scope["path"])
         if quota.is_over:
-            reply, fault = self._failed(HTTPStatus.TOO_MANY_REQUESTS), None
+            reply = self._failed(HTTPStatus.TOO_MANY_REQUESTS)
         elif fault is not None and fault.kind == "status":
             reply = self._failed(fault.status)
         else:
