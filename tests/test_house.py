@@ -23,7 +23,7 @@ LOCKS = sorted((ROOT / "scripts" / "locks").glob("*.txt"))
 # Lines a room (or a file that stands alone) may have; 20% more is let pass. Rooms that are still to come are in it.
 ROOM_LINES = {
     "cli": 900,
-    "config": 650,  # 500 were planned; one finding per kind of mistake, each with its place and its remedy, needs more
+    "config": 950,  # 500 were planned; one finding per kind of mistake with its place and remedy; keys and addresses 300
     "errors": 120,
     "registry": 135,  # 80 were planned; broken and doubled entry points are told apart and never take the rest down
     "logs": 120,
@@ -35,16 +35,19 @@ ROOM_LINES = {
     "execution": 800,
     "books": 900,
     "capital": 1500,
-    "engine": 900,
-    "access": 4200,  # 2600 were planned; a venue that refuses what Alpaca refuses, in its words, is 1500 of them
+    "engine": 1000,  # 900 were planned; holes in the data, revisions, holds, splits and busts came with the real market
+    # 2600 were planned. The client of Alpaca that mends every hole and looks up every doubt is 5000, the venue that
+    # refuses what Alpaca refuses, in its words, with brackets, busts and splits, is 2700, the feeds 1500.
+    "access": 8300,
     "store": 800,
     "pods": 600,
     "web": 900,
-    "exchange": 1200,
+    # 1200 were planned: every endpoint that alpaca-py has, paging, both sockets with every code, and 29 kinds of faults.
+    "exchange": 4800,
     "backtest": 800,
-    "live": 1100,
+    "live": 2200,  # 1100 were planned; the account guard and the doctor that shares its checks are 1200
 }
-PACKAGE_LINES = 20_000
+PACKAGE_LINES = 24_500  # 20,000 were planned, before Alpaca's two sides were known to be 13,000 of them
 FILE_LINES, FILE_LINES_EVER = 400, 600
 FUNCTION_LINES, FUNCTION_LINES_EVER = 40, 70
 MEDIAN_FUNCTION_LINES = 12

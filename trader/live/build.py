@@ -74,15 +74,7 @@ def access(
     if keys is None:
         raise CredentialsError(credentials.MISSING)
     endpoints = load_endpoints(os.environ, is_live=is_live)
-    if is_live and options.broker == "simulated":
-        raise ConfigError("--live trades real money and --broker simulated does not; leave one of them out")
-    if options.data or options.start is not None:
-        raise ConfigError("--data and --start are for a simulated market; leave them out, or add --feed replay")
-    if options.speed is None or (options.speed != "auto" and not endpoints.is_loopback):
-        raise ConfigError(
-            f"--speed {'max' if options.speed is None else f'{options.speed:g}'}: only a local exchange's time can be"
-            " followed at a speed, and that of Alpaca is the wall clock's; leave out --speed, or add --feed synthetic"
-        )
+    _check(options, is_live=is_live, is_loopback=endpoints.is_loopback)
     if problems := _beyond_plan(config):
         raise ConfigError(problems)
     terms = Terms(
@@ -93,6 +85,19 @@ def access(
     )
     speed = 1.0 if options.speed == "auto" else options.speed
     return Access(keys, endpoints, config.strategies, terms, speed, options.yes_live, options.ask)
+
+
+def _check(options: RunOptions, *, is_live: bool, is_loopback: bool) -> None:
+    """Refuse options that Alpaca's market cannot follow."""
+    if is_live and options.broker == "simulated":
+        raise ConfigError("--live trades real money and --broker simulated does not; leave one of them out")
+    if options.data or options.start is not None:
+        raise ConfigError("--data and --start are for a simulated market; leave them out, or add --feed replay")
+    if options.speed is None or (options.speed != "auto" and not is_loopback):
+        raise ConfigError(
+            f"--speed {'max' if options.speed is None else f'{options.speed:g}'}: only a local exchange's time can be"
+            " followed at a speed, and that of Alpaca is the wall clock's; leave out --speed, or add --feed synthetic"
+        )
 
 
 def _beyond_plan(config: Config) -> list[Problem]:
