@@ -5,7 +5,7 @@ from operator import attrgetter
 
 import msgspec
 
-from trader.director.grid import GRACE, MinuteGrid, Verdict, next_close
+from trader.director.grid import GRACE, TAKEN, MinuteGrid, Verdict, next_close
 from trader.engine.answers import failure_of, wishes_of
 from trader.engine.desk import Desk
 from trader.engine.market import WINDOW_BARS, Listing, Series
@@ -103,7 +103,7 @@ class Engine:
                 self._on_mark(tick)
             elif not oldest <= tick.ts <= now:
                 self._on_untimely(tick, now)
-            elif (verdict := self._grid.add(tick)) is not Verdict.TAKEN:
+            elif (verdict := self._grid.add(tick)) is not TAKEN:
                 self._place(tick, verdict, now)
         if self._grid.is_complete:
             self._close_minute()
