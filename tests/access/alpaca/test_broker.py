@@ -172,7 +172,10 @@ async def test_a_drift_is_told_when_a_second_reading_agrees() -> None:
         one.ledger.books["one"].position("SPY").qty -= 1
 
 
-async def test_an_entry_that_came_to_life_after_it_was_given_up_is_canceled(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_an_entry_that_came_to_life_after_it_was_given_up_is_canceled(
+    monkeypatch: pytest.MonkeyPatch, *, is_told: bool
+) -> None:
     monkeypatch.setattr(submission, "SETTLED_REAL_S", 0.0)
     async with desk() as one:
         one.at.venue.set_halted("SPY", is_halted=True)
@@ -181,6 +184,9 @@ async def test_an_entry_that_came_to_life_after_it_was_given_up_is_canceled(monk
         await one.ended(order_id)
         request = OrderRequest("SPY", Side.BUY, qty=Decimal(2), client_order_id=order_id)
         one.at.venue.submit(one.at.key.account, request, now=one.at.clock.now())
+        if not is_told:
+            one.at.lines["trading"].drop()
+        one.at.flush()
         account = one.at.venue.accounts[one.at.key.account]
         assert account.working
         await until(lambda: not account.working)

@@ -25,14 +25,13 @@ from trader.access.alpaca.restoring import Expected, Restoring
 from trader.access.alpaca.stream_events import Event, ReconnectWanted, Stopped, Subscribed, Updated
 from trader.access.alpaca.submission import Submission
 from trader.access.alpaca.symbols import CryptoPairs
-from trader.access.alpaca.tracked import Tracked
 from trader.access.alpaca.tracker import External, OrderTracker
 from trader.access.alpaca.wire_trading import Keys
 from trader.access.fees import RegulatoryFees
-from trader.errors import EdgeError, Unavailable
+from trader.errors import EdgeError, Refused, Unavailable
 from trader.model.inputs import Held, Input, Released, Reported
 from trader.model.instruments import Instrument
-from trader.model.orders import TERMINAL, Approved, ExecutionReport, OrderStatus
+from trader.model.orders import TERMINAL, Approved, ExecutionReport
 from trader.model.time import MINUTE, SECOND, iso
 
 log = structlog.get_logger()
@@ -209,9 +208,7 @@ class AlpacaBroker:
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Updated):
-            reports = self.tracker.update(event.update, self._now())
-            self._give(reports)
-            self._drop_unwanted(event)
+            self._give(self.tracker.update(event.update, self._now()))
         elif isinstance(event, Subscribed):
             self._subscribed.set()
             self._subscriptions += 1
@@ -254,6 +251,7 @@ class AlpacaBroker:
             swept = self._now() if is_due else swept
             try:
                 await self._restoring.explain()
+                await self._call_off()
                 splits = await self._restoring.sweep() if is_due else []
             except EdgeError as error:
                 log.warning("account.unread", why=str(error)[:300], since=iso(swept))
@@ -271,16 +269,13 @@ class AlpacaBroker:
                 self._submission.note_end(tracked.approved.intent.symbol)
         self._tell_notes()
 
-    def _drop_unwanted(self, event: Updated) -> None:
-        """Cancel an order that came to life after it was given up."""
-        tracked = self.tracker.get(event.update.order.client_order_id)
-        if tracked is not None and tracked.status is OrderStatus.REJECTED and event.update.event == "new":
-            log.error("order.resurrected", order_id=tracked.order_id, symbol=event.update.order.symbol)
-            self._spawn(self._cancel_late(tracked), f"late {tracked.order_id}")
-
-    async def _cancel_late(self, tracked: Tracked) -> None:
-        with suppress(EdgeError):
-            await self._calls.delete(f"/orders/{tracked.venue_id}")
+    async def _call_off(self) -> None:
+        """Cancel what came to life after it was given up. Raises EdgeError."""
+        for tracked in self.tracker.resurrected():
+            log.error("order.resurrected", order_id=tracked.order_id, symbol=tracked.approved.intent.symbol)
+            with suppress(Refused):  # it has ended meanwhile
+                await self._calls.delete(f"/orders/{tracked.venue_id}")
+            tracked.is_called_off = True
 
     def _tell_notes(self) -> None:
         for note in self.tracker.notes():

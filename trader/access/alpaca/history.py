@@ -139,7 +139,7 @@ class History:
             except (Unavailable, OutcomeUnknown, WireError) as error:
                 if attempt == ATTEMPTS:
                     raise
-                log.warning("history.delayed", market=market, attempt=attempt, why=str(error))
+                log.info("history.delayed", market=market, attempt=attempt, why=str(error))
                 await asyncio.sleep(2 ** (attempt - 1) / self._pace)
         raise AssertionError("the last attempt returns or raises")
 

@@ -115,7 +115,7 @@ class Submission:
                 answer = await self._calls.get("/orders:by_client_order_id", by_id, priority=Priority.LOOKUP)
             order = order_in(answer)
         except (Refused, Unavailable, OutcomeUnknown, WireError) as error:
-            log.info("lookup.failed", order_id=tracked.order_id, why=str(error)[:300])
+            log.debug("lookup.failed", order_id=tracked.order_id, why=str(error)[:300])
             if isinstance(error, Refused) and error.status == _FOUND_NOWHERE:
                 return False
             raise Unavailable(str(error)) from error

@@ -52,7 +52,9 @@ class Part:
 class Tracked:
     """An order of the desk."""
 
-    __slots__ = ("approved", "asked_at", "doubted_since", "needs_lookup", "parts", "qty", "status", "tries")
+    __slots__ = (
+        "approved", "asked_at", "doubted_since", "is_called_off", "needs_lookup", "parts", "qty", "status", "tries",
+    )  # fmt: skip
 
     def __init__(self, approved: Approved, now: int) -> None:
         """Begin as sent, with no word from the venue."""
@@ -61,6 +63,7 @@ class Tracked:
         self.qty = ZERO  # executions that the desk was told, and that stand
         self.parts: list[Part] = []
         self.needs_lookup = False
+        self.is_called_off = False  # it came to life after its end was told, and was canceled
         self.asked_at = now  # when its state was last learned, or asked for
         self.doubted_since: int | None = None  # executions are missing since then
         self.tries = 0

@@ -173,6 +173,17 @@ class OrderTracker:
         """Return the orders that are to be read again: something was said that we do not understand."""
         return [tracked for tracked in self._orders.values() if tracked.needs_lookup]
 
+    def resurrected(self) -> list[Tracked]:
+        """Return the orders that live at the venue though they were given up, and that nobody has called off yet."""
+        return [
+            tracked
+            for tracked in self._orders.values()
+            if tracked.status is OrderStatus.REJECTED
+            and tracked.parts
+            and tracked.venue_end is None
+            and not tracked.is_called_off
+        ]
+
     def notes(self) -> list[Note]:
         """Take what was noted since the last call."""
         taken = list(self._notes)
