@@ -74,7 +74,7 @@ def access(
     if keys is None:
         raise CredentialsError(credentials.MISSING)
     endpoints = load_endpoints(os.environ, is_live=is_live)
-    _check(options, is_live=is_live, is_loopback=endpoints.is_loopback)
+    speed = _speed_of(options, is_live=is_live, is_loopback=endpoints.is_loopback)
     if problems := _beyond_plan(config):
         raise ConfigError(problems)
     terms = Terms(
@@ -83,12 +83,11 @@ def access(
         is_loopback=endpoints.is_loopback,
         follows_exchange=options.speed != "auto",
     )
-    speed = 1.0 if options.speed == "auto" else options.speed
     return Access(keys, endpoints, config.strategies, terms, speed, options.yes_live, options.ask)
 
 
-def _check(options: RunOptions, *, is_live: bool, is_loopback: bool) -> None:
-    """Refuse options that Alpaca's market cannot follow."""
+def _speed_of(options: RunOptions, *, is_live: bool, is_loopback: bool) -> float:
+    """Return market time over real time; refuse options that Alpaca's market cannot follow."""
     if is_live and options.broker == "simulated":
         raise ConfigError("--live trades real money and --broker simulated does not; leave one of them out")
     if options.data or options.start is not None:
@@ -98,6 +97,7 @@ def _check(options: RunOptions, *, is_live: bool, is_loopback: bool) -> None:
             f"--speed {'max' if options.speed is None else f'{options.speed:g}'}: only a local exchange's time can be"
             " followed at a speed, and that of Alpaca is the wall clock's; leave out --speed, or add --feed synthetic"
         )
+    return 1.0 if options.speed == "auto" else options.speed
 
 
 def _beyond_plan(config: Config) -> list[Problem]:
