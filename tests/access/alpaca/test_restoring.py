@@ -138,6 +138,18 @@ async def test_a_silent_order_is_found_on_the_list_of_open_ones() -> None:
         assert one.calls.now() - tracked.asked_at < module.SILENT
 
 
+async def test_an_order_that_lives_although_it_was_given_up_is_found_within_a_minute() -> None:
+    async with reader() as one:
+        await one.restoring.begin()
+        tracked = one.watch("t-1", "SPY", "buy", "3")
+        one.tracker.refused("t-1", "it never arrived", one.calls.now())
+        one.at.venue.set_halted("SPY", is_halted=True)
+        request = OrderRequest("SPY", Side.BUY, "market", "day", Decimal(3), client_order_id="t-1")
+        one.at.venue.submit(one.at.key.account, request, now=one.at.clock.now())
+        await one.restoring.sweep()
+        assert one.tracker.resurrected() == [tracked]
+
+
 async def test_what_the_account_held_before_us_is_no_drift_and_splits_with_the_rest() -> None:
     async with reader() as one:
         await one.traded("QQQ", qty="2")

@@ -1,9 +1,9 @@
 """What the account says when it is asked: after every gap of the stream, and every minute in case the stream is wrong.
 
 After a gap: open orders, our own, the orders and the executions since the gap; the tracker counts nothing twice. Every
-minute: executions and splits of the last minutes, orders of ours that have been silent for long, and positions, which
-are compared with what the desk expects. A difference that two readings agree on is told and not mended: nobody here
-knows whose it is.
+minute: open orders, those of ours that have been silent for long, executions and splits since the last such reading,
+and positions, which are compared with what the desk expects. A difference that two readings agree on is told and not
+mended: nobody here knows whose it is.
 Source: Alpaca trading API 2.0.1, "Orders", "Account Activities", "Positions", read 2026-11.
 """
 
@@ -83,9 +83,8 @@ class Restoring:
     async def sweep(self) -> list[Split]:
         """Do the minute's reading; return the splits that are new. Raises EdgeError."""
         now = self._calls.now()
-        if any(tracked.parts and now - tracked.asked_at >= SILENT for tracked in self._tracker.open()):
-            await self._open_orders()
-            await self._look_up_those_before(now - SILENT)
+        await self._open_orders()  # also those of ours that were given up: they block others
+        await self._look_up_those_before(now - SILENT)
         since = max(self._since, self._swept - OVERLAP)
         await self._executions_since(since)
         splits = await self._splits_since(since)
