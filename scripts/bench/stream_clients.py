@@ -1,6 +1,7 @@
 """The clients of the stream's benchmark, each in a process of its own; prints messages and CPU seconds as JSON."""
 
 import asyncio
+import gc
 import json
 import sys
 import time
@@ -21,6 +22,7 @@ from trader.access.alpaca.protocol import DataProtocol
 from trader.access.alpaca.stream_events import Data, Event
 from trader.access.alpaca.wire import MSGPACK
 from trader.access.alpaca.wire_data import Auth, Channel, Subscribe
+from trader.cli.run import GARBAGE_AFTER
 from trader.engine.engine import Engine
 from trader.engine.sandbox import SandboxSpec
 from trader.model.calendar import StockCalendar
@@ -187,6 +189,8 @@ def main(name: str, url: str) -> None:
     if name == "alpaca_py":
         alpaca_py(url)
         return
+    if name != "floor":
+        gc.set_threshold(GARBAGE_AFTER)  # as ``trader run`` does
     uvloop.run(clients[name](url))  # type: ignore[arg-type]
 
 

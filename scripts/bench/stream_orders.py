@@ -5,6 +5,7 @@ turn around on every bar. ``orders PORT SECONDS KEYS…``: one connection, limit
 """
 
 import asyncio
+import gc
 import http.client
 import json
 import sys
@@ -32,6 +33,7 @@ from trader.access.alpaca.rest import RestDesk, _Session
 from trader.access.alpaca.stream_events import Data, Event
 from trader.access.alpaca.wire import MSGPACK
 from trader.access.alpaca.wire_data import Auth, BarMessage, Channel
+from trader.cli.run import GARBAGE_AFTER
 from trader.engine.engine import Engine
 from trader.engine.sandbox import SandboxSpec
 from trader.model.calendar import StockCalendar
@@ -196,5 +198,6 @@ if __name__ == "__main__":
         orders(int(sys.argv[2]), float(sys.argv[3]), sys.argv[4:])
     else:
         port, began, speed, key, secret, trading, seconds = sys.argv[2:]
+        gc.set_threshold(GARBAGE_AFTER)  # as ``trader run`` does
         desk = Desk(int(port), int(began), float(speed), (key, secret), int(trading))
         uvloop.run(desk.run(float(seconds)))

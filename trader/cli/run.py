@@ -1,6 +1,7 @@
 """``trader run``: trade until the data ends or Ctrl+C."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from trader.live.options import RunOptions
 
 EXIT_AT_ONCE = 130
+# Objects between two looks for garbage cycles, Python's 700 else: messages come by the thousand, and none is a cycle.
+GARBAGE_AFTER = 20_000
 _UNSET: Literal["auto"] = "auto"  # no --speed: what it is depends on the feed
 MAX_SPEED = 1_000_000.0  # beyond it the clock is no bound: that is max
 
@@ -109,6 +112,7 @@ def command(**given: object) -> None:
         )
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner, _prints(to_stderr=bool(given["as_json"])):
             loop = runner.get_loop()
+            gc.set_threshold(GARBAGE_AFTER)
             signals.stop = lambda: loop.call_soon_threadsafe(coordinator.request_stop)
             runner.run(coordinator.run())
 
