@@ -102,6 +102,23 @@ async def test_live_bars_wait_while_rest_is_down_and_come_after_the_missing_ones
     assert rig.bars() == [*range(6, 14)]
 
 
+async def test_bars_that_waited_for_long_are_told_like_missed_ones() -> None:
+    async with rigged() as rig:
+        await rig.go()
+        await rig.second_look()
+        rig.rest.is_down = True
+        rig.stream.last.drop()
+        await rig.stream.subscribed(2)
+        rig.ts = T0 + 14 * MINUTE + 5 * SECOND
+        for minute in range(11, 15):
+            await rig.stream.last.send(wired(bar(minute=minute)))
+        await until(lambda: len(rig.feed.inlet.joint.waiting("SPY")) == 4)
+        rig.rest.is_down = False
+        await until(lambda: 14 in rig.bars())
+    assert rig.bars() == [*range(6, 15)]
+    assert [[(one.ts - T0) // MINUTE for one in message.bars] for message in rig.of(Backfilled)] == [[11, 12, 13]]
+
+
 async def test_a_bar_published_before_the_subscription_that_rest_shows_late_is_not_missed() -> None:
     async with rigged() as rig:
         await rig.go()
@@ -208,7 +225,8 @@ async def test_minutes_that_the_whole_stream_left_out_are_asked_for_at_once_thin
         asked = len(rig.rest.asked)
         rig.rest.put(bar("SPY", 11), bar("QQQ", 11), bar("THIN", 11), bar("SPY", 12), bar("QQQ", 12))
         rig.ts += 3 * MINUTE
-        await rig.stream.last.send(wired(bar("SPY", 13)), wired(bar("THIN", 13)), wired(bar("QQQ", 13)))
+        for symbol in ("THIN", "SPY", "QQQ"):
+            await rig.stream.last.send(wired(bar(symbol, 13)))
         await until(lambda: 13 in rig.bars("QQQ"))
     assert [rig.bars(symbol)[-2:] for symbol in ("SPY", "QQQ", "THIN")] == [[12, 13], [12, 13], [11, 13]]
     assert [params["symbols"] for _, params in rig.rest.asked[asked:]] == ["SPY,QQQ,THIN"]

@@ -392,8 +392,8 @@ def test_ended_orders_are_forgotten_when_there_are_very_many(monkeypatch: pytest
     tracker.looked_up(message("canceled"), 1)
     tracker.watch(approved("t-2"), 2)
     tracker.looked_up(message("canceled", id="v-2", client_order_id="t-2"), 3)
-    assert tracker.get("t-1") is None
-    assert tracker.get("t-2") is not None
+    assert tracker.orders.get("t-1") is None
+    assert tracker.orders.get("t-2") is not None
     for number in (8, 9):
         tracker.looked_up(message(id=f"v-{number}", client_order_id="theirs"), 4)
     assert (tracker.is_known("v-8"), tracker.is_known("v-9")) == (False, True)

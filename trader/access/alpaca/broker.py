@@ -113,7 +113,6 @@ class AlpacaBroker:
         self._confirmed = asyncio.Event()
         self._lost_at = now()  # since when the stream may have missed something
         self._subscriptions = 0
-        self._is_held = False
         self._is_started = False
         self._failure: Exception | None = None
 
@@ -166,7 +165,7 @@ class AlpacaBroker:
 
     def cancel(self, order_id: str, ts: int) -> None:
         """Ask for a cancel; an order that has ended is left as it is."""
-        tracked = self.tracker.get(order_id)
+        tracked = self.tracker.orders.get(order_id)
         if tracked is not None and not tracked.is_over:
             self._spawn(self._submission.cancel(tracked), f"cancel {order_id}")
 
@@ -221,7 +220,7 @@ class AlpacaBroker:
         if self._confirmed.is_set():
             self._confirmed.clear()
             self._lost_at = self._now()
-            self._hold(why)
+            self._deliver(Held(self._now(), CAUSE, (), why))
 
     async def _restore(self, subscription: int) -> None:
         """Read what the stream has missed, then let entries pass; again until it works or the stream is lost."""
@@ -237,8 +236,7 @@ class AlpacaBroker:
             if subscription == self._subscriptions and self._subscribed.is_set():
                 log.info("stream.confirmed", stream=CAUSE, since=iso(self._lost_at))
                 self._confirmed.set()
-                if self._is_held:
-                    self._is_held = False
+                if self._is_started:
                     self._deliver(Released(self._now(), CAUSE))
 
     async def _tend(self) -> None:
@@ -265,7 +263,7 @@ class AlpacaBroker:
     def _give(self, reports: Sequence[ExecutionReport]) -> None:
         for report in reports:
             self._deliver(Reported(self._now(), report))
-            if report.status in TERMINAL and (tracked := self.tracker.get(report.order_id)) is not None:
+            if report.status in TERMINAL and (tracked := self.tracker.orders.get(report.order_id)) is not None:
                 self._submission.note_end(tracked.approved.intent.symbol)
         self._tell_notes()
 
@@ -280,10 +278,6 @@ class AlpacaBroker:
     def _tell_notes(self) -> None:
         for note in self.tracker.notes():
             log.warning("order.noted", what=note.what, order_id=note.order_id, symbol=note.symbol, detail=note.detail)
-
-    def _hold(self, why: str) -> None:
-        self._is_held = True
-        self._deliver(Held(self._now(), CAUSE, (), why))
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)

@@ -156,15 +156,7 @@ class Inlet:
         for place in reversed(range(len(self._queue))):
             item = self._queue[place]
             if isinstance(item, list):
-                kept: list[Any] = []
-                for message in reversed(item):
-                    if type(message) is QuoteMessage:
-                        if message.symbol in seen:
-                            continue
-                        seen.add(message.symbol)
-                    kept.append(message)
-                kept.reverse()
-                self._queue[place] = kept
+                kept = self._queue[place] = _without_older_quotes(item, seen)
                 self._count += len(kept)
         self.counts["conflated_quotes"] += before - self._count
 
@@ -220,11 +212,23 @@ class Inlet:
             return
         if symbol in self._halts and bar.volume and bar.ts - MINUTE >= self._halts[symbol]:
             self._resume(symbol, now)
-        if symbol in self.steady and symbol not in joint.held and (gap := self.skipped(symbol, [bar.ts])):
+        if symbol not in joint.held and (gap := self.skipped(self._witness(symbol), [bar.ts])):
             self.on_skipped(symbol, *gap)
         if symbol in joint.held:
             self.on_waiting_bar(bar)
         joint.live(bar, now, ticks=self._ticks, revised=revised)
+
+    def _witness(self, symbol: str) -> str:
+        """Return which symbol's bars tell whether a minute was left out: of a thin one, the newest of the steady ones.
+
+        A stream that left out the steady ones' minutes left out the thin one's too, whichever comes first after it.
+        """
+        if symbol in self.steady:
+            return symbol
+        is_coin = "/" in symbol
+        return max(
+            (other for other in self.steady if ("/" in other) == is_coin), key=self.joint.settled, default=symbol
+        )
 
     def skipped(self, symbol: str, ends: Iterable[int]) -> tuple[int, int] | None:
         """Return the first and last end of minutes that are left out before bars with these ends, None if none is.
@@ -303,6 +307,20 @@ class Inlet:
 
 
 _PRICES: dict[type, Callable[[Any], Tick]] = {TradeMessage: trade_of, QuoteMessage: quote_of}
+
+
+def _without_older_quotes(messages: list[Any], seen: set[str]) -> list[Any]:
+    """Return the messages but for quotes of symbols whose newer quotes were ``seen``; the newest are last."""
+    kept: list[Any] = []
+    for message in reversed(messages):
+        is_quote = type(message) is QuoteMessage
+        if is_quote and message.symbol in seen:
+            continue
+        if is_quote:
+            seen.add(message.symbol)
+        kept.append(message)
+    kept.reverse()
+    return kept
 
 
 def _ignore(_: Bar) -> None:

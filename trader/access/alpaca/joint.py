@@ -6,7 +6,8 @@ Rules
 - What was delivered is remembered for a while by its end. The same again is ignored; another bar for the same minute is
   a revision, because whatever came later knows more.
 - A fetched bar that the stream did not bring is missed, and is told as such; when live bars that wait are older than a
-  missed one they are told with it, so that time only runs forward.
+  missed one they are told with it, so that time only runs forward. Those that waited for more than a minute are told
+  like missed ones too: nobody decides on them any more.
 """
 
 from collections import Counter, defaultdict
@@ -17,6 +18,7 @@ from typing import Final
 
 from trader.model.inputs import Backfilled, Input, Revised, Ticks
 from trader.model.ticks import Bar, Tick
+from trader.model.time import MINUTE
 
 REMEMBERED: Final = 32  # bars of a symbol: half an hour, revisions come within a minute and overlaps are two
 
@@ -83,7 +85,9 @@ class Joint:
             for bar, _ in self._waiting.pop(symbol, {}).values():
                 self._deliver(bar, freed, revised)
         freed.sort(key=_by_time)
-        batches: list[Input] = [Ticks(now, [*minute]) for _, minute in groupby(freed, attrgetter("ts"))]
+        old = [bar for bar in freed if isinstance(bar, Bar) and bar.ts <= now - MINUTE]
+        batches: list[Input] = [Backfilled(now, old)] if old else []
+        batches += [Ticks(now, [*minute]) for _, minute in groupby(freed[len(old) :], attrgetter("ts"))]
         return batches + ([Revised(now, revised)] if revised else [])
 
     def live(self, bar: Bar, now: int, *, ticks: list[Tick], revised: list[Bar]) -> None:

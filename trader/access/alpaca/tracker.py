@@ -62,10 +62,10 @@ class OrderTracker:
 
     def __init__(self, *, overdue: int = OVERDUE, regulatory: RegulatoryFees | None = None) -> None:
         """Begin without orders; ``overdue`` is how long a missing execution is waited for (ns)."""
+        self.orders: dict[str, Tracked] = {}  # of ours by id; those that ended long ago are gone
         self.external: dict[str, External] = {}
         self._overdue = overdue
         self._regulatory = regulatory or RegulatoryFees()
-        self._orders: dict[str, Tracked] = {}
         self._by_venue_id: dict[str, Tracked] = {}
         self._ended: deque[Tracked] = deque()
         self._foreign: dict[str, Executions] = {}
@@ -74,17 +74,13 @@ class OrderTracker:
 
     def watch(self, approved: Approved, now: int) -> Tracked:
         """Know an order from before it is sent."""
-        assert approved.order_id not in self._orders, f"order {approved.order_id} was sent before"
-        tracked = self._orders[approved.order_id] = Tracked(approved, now)
+        assert approved.order_id not in self.orders, f"order {approved.order_id} was sent before"
+        tracked = self.orders[approved.order_id] = Tracked(approved, now)
         return tracked
-
-    def get(self, order_id: str) -> Tracked | None:
-        """Return an order of ours, None if it is none, or ended long ago."""
-        return self._orders.get(order_id)
 
     def open(self) -> list[Tracked]:
         """Return the orders whose end the desk has not been told, oldest first."""
-        return [tracked for tracked in self._orders.values() if not tracked.is_over]
+        return [tracked for tracked in self.orders.values() if not tracked.is_over]
 
     def update(self, update: TradeUpdate, now: int) -> list[ExecutionReport]:
         """Take what the stream told."""
@@ -149,7 +145,7 @@ class OrderTracker:
         self, order_id: str, text: str, now: int, status: OrderStatus = OrderStatus.REJECTED
     ) -> list[ExecutionReport]:
         """End an order that surely is not at the venue; one that is there after all is left as it is."""
-        tracked = self._orders[order_id]
+        tracked = self.orders[order_id]
         return [] if tracked.is_over or tracked.parts else [self._moved(tracked, status, now, text)]
 
     def split(self, symbol: str, ratio: Decimal) -> None:
@@ -164,20 +160,20 @@ class OrderTracker:
         """
         return [
             tracked
-            for tracked in self._orders.values()
+            for tracked in self.orders.values()
             if tracked.doubted_since is not None
             and now - tracked.doubted_since >= self._overdue * (2 ** min(tracked.tries, MOST_DOUBLED) * 2 - 1)
         ]
 
     def wants_lookup(self) -> list[Tracked]:
         """Return the orders that are to be read again: something was said that we do not understand."""
-        return [tracked for tracked in self._orders.values() if tracked.needs_lookup]
+        return [tracked for tracked in self.orders.values() if tracked.needs_lookup]
 
     def resurrected(self) -> list[Tracked]:
         """Return the orders that live at the venue though they were given up, and that nobody has called off yet."""
         return [
             tracked
-            for tracked in self._orders.values()
+            for tracked in self.orders.values()
             if tracked.status is OrderStatus.REJECTED
             and tracked.parts
             and tracked.venue_end is None
@@ -194,7 +190,7 @@ class OrderTracker:
         """Return the order of ours that this is, or is a successor of."""
         tracked = (
             self._by_venue_id.get(order.id)
-            or self._orders.get(order.client_order_id)
+            or self.orders.get(order.client_order_id)
             or self._by_venue_id.get(order.replaces or "")
         )
         if tracked is not None:
@@ -295,7 +291,7 @@ class OrderTracker:
             self._ended.append(tracked)
         if len(self._ended) > ENDED_KEPT:
             gone = self._ended.popleft()
-            del self._orders[gone.order_id]
+            del self.orders[gone.order_id]
             for part in gone.parts:
                 self._by_venue_id.pop(part.venue_id, None)
         return ExecutionReport(tracked.order_id, status, now, text=text)
