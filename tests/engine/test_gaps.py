@@ -220,3 +220,12 @@ def test_an_execution_that_comes_after_its_order_ended_is_booked_and_the_order_s
     assert desk.fills[-1].status is OrderStatus.CANCELED
     assert desk.book().position("SPY").qty == 3
     assert desk.book().reserved == 0
+
+
+def test_a_bar_that_ends_a_moment_after_our_clock_is_taken_for_its_clock_may_be_right() -> None:
+    watcher = Scripted(lambda _: None)
+    desk = Rehearsal(spec(watcher))
+    desk.take(Ticks(T0 + MINUTE - 1_500_000_000, [bar(minute=1)]))
+    desk.take(Ticks(T0 + MINUTE, [bar(minute=4)]))
+    assert minutes_of(watcher.seen) == [1]
+    assert [event.why for event in desk.of(BarRefused)] == ["ends in the future"]

@@ -98,10 +98,11 @@ class Engine:
 
     def _on_ticks(self, message: Ticks) -> None:
         now, oldest = message.ts, message.ts - self._grace
+        newest = message.ts + self._grace  # by so much our clock may be behind the venue's
         for tick in message.ticks:
             if type(tick) is not Bar:
                 self._on_mark(tick)
-            elif not oldest <= tick.ts <= now:
+            elif not oldest <= tick.ts <= newest:
                 self._on_untimely(tick, now)
             elif (verdict := self._grid.add(tick)) is not TAKEN:
                 self._place(tick, verdict, now)
@@ -159,7 +160,7 @@ class Engine:
         taken: dict[str, list[int]] = {}
         for bar in message.bars:
             listing = self.listings[bar.symbol]
-            if bar.ts <= listing.newest or bar.ts > message.ts:
+            if bar.ts <= listing.newest or bar.ts > message.ts + self._grace:
                 self.desk.emit(BarRefused(message.ts, bar.symbol, bar.ts, "no bar that was missed"))
                 continue
             for end in sorted(end for end in self._buckets if end < bar.ts):

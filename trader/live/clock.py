@@ -6,7 +6,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import closing
+from contextlib import closing, suppress
 
 from trader.access.ports import SimulatedFeed
 from trader.director.grid import GRACE
@@ -32,6 +32,7 @@ class MarketClock:
         self._yielded = 0
         self._now = start
         self._stopped = asyncio.Event()
+        self._awaited: asyncio.Event | None = None
 
     def begin(self, start: int | None = None) -> None:
         """Run from now on, from another ``start`` if that is known only now."""
@@ -56,6 +57,8 @@ class MarketClock:
     def stop(self) -> None:
         """End every wait, now and later."""
         self._stopped.set()
+        if self._awaited is not None:
+            self._awaited.set()
 
     @property
     def is_stopped(self) -> bool:
@@ -78,8 +81,11 @@ class MarketClock:
     async def wait(self, event: asyncio.Event, until: int) -> None:
         """Wait until ``event`` is set, the market's time is ``until``, or the clock is stopped."""
         wait_s = min((until - self.now()) / SECOND / self.pace, LONGEST_WAIT_S)
-        if wait_s > 0:
-            await self.first_of(event.wait(), within_s=wait_s)
+        if wait_s > 0 and not self.is_stopped:
+            self._awaited = event
+            with suppress(TimeoutError):  # no task is made: this is on the way of every frame
+                async with asyncio.timeout(wait_s):
+                    await event.wait()
 
     async def first_of(self, awaited: Awaitable[object], *, within_s: float | None = None) -> None:
         """Wait for ``awaited``, for the time given, or until the clock is stopped; what is not done is canceled."""
