@@ -54,6 +54,7 @@ class AlpacaWorld:
         self._alpaca = broker if isinstance(broker, AlpacaBroker) else None
         self._simulated = None if isinstance(broker, AlpacaBroker) else broker
         self._duration = duration
+        self._is_live = False
 
     @property
     def mode(self) -> str:
@@ -103,6 +104,7 @@ class AlpacaWorld:
         end = sys.maxsize if self._duration is None else now + round(self._duration * self.clock.pace)
         self._inbox.listen(self._feed.take)
         self._feed.go_live()
+        self._is_live = True
         messages = self._inbox.inputs(self.clock, wake, end=end)
         failure: EdgeError | None = None
         try:
@@ -120,14 +122,15 @@ class AlpacaWorld:
         """Close the streams with a goodbye, so that the next start finds its place free; say how the data were."""
         await self._feed.stop()
         status = self._feed.status()
-        log.info(
-            "feed.closed",
-            gaps=status.gaps_open + status.gaps_closed,
-            gaps_open=status.gaps_open,
-            bars_backfilled=status.bars_backfilled,
-            worst_lag_ms=status.worst_lag // 1_000_000,
-            **status.counts,
-        )
+        if self._is_live:
+            log.info(
+                "feed.closed",
+                gaps=status.gaps_open + status.gaps_closed,
+                gaps_open=status.gaps_open,
+                bars_backfilled=status.bars_backfilled,
+                worst_lag_ms=status.worst_lag // 1_000_000,
+                **status.counts,
+            )
         if self._alpaca is not None:
             await self._alpaca.stop()
 
