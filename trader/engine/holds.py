@@ -22,5 +22,7 @@ class Holds:
 
     def why(self, symbol: str) -> str:
         """Return why no entry may leave for ``symbol``, empty if one may."""
+        if not self._by_cause:
+            return ""
         holds = (hold for hold in self._by_cause.values() if not hold.symbols or symbol in hold.symbols)
         return next((f"{hold.cause}: {hold.why}" for hold in holds), "")
