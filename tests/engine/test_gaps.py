@@ -169,7 +169,7 @@ def test_a_split_scales_position_mark_and_window_and_the_sandbox_warms_up_anew()
     desk.closes(100, 100)
     held = desk.book().position("SPY").qty
     worth = desk.engine.desk.equity(desk.engine.sandboxes[0])
-    desk.take(Split(T0 + 3 * MINUTE, "SPY", Decimal(4)))
+    desk.take(Split(T0 + 3 * MINUTE, "SPY", Decimal(4), T0 + 2 * MINUTE))
     position = desk.book().position("SPY")
     assert (position.qty, position.avg_price) == (held * 4, Decimal(25))
     assert desk.engine.desk.equity(desk.engine.sandboxes[0]) == worth
@@ -180,16 +180,41 @@ def test_a_split_scales_position_mark_and_window_and_the_sandbox_warms_up_anew()
     assert desk.engine.sandboxes[0].state == "active"
 
 
+def test_a_split_learned_after_an_exit_of_old_shares_at_the_new_price_leaves_the_rest_which_is_sold() -> None:
+    desk = Rehearsal(spec(by_minute({1: 0.5, 3: 0.0})))
+    desk.closes(100, 100)
+    held = desk.book().position("SPY").qty
+    effective = T0 + 2 * MINUTE + 1
+    desk.closes(25, 25, start=3)
+    assert desk.fills[-1].qty == held
+    assert desk.book().position("SPY").qty == 0
+    desk.take(Split(T0 + 4 * MINUTE + 1, "SPY", Decimal(4), effective))
+    assert desk.book().position("SPY").qty == held * 3
+    assert closes_of(desk) == [25, 25, 25, 25]
+    assert desk.engine.listings["SPY"].mark == 25
+    desk.closes(25, 25, start=5)
+    assert desk.book().position("SPY").qty == 0
+    assert desk.book().cash == 10000
+
+
+def test_a_longer_bar_over_a_split_is_built_anew_from_its_minutes() -> None:
+    desk = Rehearsal(spec(Scripted(lambda _: None), bar_minutes=5))
+    desk.closes(100, 104, 26, 25, 24)
+    desk.take(Split(T0 + 5 * MINUTE + 1, "SPY", Decimal(4), T0 + 2 * MINUTE))
+    context = desk.engine.sandboxes[0].context
+    assert [float(context.highs("SPY", 9)[0]), float(context.lows("SPY", 9)[0])] == [26, 24]
+
+
 def test_a_split_of_a_symbol_nobody_trades_changes_nothing() -> None:
     desk = Rehearsal(spec(always(1.0)))
-    assert not desk.take(Split(T0, "TSLA", Decimal(3))).events
+    assert not desk.take(Split(T0, "TSLA", Decimal(3), T0)).events
 
 
 def test_a_split_reaches_the_longer_bar_that_is_being_built() -> None:
     watcher = Scripted(lambda _: None)
     desk = Rehearsal(spec(watcher, bar_minutes=5))
     desk.closes(100, 100)
-    desk.take(Split(T0 + 3 * MINUTE, "SPY", Decimal(2)))
+    desk.take(Split(T0 + 3 * MINUTE, "SPY", Decimal(2), T0 + 2 * MINUTE))
     desk.closes(50, 50, 50, start=3)
     assert [(one.high, one.low, one.volume) for one in watcher.seen] == [(50, 50, 2 * 2000 + 3 * 1000)]
 

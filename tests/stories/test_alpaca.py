@@ -118,8 +118,7 @@ async def test_after_each_fault_alone_the_books_are_the_servers_and_no_bar_is_mi
     assert sum(book.fills for book in after.engine.desk.ledger.books.values()) > 20
 
 
-# A split learned a minute later, in the middle of trading, is beyond these books; real ones come before the opening.
-MIXED = [str(kind) for kind in KINDS if kind not in {"split", "asset", "resume"}]
+MIXED = [str(kind) for kind in KINDS if kind not in {"asset", "resume"}]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -18,7 +18,7 @@ from trader.model.events import (
     SandboxOpened,
     StrategyFailed,
 )
-from trader.model.money import EXACT, NANO, ZERO, floor_to, multiply, share_of
+from trader.model.money import EXACT, ZERO, share_of
 from trader.model.orders import TERMINAL, TRANSITIONS, Approved, ExecutionReport, OrderStatus, Side
 
 OPPOSITE = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
@@ -114,6 +114,17 @@ class Ledger:
         self.orders_created = 0
         self.orders: dict[str, OrderRecord] = {}
         self._ended: deque[str] = deque()
+
+    def executed_since(self, strategy: str, symbol: str, ts: int) -> Decimal:
+        """Return what a sandbox bought less what it sold of a stock from ``ts`` on, by the venue's time."""
+        total = ZERO
+        for record in self.orders.values():
+            intent = record.approved.intent
+            if intent.strategy == strategy and intent.symbol == symbol:
+                for one in record.executions.values():
+                    if one is not None and one.ts >= ts:
+                        total = EXACT.add(total, EXACT.multiply(one.qty, intent.side.sign))
+        return total
 
     def read(self, ts: int, report: ExecutionReport) -> OrderFilled | FillReversed | OrderMoved | ReportIgnored:
         """Say what a venue's report makes true, without changing anything.
@@ -236,9 +247,7 @@ class Ledger:
         book.book_fill(event.symbol, effect)
 
     def _split(self, event: PositionSplit) -> None:
-        position = self.books[event.strategy].position(event.symbol)
-        position.qty = floor_to(multiply(position.qty, event.ratio), NANO)
-        assert position.qty == event.qty, f"{event}: the books say {position.qty}"
+        self.books[event.strategy].position(event.symbol).qty = event.qty
 
     def _move(self, record: OrderRecord, status: OrderStatus) -> None:
         was_ended, record.status = record.status in TERMINAL, status
@@ -266,8 +275,8 @@ def _read_move(ts: int, report: ExecutionReport, record: OrderRecord) -> OrderMo
 
 def _undone(execution: Execution) -> Execution:
     """Return what takes an execution back when it is booked on the other side: the fee comes back too."""
-    return Execution(execution.qty, execution.price, execution.fee.copy_negate(), execution.fee_asset)
+    return Execution(execution.qty, execution.price, execution.fee.copy_negate(), execution.fee_asset, execution.ts)
 
 
 def _execution(source: ExecutionReport | OrderFilled) -> Execution:
-    return Execution(source.qty, source.price, source.fee, source.fee_asset)
+    return Execution(source.qty, source.price, source.fee, source.fee_asset, source.ts)

@@ -60,9 +60,10 @@ def effect_of(position: Position, side: Side, execution: "Execution") -> FillEff
 
 
 class Execution(msgspec.Struct, frozen=True):
-    """The numbers of one execution."""
+    """The numbers of one execution, and when the venue made it."""
 
     qty: Decimal
     price: Decimal
     fee: Decimal
     fee_asset: str
+    ts: int = 0

@@ -109,10 +109,14 @@ class BarBuilder:
             return None
         return self._merged()
 
-    def scale(self, ratio: float) -> None:
-        """Show the minutes as if every share had always been ``ratio`` shares."""
-        self._minutes = [scaled(bar, ratio) for bar in self._minutes]
-        self._closed = [scaled(bar, ratio) for bar in self._closed]
+    def scale(self, ratio: float, until: int) -> Bar | None:
+        """Show minutes that ended up to ``until`` as if every share had always been ``ratio`` shares.
+
+        Returns the newest closed bar, built anew, if there is one.
+        """
+        self._minutes = [scaled(bar, ratio) if bar.ts <= until else bar for bar in self._minutes]
+        self._closed = [scaled(bar, ratio) if bar.ts <= until else bar for bar in self._closed]
+        return self._merged() if self._closed else None
 
     def _merged(self) -> Bar:
         bars = self._closed

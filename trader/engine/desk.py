@@ -28,6 +28,7 @@ from trader.model.events import (
     SandboxOpened,
     StrategyFailed,
 )
+from trader.model.inputs import Split
 from trader.model.money import EXACT, NANO, ONE, ZERO, decimal_of, divide, floor_to, multiply
 from trader.model.orders import (
     TERMINAL,
@@ -193,13 +194,19 @@ class Desk:
 
     # --- shares -------------------------------------------------------------------------------------------------
 
-    def split(self, slots: Iterable[Slot], ratio: Decimal, ts: int) -> None:
-        """Scale the positions of a symbol's slots; the venue has ended their orders."""
+    def split(self, slots: Iterable[Slot], split: Split) -> None:
+        """Scale what a symbol's slots held when it was split; what was sold since in old shares leaves some over."""
         for slot in slots:
-            if slot.position.qty:
-                qty = floor_to(multiply(slot.position.qty, ratio), NANO)
-                self.emit(PositionSplit(ts, slot.sandbox.spec.name, slot.symbol, ratio, qty))
-                self._refresh_slot(slot)
+            name = slot.sandbox.spec.name
+            since = self.ledger.executed_since(name, slot.symbol, split.effective)
+            before = EXACT.subtract(slot.position.qty, since)
+            if not before:
+                continue
+            qty = EXACT.add(floor_to(multiply(before, split.ratio), NANO), since)
+            self.emit(PositionSplit(split.ts, name, slot.symbol, split.ratio, qty))
+            self._refresh_slot(slot)
+            if slot.held and not slot.target and slot.order is None:
+                self.leave(slot, Reason.SIGNAL, ts=split.ts, price=slot.listing.mark)
 
     # --- reports ------------------------------------------------------------------------------------------------
 

@@ -185,13 +185,14 @@ class Engine:
         listing, ratio = self.listings.get(message.symbol), float(message.ratio)
         if listing is None:
             return
-        listing.mark /= ratio
+        if max(listing.newest, listing.quoted) <= message.effective:
+            listing.mark /= ratio
         slots = [slot for series in listing.series for slot in (*series.warm, *series.cold)]
         for series in listing.series:
-            series.scale(ratio)
+            series.scale(ratio, message.effective)
             for slot in series.chill():
                 slot.is_warm = slot.sandbox.is_warm = False
-        self.desk.split(slots, message.ratio, message.ts)
+        self.desk.split(slots, message)
 
     def _on_history(self, history: History) -> None:
         self._live_from = history.ts

@@ -62,11 +62,12 @@ class Window:
             _pack_into(self._rows, row, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ts)
         return bool(len(places))
 
-    def scale(self, ratio: float) -> None:
-        """Show every bar as if a share had always been ``ratio`` shares."""
+    def scale(self, ratio: float, until: int) -> None:
+        """Show every bar that ended up to ``until`` as if a share had always been ``ratio`` shares."""
         table = np.frombuffer(self._rows, dtype=np.float64).reshape(-1, _END + 1)
-        table[:, :4] /= ratio
-        table[:, 4] *= ratio
+        old = table[:, _END] <= until
+        table[old, :4] /= ratio
+        table[old, 4] *= ratio
 
     def column(self, number: int, n: int) -> Floats:
         """Return the newest ``n`` values of column 0 open, 1 high, 2 low, 3 close, 4 volume; fewer if there are."""
@@ -110,12 +111,14 @@ class Series:
             self.bar = bar
         return True
 
-    def scale(self, ratio: float) -> None:
-        """Show all there is as if every share had always been ``ratio`` shares."""
-        self.window.scale(ratio)
-        if self.builder is not None:
-            self.builder.scale(ratio)
-        if self.count:
+    def scale(self, ratio: float, until: int) -> None:
+        """Show what ended up to ``until`` as if every share had always been ``ratio`` shares."""
+        self.window.scale(ratio, until)
+        rebuilt = None if self.builder is None else self.builder.scale(ratio, until)
+        if rebuilt is not None and rebuilt.ts > until:  # it spans the split
+            self.window.replace(rebuilt)
+            self.bar = rebuilt
+        elif self.count and self.bar.ts <= until:
             self.bar = scaled(self.bar, ratio)
 
     def chill(self) -> list[Slot]:

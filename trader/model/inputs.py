@@ -67,11 +67,15 @@ class Released(msgspec.Struct, frozen=True):
 
 
 class Split(msgspec.Struct, frozen=True):
-    """A share was split: every share held is ``ratio`` shares now, at that part of the price."""
+    """A share was split at ``effective``: each held then is ``ratio`` shares now, at that part of the price.
+
+    It may be learned later: what was executed and traded since then is in new shares already.
+    """
 
     ts: int
     symbol: str
     ratio: Decimal
+    effective: int
 
 
 class TimerFired(msgspec.Struct, frozen=True):

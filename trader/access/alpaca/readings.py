@@ -4,6 +4,7 @@ Source: Alpaca trading API 2.0.1 (OpenAPI document): Order, Position, TradingAct
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
@@ -16,6 +17,7 @@ from trader.access.alpaca.wire_trading import TRADE_UPDATES, OrderMessage, Trade
 from trader.errors import WireError
 from trader.model.money import EXACT, ZERO, divide
 from trader.model.orders import Side
+from trader.model.time import SECOND
 
 MOST_SPLIT = 1_000  # old shares for a new one; a ratio is a fraction of whole numbers up to here
 
@@ -26,6 +28,14 @@ class Split(msgspec.Struct, frozen=True):
     activity_id: str
     symbol: str
     ratio: Decimal
+
+    def effective(self, now: int) -> int:
+        """Return when it took effect, as its id begins with that time (ns UTC); ``now`` where it does not."""
+        try:
+            told = datetime.strptime(f"{self.activity_id[:17]}+0000", "%Y%m%d%H%M%S%f%z")
+        except ValueError:
+            return now
+        return min(now, round(told.timestamp() * 1000) * SECOND // 1000)
 
 
 def order_in(raw: object) -> OrderMessage:

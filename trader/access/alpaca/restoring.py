@@ -180,7 +180,8 @@ class Restoring:
             if symbol in self._before:
                 self._before[symbol] = floor_to(multiply(self._before[symbol], split.ratio), NANO)
             self._tracker.split(symbol, split.ratio)
-            told.append(Split(self._calls.now(), symbol, split.ratio))
+            now = self._calls.now()
+            told.append(Split(now, symbol, split.ratio, split.effective(now)))
         return told
 
     def _held(self) -> dict[str, Decimal]:
