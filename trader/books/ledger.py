@@ -118,12 +118,15 @@ class Ledger:
     def executed_since(self, strategy: str, symbol: str, ts: int) -> Decimal:
         """Return what a sandbox bought less what it sold of a stock from ``ts`` on, by the venue's time."""
         total = ZERO
-        for record in self.orders.values():
-            intent = record.approved.intent
-            if intent.strategy == strategy and intent.symbol == symbol:
-                for one in record.executions.values():
-                    if one is not None and one.ts >= ts:
-                        total = EXACT.add(total, EXACT.multiply(one.qty, intent.side.sign))
+        of_both = (strategy, symbol)
+        records = [
+            one for one in self.orders.values() if (one.approved.intent.strategy, one.approved.intent.symbol) == of_both
+        ]
+        for record in records:
+            sign = record.approved.intent.side.sign
+            executed = [one.qty for one in record.executions.values() if one is not None and one.ts >= ts]
+            for qty in executed:
+                total = EXACT.add(total, EXACT.multiply(qty, sign))
         return total
 
     def read(self, ts: int, report: ExecutionReport) -> OrderFilled | FillReversed | OrderMoved | ReportIgnored:
