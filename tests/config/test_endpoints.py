@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trader.config.endpoints import Endpoints, is_loopback, load_endpoints
+from trader.access.loopback import is_loopback
+from trader.config.endpoints import Endpoints, load_endpoints
 from trader.errors import ConfigError
 
 LOCAL = {
@@ -147,16 +148,6 @@ def test_real_money_is_not_traded_on_another_servers_prices() -> None:
     assert all("real money is not traded on another server's prices; unset it" in line for line in said)
     assert load_endpoints(env, is_live=False).stream == "ws://127.0.0.1:8080"
     assert load_endpoints(LOCAL, is_live=True).is_loopback
-
-
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.10:1", "[::1]:8080"])
-def test_loopback_is_this_machine(host: str) -> None:
-    assert is_loopback(f"http://{host}/v2")
-
-
-@pytest.mark.parametrize("host", ["example.com", "10.0.0.1", "localhost.example", "127.1", "[fe80::1]", ""])
-def test_anything_else_is_not_loopback(host: str) -> None:
-    assert not is_loopback(f"https://{host}")
 
 
 @given(st.text(max_size=60))

@@ -1,7 +1,7 @@
 """Local exchanges for tests, and raw clients that speak to their sockets."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -26,13 +26,6 @@ def exchange(**given: Any) -> LocalExchange:
     """Build a small exchange that begins at New York's opening and runs sixty times as fast as the world."""
     usual: dict[str, Any] = {"start": OPENING, "speed": 60.0, "symbols": SYMBOLS, "is_small": True}
     return LocalExchange(ExchangeOptions(**(usual | given)))
-
-
-async def until(is_so: Callable[[], object]) -> None:
-    """Wait for a condition that other tasks bring about."""
-    async with asyncio.timeout(SLOWEST_S):
-        while not is_so():  # noqa: ASYNC110 -- what is waited for sets no event
-            await asyncio.sleep(0.005)
 
 
 class Client:

@@ -14,7 +14,8 @@ from alpaca.data.models import Bar, Orderbook, Quote, Trade, TradeCorrection, Tr
 from alpaca.trading.models import TradeUpdate
 from alpaca.trading.stream import TradingStream
 
-from tests.exchange.exchanges import OPENING, SLOWEST_S, exchange, until
+from tests.exchange.exchanges import OPENING, SLOWEST_S, exchange
+from tests.waiting import until
 from trader.access.alpaca.wire_data import CancelErrorMessage, CorrectionMessage, StatusMessage, UpdatedBarMessage
 from trader.access.alpaca.wire_time import extension
 from trader.access.sim.venue_orders import OrderRequest

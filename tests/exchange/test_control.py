@@ -19,7 +19,8 @@ from alpaca.trading.client import TradingClient
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
-from tests.exchange.exchanges import HASTY, OPENING, SLOWEST_S, Client, auth, data_client, exchange, reader, until
+from tests.exchange.exchanges import HASTY, OPENING, SLOWEST_S, Client, auth, data_client, exchange, reader
+from tests.waiting import until
 from trader.access.sim.fills import VenueRules
 from trader.exchange import control
 from trader.exchange.keys import Key

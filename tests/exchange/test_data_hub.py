@@ -1,13 +1,13 @@
 """Market-data sockets: every answer and refusal, who gets what, and every way a connection goes wrong."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.exchange.exchanges import HASTY, NIGHT, OPENING, auth, data_client, exchange, reader, until
+from tests.exchange.exchanges import HASTY, NIGHT, OPENING, auth, data_client, exchange, reader
+from tests.waiting import until
 from trader.access.alpaca.wire_data import DataMessage, StatusMessage
 from trader.access.alpaca.wire_time import extension
 from trader.exchange.data_hub import PATHS
@@ -273,7 +273,6 @@ async def test_a_half_open_connection_holds_its_place_until_it_is_reaped() -> No
         second = await data_client(at)
         while (answer := await second.ask(auth(at))) != WELCOME:
             assert answer == error(406, "connection limit exceeded")
-            await asyncio.sleep(0.005)
         assert at.clock.now() - began >= REAP_AFTER
         assert client.socket.state.name == "OPEN"  # nobody told the first one
         await second.close()

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.exchange.exchanges import OPENING, SLOWEST_S, data_client, exchange, reader, until
+from tests.exchange.exchanges import OPENING, SLOWEST_S, data_client, exchange, reader
+from tests.waiting import until
 from trader.errors import ConfigError, EdgeError
 from trader.exchange.clock import wall_clock
 from trader.exchange.data_session import Plan

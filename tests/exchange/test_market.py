@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from tests.exchange.exchanges import OPENING, exchange, reader, until
+from tests.exchange.exchanges import OPENING, exchange, reader
+from tests.waiting import until
 from trader.access.sim.venue_orders import OrderRequest, VenueOrder
 from trader.exchange.archive import SyntheticArchive
 from trader.exchange.market import last_bar

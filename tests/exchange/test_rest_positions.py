@@ -1,12 +1,12 @@
 """Positions over REST: shown, and closed whole or in part."""
 
 import asyncio
-from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 
 from tests.exchange.desks import Floor
+from tests.waiting import until
 from trader.access.sim.fills import VenueRules
 from trader.exchange.shapes import asset_id
 from trader.model.time import DAY, MINUTE
@@ -85,11 +85,6 @@ async def test_positions_are_closed_when_the_orders_that_held_them_have_ended() 
     floor.now += MINUTE
     (closed,) = (await closing).body
     assert (closed["symbol"], closed["status"]) == ("SPY", 200)
-
-
-async def until(is_so: Callable[[], object]) -> None:
-    while not is_so():  # noqa: ASYNC110 -- what is waited for sets no event
-        await asyncio.sleep(0)
 
 
 async def test_a_gain_of_the_day_counts_from_the_close_or_from_what_was_paid_since() -> None:

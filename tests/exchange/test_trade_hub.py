@@ -10,7 +10,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.exchange.exchanges import HASTY, NIGHT, Client, exchange, until
+from tests.exchange.exchanges import HASTY, NIGHT, Client, exchange
+from tests.waiting import until
 from trader.access.sim.venue_orders import OrderRequest, VenueOrder
 from trader.exchange.lines import REAP_AFTER
 from trader.exchange.local import LocalExchange

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import structlog
 
-from tests.exchange.exchanges import OPENING, exchange, until
+from tests.exchange.exchanges import OPENING, exchange
+from tests.waiting import until
 from trader import MultiTraderCoordinator, RunOptions
 from trader.access.alpaca.connection import StreamRefused
 from trader.access.sim.fills import VenueRules

@@ -4,12 +4,12 @@ Three variables point elsewhere, none of them turns paper into live: a live addr
 a paper one with it. Keys travel with every request, so plain http and ws go to this machine only.
 """
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+from trader.access.loopback import is_loopback
 from trader.config.findings import show
 from trader.errors import ConfigError, Problem
 
@@ -76,15 +76,6 @@ def load_endpoints(env: Mapping[str, str], *, is_live: bool) -> Endpoints:
         if not problems:
             return endpoints
     raise ConfigError(problems)
-
-
-def is_loopback(url: str) -> bool:
-    """Tell whether ``url`` names this machine: ``localhost``, or an address of 127.0.0.0/8 or ::1."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _normal(given: str, default: str) -> str:

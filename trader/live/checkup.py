@@ -12,9 +12,10 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from trader.access.alpaca.rest import RestDesk, Throttled
+from trader.access.loopback import is_loopback
 from trader.config import Config, default_config, load
 from trader.config.credentials import EXPORTS, KEY_NAMES, MISSING, SECRET_NAMES, WHERE, Credentials, load_credentials
-from trader.config.endpoints import Endpoints, is_loopback, load_endpoints
+from trader.config.endpoints import Endpoints, load_endpoints
 from trader.errors import ConfigError, CredentialsError, EdgeError, Problem, Refused
 from trader.live.answers import Account, Clock, fetch_account, fetch_assets, fetch_clock
 from trader.live.checks import Check

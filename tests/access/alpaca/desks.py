@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
-from tests.exchange.exchanges import exchange, until
+from tests.exchange.exchanges import exchange
+from tests.waiting import until
 from trader.access.alpaca.broker import AlpacaBroker, BrokerSettings
 from trader.books.ledger import Ledger
 from trader.exchange.local import LocalExchange

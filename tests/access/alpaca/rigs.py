@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from tests.access.alpaca.bars_server import BarsServer
-from tests.access.alpaca.streams import GUARD_S, StreamServer, until
+from tests.access.alpaca.streams import GUARD_S, StreamServer
 from tests.build import T0, bar
+from tests.waiting import until
 from trader.access.alpaca.feed import AlpacaFeed, FeedSettings
 from trader.access.alpaca.wire import MSGPACK
 from trader.access.alpaca.wire_data import Auth, BarMessage

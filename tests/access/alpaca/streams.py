@@ -1,7 +1,6 @@
 """A data stream on loopback that does what a test tells it: the other side of a connection, on a real socket."""
 
-import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Self
@@ -11,6 +10,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from tests.waiting import until
 from trader.access.alpaca.stream_events import Entry
 from trader.access.alpaca.wire import MSGPACK
 from trader.access.alpaca.wire_data import (
@@ -24,13 +24,6 @@ from trader.access.alpaca.wire_data import (
 )
 
 GUARD_S = 10.0  # far beyond what anything here takes: a test that hangs fails with its own name
-
-
-async def until(is_true: Callable[[], object]) -> None:
-    """Let the loop turn until a condition holds."""
-    async with asyncio.timeout(GUARD_S):
-        while not is_true():  # noqa: ASYNC110 - what it waits for happens in other tasks, and none of them knows us
-            await asyncio.sleep(0.001)
 
 
 class Session:

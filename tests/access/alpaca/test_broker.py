@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from tests.access.alpaca.desks import Desk, desk
-from tests.exchange.exchanges import NIGHT, exchange, until
+from tests.exchange.exchanges import NIGHT, exchange
+from tests.waiting import until
 from trader.access.alpaca import broker, submission
 from trader.access.alpaca.broker import CAUSE
 from trader.access.sim.venue_orders import OrderRequest

@@ -1,6 +1,5 @@
 """Seeded combinations of everything that goes wrong: in the end nothing is open and the books are the account's."""
 
-import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.access.alpaca.desks import SYMBOLS, Desk, desk
-from tests.exchange.exchanges import until
+from tests.waiting import until
 from trader.access.alpaca import submission
 from trader.access.sim.venue_orders import ENDED, OrderRequest
 from trader.exchange.rest_faults import FaultKind, RestFault
@@ -38,6 +37,12 @@ class Storm:
     def step(self) -> None:
         self.deeds[self.number(len(self.deeds))]()
         self.one.at.flush()
+
+    async def moment(self) -> None:
+        """Let up to two seconds of the market's time pass."""
+        clock = self.one.at.clock
+        later = clock.now() + self.number(8) * SECOND * 3 // 10
+        await until(lambda: clock.now() >= later)
 
     def buy(self) -> None:
         symbol = SYMBOLS[self.number(len(SYMBOLS))]
@@ -102,7 +107,7 @@ async def test_whatever_goes_wrong_together_the_books_are_the_accounts(
         storm = Storm(one, seed)
         for _ in range(STEPS):
             storm.step()
-            await asyncio.sleep(0.005 * storm.number(8))
+            await storm.moment()
         one.at.rest_faults.armed.clear()
         await until(lambda: not one.broker.open_orders)
         await until(lambda: _agree(one))

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.access.alpaca.messages import trade
-from tests.access.alpaca.streams import GUARD_S, StreamServer, until
+from tests.access.alpaca.streams import GUARD_S, StreamServer
+from tests.waiting import until
 from trader.access.alpaca import connection as module
 from trader.access.alpaca.backoff import Backoff
 from trader.access.alpaca.connection import Connection, Endpoint, StreamRefused

@@ -8,8 +8,9 @@ from structlog.testing import capture_logs
 
 from tests.access.alpaca.bars_server import BarsServer
 from tests.access.alpaca.rigs import Rig, rigged, wired
-from tests.access.alpaca.streams import GUARD_S, StreamServer, until
+from tests.access.alpaca.streams import GUARD_S, StreamServer
 from tests.build import T0, bar
+from tests.waiting import until
 from trader.access.alpaca.connection import StreamRefused
 from trader.access.alpaca.wire import MSGPACK
 from trader.access.alpaca.wire_data import Channel, StatusMessage, TradeMessage, UpdatedBarMessage

@@ -8,8 +8,9 @@ import structlog
 from structlog.testing import capture_logs
 
 from tests.access.alpaca.rigs import rigged, wired
-from tests.access.alpaca.streams import StreamServer, until
+from tests.access.alpaca.streams import StreamServer
 from tests.build import T0, bar
+from tests.waiting import until
 from trader.access.alpaca import market_stream as module
 from trader.access.alpaca.market_stream import Occupied
 from trader.access.alpaca.wire_data import Channel, ErrorMessage, ServerMessage, Subscribe, SubscriptionMessage

@@ -1,13 +1,12 @@
 """Every fault of a line, against the local exchange: the desk ends with each bar of the market, once, in order."""
 
-import asyncio
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tests.exchange.exchanges import exchange
+from tests.waiting import until
 from trader.access.alpaca.feed import AlpacaFeed, FeedSettings
 from trader.access.alpaca.wire_data import Auth
 from trader.exchange.fault_script import Known, script_of
@@ -52,12 +51,6 @@ class Desk:
             self.refused.append(one)
         else:
             known[one.ts] = one
-
-
-async def until(is_so: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not is_so():  # noqa: ASYNC110 - what it waits for sets no event
-            await asyncio.sleep(0.005)
 
 
 def strike(venue: LocalExchange, chance: np.random.Generator) -> None:

@@ -9,7 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.access.alpaca.desks import SYMBOLS
-from tests.exchange.exchanges import exchange, until
+from tests.exchange.exchanges import exchange
+from tests.waiting import until
 from trader.access.alpaca import restoring as module
 from trader.access.alpaca.calls import AccountCalls
 from trader.access.alpaca.rest import RestDesk

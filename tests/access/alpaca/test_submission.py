@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.access.alpaca.http_server import Request, Server, says, server
-from tests.exchange.exchanges import until
+from tests.waiting import until
 from trader.access.alpaca import submission as module
 from trader.access.alpaca.calls import AccountCalls
 from trader.access.alpaca.rest import RestDesk

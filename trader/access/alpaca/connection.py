@@ -10,12 +10,10 @@ Rules
 """
 
 import asyncio
-import ipaddress
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final, Generic, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -34,6 +32,7 @@ from trader.access.alpaca.stream_events import (
     Subscribed,
     Unexpected,
 )
+from trader.access.loopback import is_loopback
 from trader.errors import LOST, EdgeError
 from trader.model.time import SECOND
 
@@ -347,16 +346,8 @@ def _connecting(endpoint: Endpoint) -> _DirectConnect:
         ping_timeout=PONG_WITHIN_S,
         max_size=MAX_FRAME,
         max_queue=MAX_QUEUED,
-        proxy=None if _is_loopback(endpoint.url) else True,
+        proxy=None if is_loopback(endpoint.url) else True,
     )
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _why_of(error: ConnectionClosed) -> str:

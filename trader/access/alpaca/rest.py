@@ -12,7 +12,6 @@ its thread, a new thread takes the place: neither another order nor the end of t
 """
 
 import asyncio
-import ipaddress
 import ssl
 import threading
 import time
@@ -25,6 +24,7 @@ import msgspec
 import requests
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
+from trader.access.loopback import is_loopback
 from trader.errors import OutcomeUnknown, Refused, Unavailable
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _client(base_url: str, keys: tuple[str, str], deadline_s: float) -> "Trading
 
     client = TradingClient(*keys, raw_data=True, url_override=base_url)
     client._retry = 0  # noqa: SLF001 -- no argument for it: it would send an order up to four times
-    client._session = _Session(deadline_s, has_environment=not _is_loopback(base_url))  # noqa: SLF001
+    client._session = _Session(deadline_s, has_environment=not is_loopback(base_url))  # noqa: SLF001
     return client
 
 
@@ -274,11 +274,3 @@ def _why(error: BaseException) -> str:
     return {"ReadTimeout": "no answer in time", "ConnectTimeout": "no connection in time"}.get(
         type(error).__name__, f"the connection broke ({type(error).__name__})"
     )
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
