@@ -4,7 +4,128 @@ from decimal import Decimal
 
 import msgspec
 
-from trader.model.orders import Approved, Denied, OrderStatus, Reason, Side
+from trader.model.money import ZERO
+from trader.model.orders import Approved, Denied, OrderStatus, Reason, Side, TradingState
+
+
+class BooksCreated(msgspec.Struct, frozen=True, tag=True):
+    """The books of an account begin: what it holds now is nobody's, and stays external.
+
+    ``account`` is its number, empty for a simulated one; ``cash`` is in dollars, ``positions`` are signed quantities.
+    """
+
+    ts: int
+    book_id: str
+    account: str
+    cash: Decimal
+    positions: dict[str, Decimal]
+
+
+class BooksOpened(msgspec.Struct, frozen=True, tag=True):
+    """The whole state of the books, as :meth:`trader.books.ledger.Ledger.snapshot` wrote it: a fold may begin here."""
+
+    ts: int
+    state: bytes
+
+
+class SessionStarted(msgspec.Struct, frozen=True, tag=True):
+    """A process began to trade on these books; ``digest`` is of the books, ``settings`` of what it was told to do."""
+
+    ts: int
+    digest: str
+    settings: str
+    version: str
+
+
+class CapitalChanged(msgspec.Struct, frozen=True, tag=True):
+    """A strategy was given ``amount`` dollars of the account's unallocated cash, or gave them back."""
+
+    ts: int
+    strategy: str
+    amount: Decimal
+
+
+class TargetSet(msgspec.Struct, frozen=True, tag=True):
+    """What a sandbox wants of a symbol now: a fraction of its capital. ``is_leaving``: the host wants out."""
+
+    ts: int
+    strategy: str
+    symbol: str
+    fraction: float
+    reason: Reason
+    is_leaving: bool
+
+
+class StateSet(msgspec.Struct, frozen=True, tag=True):
+    """An operator, or a rule, decided what a strategy may do (an empty name: the whole desk); it outlives restarts."""
+
+    ts: int
+    strategy: str
+    state: TradingState
+    by: str
+    why: str
+    flatten: bool = False
+
+
+class SymbolLocked(msgspec.Struct, frozen=True, tag=True):
+    """Books and broker disagree about a symbol: the account has ``held``, the books add up to ``expected``."""
+
+    ts: int
+    symbol: str
+    held: Decimal
+    expected: Decimal
+    why: str
+
+
+class SymbolUnlocked(msgspec.Struct, frozen=True, tag=True):
+    """The lock of a symbol is gone; ``adjusted`` is what an operator booked to external for it."""
+
+    ts: int
+    symbol: str
+    by: str
+    adjusted: Decimal = ZERO
+
+
+class ExternalFilled(msgspec.Struct, frozen=True, tag=True):
+    """An execution of an order that is not ours, in our account. ``order_id`` is the venue's."""
+
+    ts: int
+    symbol: str
+    side: Side
+    qty: Decimal
+    price: Decimal
+    fee: Decimal
+    fee_asset: str
+    order_id: str
+    execution_id: str
+
+
+class ExternalReversed(msgspec.Struct, frozen=True, tag=True):
+    """The venue took back an execution of an order that is not ours; the figures are the execution's."""
+
+    ts: int
+    execution_id: str
+    qty: Decimal
+    price: Decimal
+
+
+class CashBooked(msgspec.Struct, frozen=True, tag=True):
+    """Money that moved without a trade: dividend, fee, interest, deposit. No strategy: it is the account's own."""
+
+    ts: int
+    activity_id: str
+    kind: str
+    strategy: str
+    symbol: str
+    amount: Decimal
+    text: str = ""
+
+
+class AccountReconciled(msgspec.Struct, frozen=True, tag=True):
+    """All that happened in the account up to ``until`` is in the books."""
+
+    ts: int
+    until: int
 
 
 class SandboxOpened(msgspec.Struct, frozen=True, tag=True):
@@ -56,7 +177,7 @@ class OrderMoved(msgspec.Struct, frozen=True, tag=True):
 
 
 class OrderFilled(msgspec.Struct, frozen=True, tag=True):
-    """One execution, booked. ``ts`` is the venue's time of it.
+    """One execution, booked. ``ts`` is the venue's time of it. Where the id begins with ``x:`` two sandboxes crossed.
 
     ``realized`` is the profit or loss in dollars that this execution realised, fees included; ``opened`` says whether
     it opened or increased the position.
@@ -99,7 +220,7 @@ class FillReversed(msgspec.Struct, frozen=True, tag=True):
 
 
 class PositionSplit(msgspec.Struct, frozen=True, tag=True):
-    """A share held was split: ``qty`` is the signed position after it; what it cost stays."""
+    """A share held was split: ``qty`` is the signed position after it; what it cost stays. No strategy: external."""
 
     ts: int
     strategy: str
@@ -190,7 +311,19 @@ class BarRefused(msgspec.Struct, frozen=True, tag=True):
 
 
 Event = (
-    SandboxOpened
+    BooksCreated
+    | BooksOpened
+    | SessionStarted
+    | CapitalChanged
+    | TargetSet
+    | StateSet
+    | SymbolLocked
+    | SymbolUnlocked
+    | ExternalFilled
+    | ExternalReversed
+    | CashBooked
+    | AccountReconciled
+    | SandboxOpened
     | SandboxWarmed
     | DayStarted
     | OrderCreated

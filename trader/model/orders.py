@@ -3,12 +3,19 @@
 An :class:`Approved` is the only thing a broker adapter accepts, so an order that was not checked cannot be sent.
 """
 
+import hashlib
+import re
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
-from trader.model.money import ZERO
+from trader.model.money import ZERO, plain
+
+_FOREIGN_TO_IDS: Final = re.compile(r"[^A-Za-z0-9_-]+")
+_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+STRATEGY_IN_ID: Final = 20  # characters of a strategy's name; the whole id stays within the 48 that Alpaca once allowed
 
 
 class Side(StrEnum):
@@ -27,6 +34,7 @@ class OrderStatus(StrEnum):
     """Where an order is in its life. Denied is our gate's word and Rejected the venue's."""
 
     PENDING = "pending"  # approved and handed to the venue, no answer yet
+    ABSENT = "absent"  # asked about, and the venue does not know it; it may still arrive, so its reservation stays
     OPEN = "open"
     PARTIALLY_FILLED = "partially_filled"
     PENDING_CANCEL = "pending_cancel"
@@ -39,13 +47,15 @@ class OrderStatus(StrEnum):
 TERMINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED})
 
 # What may follow what. The rows that look odd happen at real venues: a fill overtakes the acknowledgement, and a fill
-# or a refusal arrives after the cancel was asked for. Terminal states end every row.
+# or a refusal arrives after the cancel was asked for, and an order that nobody knew turns up. Terminal states end every
+# row.
 _LIVE = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED, OrderStatus.PENDING_CANCEL}) | TERMINAL
 TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
-    OrderStatus.PENDING: _LIVE,
+    OrderStatus.PENDING: _LIVE | {OrderStatus.ABSENT},
+    OrderStatus.ABSENT: _LIVE,
     OrderStatus.OPEN: _LIVE - {OrderStatus.OPEN},
     OrderStatus.PARTIALLY_FILLED: _LIVE - {OrderStatus.OPEN},
-    OrderStatus.PENDING_CANCEL: _LIVE - {OrderStatus.OPEN},
+    OrderStatus.PENDING_CANCEL: _LIVE - {OrderStatus.OPEN} | {OrderStatus.ABSENT},
     OrderStatus.FILLED: frozenset(),
     OrderStatus.CANCELED: frozenset(),
     OrderStatus.REJECTED: frozenset(),
@@ -61,6 +71,15 @@ class Reason(StrEnum):
     TAKE_PROFIT = "take_profit"
     MAX_DAILY_LOSS = "max_daily_loss"
     STRATEGY_FAILED = "strategy_failed"
+    FLATTENED = "flattened"  # an operator wanted out
+
+
+class TradingState(StrEnum):
+    """What a sandbox, or the whole desk, may do; ordered by how little that is. Only an operator makes it more."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"  # reduces only
+    HALTED = "halted"  # likewise, and what would have opened something was canceled
 
 
 class OrderIntent(msgspec.Struct, frozen=True):
@@ -111,3 +130,26 @@ class ExecutionReport(msgspec.Struct, frozen=True):
     fee_asset: str = "USD"
     text: str = ""
     reverses: str = ""
+
+
+def order_id_of(book_id: str, number: int, intent: OrderIntent) -> str:
+    """Return the client order id of the ``number``-th order of these books: ``book.strategy.number.digest``.
+
+    At most 48 characters of A-Z, a-z, 0-9, ``.``, ``_`` and ``-`` where ``book_id`` has at most nine.
+    """
+    strategy = _FOREIGN_TO_IDS.sub("-", intent.strategy)[:STRATEGY_IN_ID]
+    return f"{book_id}.{strategy}.{_base36(number)}.{digest_of(intent.symbol, intent.side, intent.qty)}"
+
+
+def digest_of(symbol: str, side: str, qty: Decimal) -> str:
+    """Return eight hex digits of what a market order asks for: an order that is found shows whether it is the one."""
+    return hashlib.sha256(f"{symbol}|{side}|{plain(qty)}|market".encode()).hexdigest()[:8]
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while True:
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+        if not number:
+            return digits

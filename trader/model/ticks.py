@@ -14,7 +14,7 @@ MAX_PRICE: Final = 1e9
 
 
 @final
-class Bar(msgspec.Struct, frozen=True, gc=False):
+class Bar(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Open, high, low, close and volume of one interval of one symbol; ``ts`` is its end."""
 
     symbol: str
@@ -27,7 +27,7 @@ class Bar(msgspec.Struct, frozen=True, gc=False):
 
 
 @final
-class Quote(msgspec.Struct, frozen=True, gc=False):
+class Quote(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Best bid and ask of one symbol."""
 
     symbol: str
@@ -39,7 +39,7 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
 
 
 @final
-class Trade(msgspec.Struct, frozen=True, gc=False):
+class Trade(msgspec.Struct, frozen=True, gc=False, tag=True):
     """One print."""
 
     symbol: str
