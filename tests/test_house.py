@@ -45,6 +45,7 @@ ROOM_LINES = {
     # 1200 were planned: every endpoint that alpaca-py has, both sockets with every code, 29 kinds of faults.
     "exchange": 4800,
     "backtest": 800,
+    "storm": 1200,  # a command of its own: the whole desk under faults, in virtual time
     "live": 2200,  # 1100 were planned; the account guard and the doctor that shares its checks are 1200
 }
 PACKAGE_LINES = 24_500  # 20,000 were planned, before Alpaca's two sides were known to be 13,000 of them
@@ -61,7 +62,7 @@ LONG_FUNCTIONS: dict[str, int] = {}
 
 CORE = {"model", "strategies", "director", "risk", "execution", "books", "capital", "engine"}
 RUNTIME_DEPENDENCIES = {
-    "alpaca-py", "click", "duckdb", "exchange-calendars", "httpx", "msgspec", "numpy", "prometheus-client", "pydantic",
+    "alpaca-py", "apsw", "click", "duckdb", "exchange-calendars", "httpx", "msgspec", "numpy", "prometheus-client", "pydantic",
     "rich", "starlette", "structlog", "ta-lib", "tzdata", "uvicorn", "uvloop", "websockets",
 }  # fmt: skip
 TOP_LEVEL = {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "trader", "configs", "scripts", "tests"}

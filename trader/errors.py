@@ -3,7 +3,13 @@
 TraderError
 ├── ConfigError        tell the person, with the place in the file; exit 3
 │   ├── DataError      a data file that cannot be read as bars; exit 3
-│   └── CredentialsError   keys that are missing, malformed or of the other kind; exit 4
+│   ├── CredentialsError   keys that are missing, malformed or of the other kind; exit 4
+│   ├── JournalLocked  another process holds these books; exit 3
+│   └── ReconcileError the account remembers what these books do not: a person decides; exit 3
+├── StoreError         the disk; exit 1
+│   ├── JournalCorrupt records that are not what was written: stop, a person looks; exit 4
+│   └── NotDurable     a commit failed: no command leaves
+│       └── JournalFull    for want of room: it may be tried again when there is some
 └── EdgeError          something outside us; the shell decides; exit 1
     ├── Unavailable    surely not done: may be tried again, later; exit 5
     ├── Refused        surely not done, and the other side says why: trying again would not help
@@ -65,6 +71,32 @@ class CredentialsError(ConfigError):
     """API keys that are missing, malformed, refused, or of the other kind; never shows a secret."""
 
     exit_code = 4
+
+
+class JournalLocked(ConfigError):
+    """Another process holds the journal or the account: the text says which."""
+
+
+class ReconcileError(ConfigError):
+    """Books and broker disagree in a way that nobody but a person can settle, such as books that are too old."""
+
+
+class StoreError(TraderError):
+    """The disk, or the data base, did not do what it should."""
+
+
+class JournalCorrupt(StoreError):
+    """A journal whose records are not what was written; nothing of it is trusted."""
+
+    exit_code = 4
+
+
+class NotDurable(StoreError):
+    """Records may not be on disk. The journal takes no more; what is there is read again at the next start."""
+
+
+class JournalFull(NotDurable):
+    """There was no room for records, and none of them was written; they may be written again when there is."""
 
 
 class EdgeError(TraderError):
