@@ -4,9 +4,11 @@ Every outcome of an order arrives as an :class:`~trader.model.orders.ExecutionRe
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Protocol
 
 from trader.model.inputs import Ticks
+from trader.model.money import ZERO
 from trader.model.orders import Approved, ExecutionReport
 from trader.model.ticks import Bar, Tick
 
@@ -46,8 +48,8 @@ class SimulatedFeed(Protocol):
 class BrokerAdapter(Protocol):
     """A venue that takes approved orders."""
 
-    def submit(self, approved: Approved) -> None:
-        """Send an order; its outcome arrives as reports."""
+    def submit(self, approved: Approved, crossed: Decimal = ZERO) -> None:
+        """Send what of an order was not ``crossed`` between sandboxes; its outcome arrives as reports."""
 
     def cancel(self, order_id: str, ts: int) -> None:
         """Ask for a cancel; its outcome arrives as a report."""

@@ -8,8 +8,9 @@ from decimal import Decimal
 import numpy as np
 import structlog
 
-from trader.access.alpaca.broker import AlpacaBroker, BrokerSettings
+from trader.access.alpaca.broker import AlpacaBroker
 from trader.access.alpaca.feed import AlpacaFeed, FeedSettings
+from trader.access.alpaca.line import BrokerSettings
 from trader.access.alpaca.wants import CRYPTO_CHANNELS, STOCK_CHANNELS
 from trader.access.alpaca.wire_data import Auth, Channel
 from trader.access.ports import BrokerAdapter, SimulatedBroker
@@ -188,13 +189,13 @@ def _broker(desk: Engine, access: Access, clock: MarketClock, inbox: Inbox) -> A
         updates_url=endpoints.trade_updates,
         key_id=keys.key_id,
         secret=keys.secret.get_secret_value(),
+        instruments={symbol: listing.instrument for symbol, listing in desk.listings.items()},
         pace=access.speed,
     )
     return AlpacaBroker(
         settings,
         now=clock.now,
         deliver=inbox.put,
-        instruments={symbol: listing.instrument for symbol, listing in desk.listings.items()},
         expected=lambda: _positions(desk),
         fail=inbox.fail,
     )

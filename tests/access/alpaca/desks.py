@@ -8,7 +8,8 @@ from typing import Any
 
 from tests.exchange.exchanges import exchange
 from tests.waiting import until
-from trader.access.alpaca.broker import AlpacaBroker, BrokerSettings
+from trader.access.alpaca.broker import AlpacaBroker
+from trader.access.alpaca.line import BrokerSettings
 from trader.books.ledger import Ledger
 from trader.exchange.local import LocalExchange
 from trader.model.events import OrderCreated, ReportIgnored, SandboxOpened
@@ -31,12 +32,16 @@ class Desk:
         self.failures: list[Exception] = []
         self.sent = 0
         key = at.key
-        given = {"trading_url": at.base_url, "updates_url": f"{at.stream_url}/stream", "pace": at.options.speed}
+        given = {
+            "trading_url": at.base_url,
+            "updates_url": f"{at.stream_url}/stream",
+            "pace": at.options.speed,
+            "instruments": {symbol: instrument_of(symbol) for symbol in SYMBOLS},
+        }
         self.broker = AlpacaBroker(
             BrokerSettings(**{**given, "key_id": key.id, "secret": key.secret, **settings}),
             now=at.clock.now,
             deliver=self.take,
-            instruments={symbol: instrument_of(symbol) for symbol in SYMBOLS},
             expected=self.expected,
             fail=self.failures.append,
         )

@@ -45,7 +45,8 @@ class Line:
         there.answer = self.answer
         self.tracker = OrderTracker()
         now = _clock()
-        self.calls = AccountCalls(RestDesk(there.url, "k", "s"), now=now, pace=PACE)
+        self.rest = RestDesk(there.url, "k", "s")
+        self.calls = AccountCalls(self.rest, now=now, pace=PACE)
         self.submission = Submission(
             self.calls, self.tracker, give=self.reports.extend, instruments={"SPY": instrument_of("SPY")}
         )
@@ -55,11 +56,13 @@ class Line:
         status, body = answers.pop(0) if len(answers) > 1 else answers[0]
         await says(status, body)(request, writer)
 
-    def watch(self, order_id: str = "t-1", symbol: str = "SPY", side: str = "buy", qty: str = "3") -> Tracked:
+    def watch(
+        self, order_id: str = "t-1", symbol: str = "SPY", side: str = "buy", qty: str = "3", crossed: str = "0"
+    ) -> Tracked:
         intent = OrderIntent(
             "one", symbol, Side(side), Decimal(qty), Decimal(1), reduces=side == "sell", reason=Reason.SIGNAL, ts=0
         )
-        return self.tracker.watch(Approved(order_id, intent), self.calls.now())
+        return self.tracker.watch(Approved(order_id, intent), self.calls.now(), Decimal(crossed))
 
     async def send(self, *given: str) -> Tracked:
         tracked = self.watch(*given)
@@ -159,6 +162,14 @@ async def test_an_exit_found_nowhere_for_a_minute_is_sent_again_under_its_id() -
         assert tracked.status is OrderStatus.OPEN
 
 
+async def test_what_was_crossed_between_sandboxes_is_not_sent_and_the_rest_is_all_of_the_order() -> None:
+    async with line(POST=[order(status="filled", filled="1")]) as one:
+        tracked = one.watch(crossed="2")
+        await one.submission.send(tracked)
+        assert one.there.asked[0].json["qty"] == "1"
+        assert tracked.room == Decimal(1)
+
+
 async def test_an_entry_that_is_refused_is_not_tried_again() -> None:
     async with line(POST=[WASH]) as one:
         await one.send()
@@ -195,7 +206,7 @@ async def test_an_entry_nobody_takes_is_dropped_when_its_price_is_old() -> None:
     async with line() as one:
         with socket.create_server(("127.0.0.1", 0)) as closed:
             port = closed.getsockname()[1]
-        one.calls.rest.base_url = f"http://127.0.0.1:{port}"
+        one.rest.base_url = f"http://127.0.0.1:{port}"
         tracked = await one.send()
         assert (tracked.status, one.methods) == (OrderStatus.REJECTED, [])
         assert one.reports[0].text.startswith("not sent: ")

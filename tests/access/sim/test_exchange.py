@@ -40,6 +40,13 @@ def test_an_order_is_open_at_once_and_fills_at_the_next_open() -> None:
     assert (fill.status, fill.qty, fill.price, fill.ts) == (OrderStatus.FILLED, Decimal(10), Decimal("101.0"), T0)
 
 
+def test_what_was_crossed_between_sandboxes_is_not_traded() -> None:
+    exchange = venue()
+    exchange.submit(approved(), Decimal(4))
+    exchange.observe([bar(minute=1)])
+    assert [(fill.qty, fill.status) for fill in executions(exchange)] == [(Decimal(6), OrderStatus.FILLED)]
+
+
 def test_a_symbol_without_a_bar_keeps_waiting_over_the_night() -> None:
     exchange = venue()
     exchange.submit(approved())

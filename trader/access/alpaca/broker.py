@@ -10,33 +10,29 @@ How one order is sent is :mod:`submission`, what is read again is :mod:`restorin
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 import structlog
 
-from trader.access.alpaca.backoff import Backoff
 from trader.access.alpaca.calls import AccountCalls
-from trader.access.alpaca.connection import Connection, Endpoint
 from trader.access.alpaca.limiter import Priority
-from trader.access.alpaca.protocol_trading import TradingProtocol
-from trader.access.alpaca.rest import RestDesk
+from trader.access.alpaca.line import STREAM, AlpacaLine, BrokerSettings, Line
 from trader.access.alpaca.restoring import Expected, Restoring
 from trader.access.alpaca.stream_events import Event, ReconnectWanted, Stopped, Subscribed, Updated
 from trader.access.alpaca.submission import Submission
 from trader.access.alpaca.symbols import CryptoPairs
 from trader.access.alpaca.tracker import External, OrderTracker
-from trader.access.alpaca.wire_trading import Keys
-from trader.access.fees import RegulatoryFees
 from trader.errors import EdgeError, Refused, Unavailable
 from trader.model.inputs import Held, Input, Released, Reported
-from trader.model.instruments import Instrument
+from trader.model.money import ZERO
 from trader.model.orders import TERMINAL, Approved, ExecutionReport
 from trader.model.time import MINUTE, SECOND, iso
 
 log = structlog.get_logger()
 
-CAUSE: Final = "order stream"
+CAUSE: Final = STREAM
 START_WITHIN_S: Final = 30.0  # keys, stream and the first reading; a healthy account takes a second
 TEND_EVERY: Final = SECOND  # of market time: what the tracker asks for is read
 TEND_EVERY_S: Final = 0.05  # and of real time, however fast the market's runs
@@ -44,20 +40,6 @@ SWEEP_EVERY: Final = MINUTE
 TRY_AGAIN: Final = 2 * SECOND  # after a reading of the account failed; then twice as long, up to sixteen times
 MOST_DOUBLED: Final = 4
 MOST_WAITING: Final = 1_000  # orders on their way; a desk that makes more has lost its senses
-
-
-class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the account is. Addresses are without a path, but for the stream's; ``pace`` is market over real time."""
-
-    trading_url: str
-    updates_url: str
-    key_id: str
-    secret: str
-    pace: float = 1.0
-    regulatory: RegulatoryFees = RegulatoryFees()
-
-    def __repr__(self) -> str:
-        return f"BrokerSettings(trading_url={self.trading_url!r}, key_id={self.key_id!r}, secret=…)"
 
 
 class BrokerStatus(msgspec.Struct, frozen=True):
@@ -81,14 +63,14 @@ class AlpacaBroker:
         *,
         now: Callable[[], int],
         deliver: Callable[[Input], None],
-        instruments: Mapping[str, Instrument],
         expected: Expected | None = None,
         fail: Callable[[Exception], None] | None = None,
+        line: Line | None = None,
     ) -> None:
         """Connect nothing yet.
 
         ``expected`` gives the desk's signed position by symbol, to be compared with the account's; ``fail`` is told
-        when the stream is refused for good while it runs.
+        when the stream is refused for good while it runs; ``line`` stands in for the one that ``settings`` name.
         """
         self._now = now
         self._deliver = deliver
@@ -96,8 +78,9 @@ class AlpacaBroker:
         self.tracker = OrderTracker(
             overdue=max(2 * SECOND, round(settings.pace * SECOND / 2)), regulatory=settings.regulatory
         )
-        rest = RestDesk(settings.trading_url, settings.key_id, settings.secret)
-        self._calls = AccountCalls(rest, now=now, pace=settings.pace)
+        line = line or AlpacaLine(settings)
+        instruments = settings.instruments
+        self._calls = AccountCalls(line.rest, now=now, pace=settings.pace)
         self._submission = Submission(self._calls, self.tracker, give=self._give, instruments=instruments)
         self._restoring = Restoring(
             self._calls,
@@ -107,8 +90,8 @@ class AlpacaBroker:
             pairs=CryptoPairs(symbol for symbol in instruments if "/" in symbol),
             expected=expected,
         )
-        self._connection = _connection(settings, self._take)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._connection = line.connect(self._take)
+        self._tasks: dict[asyncio.Task[None], None] = {}  # in the order they began: a run can be repeated
         self._subscribed = asyncio.Event()
         self._confirmed = asyncio.Event()
         self._lost_at = now()  # since when the stream may have missed something
@@ -155,9 +138,9 @@ class AlpacaBroker:
         if tasks:
             await asyncio.wait(tasks)
 
-    def submit(self, approved: Approved) -> None:
-        """Send an order; its outcome arrives as reports."""
-        tracked = self.tracker.watch(approved, self._now())
+    def submit(self, approved: Approved, crossed: Decimal = ZERO) -> None:
+        """Send what of an order was not ``crossed`` between sandboxes; its outcome arrives as reports."""
+        tracked = self.tracker.watch(approved, self._now(), crossed)
         if len(self._tasks) > MOST_WAITING:
             self._give(self.tracker.refused(approved.order_id, f"{MOST_WAITING} requests wait", self._now()))
             return
@@ -281,25 +264,13 @@ class AlpacaBroker:
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if task.cancelled() or (bug := task.exception()) is None:
             return
         log.critical("broker.broken", task=task.get_name(), error=repr(bug))
         if self._fail is not None and isinstance(bug, Exception):
             self._fail(bug)
-
-
-def _connection(settings: BrokerSettings, take: Callable[[Event], None]) -> Connection[TradingProtocol]:
-    keys = Keys(settings.key_id, settings.secret)
-    endpoint = Endpoint(CAUSE, settings.updates_url, is_text=True)
-    return Connection(endpoint, lambda: TradingProtocol(keys), take, backoff=Backoff(_chance()), pace=settings.pace)
-
-
-def _chance() -> Callable[[], float]:
-    import numpy as np
-
-    return np.random.default_rng().random

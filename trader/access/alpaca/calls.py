@@ -1,11 +1,12 @@
-"""Requests to the account, each in its turn: what :mod:`rest` sends, :mod:`limiter` lets go, in market time."""
+"""Requests to the account, each in its turn: what :mod:`line` sends, :mod:`limiter` lets go, in market time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from trader.access.alpaca.limiter import Limiter, Priority, Ticket
-from trader.access.alpaca.rest import Body, Params, RestDesk, Throttled
+from trader.access.alpaca.line import Requests
+from trader.access.alpaca.rest import Body, Params, Throttled
 from trader.model.time import SECOND
 
 SHORTEST_WAIT_S: Final = 0.001  # a timer that fires a hair too early is set again, without spinning
@@ -14,7 +15,7 @@ SHORTEST_WAIT_S: Final = 0.001  # a timer that fires a hair too early is set aga
 class AccountCalls:
     """One account's requests; ``now`` is market time, ``pace`` market time over real time."""
 
-    def __init__(self, rest: RestDesk, *, now: Callable[[], int], pace: float = 1.0) -> None:
+    def __init__(self, rest: Requests, *, now: Callable[[], int], pace: float = 1.0) -> None:
         """Begin with a whole minute's requests to make."""
         self.rest = rest
         self.now = now

@@ -168,9 +168,9 @@ class Submission:
     async def _post(self, tracked: Tracked, since: int) -> object:
         intent = tracked.approved.intent
         instrument = self._instruments.get(intent.symbol) or instrument_of(intent.symbol)
-        qty = floor_to(intent.qty, _step(instrument))
+        qty = floor_to(tracked.ordered, _step(instrument))
         if not qty:
-            raise Refused(0, 0, f"{plain(intent.qty)} {intent.symbol} is less than can be traded")
+            raise Refused(0, 0, f"{plain(tracked.ordered)} {intent.symbol} is less than can be traded")
         body = {
             "symbol": intent.symbol,
             "side": intent.side.value,

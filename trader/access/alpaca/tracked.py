@@ -53,12 +53,14 @@ class Tracked:
     """An order of the desk."""
 
     __slots__ = (
-        "approved", "asked_at", "doubted_since", "is_called_off", "needs_lookup", "parts", "qty", "status", "tries",
+        "approved", "asked_at", "crossed", "doubted_since", "is_called_off", "needs_lookup", "parts", "qty", "status",
+        "tries",
     )  # fmt: skip
 
-    def __init__(self, approved: Approved, now: int) -> None:
-        """Begin as sent, with no word from the venue."""
+    def __init__(self, approved: Approved, now: int, crossed: Decimal = ZERO) -> None:
+        """Begin as sent, with no word from the venue; ``crossed`` of it never goes there."""
         self.approved = approved
+        self.crossed = crossed
         self.status = OrderStatus.PENDING  # as the desk was told
         self.qty = ZERO  # executions that the desk was told, and that stand
         self.parts: list[Part] = []
@@ -84,9 +86,14 @@ class Tracked:
         return self.parts[-1].venue_id if self.parts else ""
 
     @property
+    def ordered(self) -> Decimal:
+        """Return the quantity that the venue is asked for."""
+        return EXACT.subtract(self.approved.intent.qty, self.crossed)
+
+    @property
     def room(self) -> Decimal:
         """Return how much more the desk may be told: never more than was ordered."""
-        return EXACT.subtract(self.approved.intent.qty, self.qty)
+        return EXACT.subtract(self.ordered, self.qty)
 
     @property
     def is_explained(self) -> bool:

@@ -72,10 +72,10 @@ class OrderTracker:
         self._notes: deque[Note] = deque(maxlen=NOTES_KEPT)
         self._fees = FeeCheck()
 
-    def watch(self, approved: Approved, now: int) -> Tracked:
-        """Know an order from before it is sent."""
+    def watch(self, approved: Approved, now: int, crossed: Decimal = ZERO) -> Tracked:
+        """Know an order from before it is sent; ``crossed`` of it never goes to the venue."""
         assert approved.order_id not in self.orders, f"order {approved.order_id} was sent before"
-        tracked = self.orders[approved.order_id] = Tracked(approved, now)
+        tracked = self.orders[approved.order_id] = Tracked(approved, now, crossed)
         return tracked
 
     def open(self) -> list[Tracked]:

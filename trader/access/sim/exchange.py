@@ -18,7 +18,7 @@ from trader.access.sim.fills import VenueRules, fee_of, first_part
 from trader.access.sim.venue_orders import PositionIntent, VenueAsset, VenueOrder
 from trader.access.sim.working import Working
 from trader.model.instruments import Instrument
-from trader.model.money import EXACT
+from trader.model.money import EXACT, ZERO
 from trader.model.orders import Approved, ExecutionReport, OrderIntent, OrderStatus, Side
 from trader.model.ticks import Bar, Quote, Tick
 from trader.model.time import MINUTE
@@ -37,13 +37,13 @@ class SimExchange:
         self._reports: list[ExecutionReport] = []
         self._executions = 0
 
-    def submit(self, approved: Approved) -> None:
-        """Take an order; it can fill from its time plus the latency on."""
+    def submit(self, approved: Approved, crossed: Decimal = ZERO) -> None:
+        """Take what of an order was not crossed; it can fill from its time plus the latency on."""
         at_once = self._rules.fill == "signal_price"
         intent = approved.intent
         arrival = intent.ts + (0 if at_once else self._rules.latency_ns)
         working = Working(
-            intent.strategy, _order_of(approved), self._assets[intent.symbol], sequence=0, arrival=arrival
+            intent.strategy, _order_of(approved, crossed), self._assets[intent.symbol], sequence=0, arrival=arrival
         )
         self._reports.append(ExecutionReport(approved.order_id, OrderStatus.OPEN, arrival))
         self._by_id[approved.order_id] = working
@@ -119,7 +119,7 @@ class SimExchange:
             del self._resting[symbol]
 
 
-def _order_of(approved: Approved) -> VenueOrder:
+def _order_of(approved: Approved, crossed: Decimal) -> VenueOrder:
     intent = approved.intent
     return VenueOrder(
         id=approved.order_id,
@@ -134,7 +134,7 @@ def _order_of(approved: Approved) -> VenueOrder:
         created_at=intent.ts,
         updated_at=intent.ts,
         submitted_at=intent.ts,
-        qty=intent.qty,
+        qty=EXACT.subtract(intent.qty, crossed),
     )
 
 
