@@ -72,8 +72,8 @@ def spec(strategy: Any, *tickers: str, name: str = "one", cash: str = "10000", *
 class Rehearsal:
     """An engine and a simulated venue driven as the shells drive them: reports before bars, timers in between."""
 
-    def __init__(self, *specs: SandboxSpec, rules: VenueRules | None = None) -> None:
-        self.engine = Engine(specs, book_id="t")
+    def __init__(self, *specs: SandboxSpec, rules: VenueRules | None = None, book_id: str = "t") -> None:
+        self.engine = Engine(specs, book_id=book_id)
         instruments = {symbol: listing.instrument for symbol, listing in self.engine.listings.items()}
         self.venue = SimExchange(rules or VenueRules(has_fees=False), instruments)
         self.events: list[Event] = []
@@ -84,7 +84,7 @@ class Rehearsal:
         self.events += step.events
         for command in step.commands:
             if isinstance(command, SubmitOrder):
-                self.venue.submit(command.approved)
+                self.venue.submit(command.approved, command.crossed)
             else:
                 self.venue.cancel(command.order_id, command.ts)
         self.settle(message.ts)

@@ -1,28 +1,11 @@
 """State is the fold of events: a fresh ledger fed all of a run's events knows what the desk's ledger knows."""
 
-from typing import Any
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.build import Rehearsal, bar, by_minute, spec
 from trader.access.sim.fills import VenueRules
 from trader.books.ledger import Ledger
-
-
-def state(ledger: Ledger) -> Any:
-    """Return everything a ledger holds, as plain values."""
-    books = {
-        name: {
-            field: getattr(book, field) for field in type(book).__slots__ if field != "positions"
-        } | {"positions": {symbol: (held.qty, held.cost) for symbol, held in book.positions.items() if held.qty}}
-        for name, book in ledger.books.items()
-    }  # fmt: skip
-    orders = {
-        order_id: (record.approved, record.status, record.filled, record.reserved, record.executions)
-        for order_id, record in ledger.orders.items()
-    }
-    return books, orders
 
 
 @settings(max_examples=40)
@@ -43,7 +26,4 @@ def test_a_fold_of_all_events_reaches_the_same_books(
     for minute, close in enumerate(closes, start=1):
         at = minute + 840
         desk.minute(bar("SPY", at, close=close), bar("QQQ", at, close=200 - close), bar("BTC/USD", at, close=close * 9))
-    folded = Ledger()
-    for event in desk.events:
-        folded.apply(event)
-    assert state(folded) == state(desk.engine.desk.ledger)
+    assert Ledger.fold(desk.events).digest() == desk.engine.desk.ledger.digest()

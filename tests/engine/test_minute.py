@@ -340,9 +340,9 @@ class TestLongerBars:
 
 
 def test_a_partly_filled_entry_that_is_no_longer_wanted_is_cancelled_then_sold() -> None:
-    # the venue splits by the order's id, and the third id of this run is one that it splits
+    # the venue splits by the order's id, and the third id of these books is one that it splits
     wishes = by_minute({1: 1.0, 2: 0.0, 3: 1.0, 4: 0.0})
-    desk = Rehearsal(spec(wishes), rules=VenueRules(has_fees=False, has_partial_fills=True))
+    desk = Rehearsal(spec(wishes), rules=VenueRules(has_fees=False, has_partial_fills=True), book_id="t3")
     desk.closes(100, 100, 100, 100)
     part = desk.fills[2]
     assert part.status == "partially_filled"
@@ -439,7 +439,8 @@ class TestWhatTheReviewFound:
         # the third order's id splits it; by the latency its cancel comes too late for the rest
         rules = VenueRules(has_fees=False, has_partial_fills=True, latency_ns=1)
         wishes = by_minute({1: 1.0, 3: 0.0, 5: 1.0})
-        desk = Rehearsal(spec(wishes, stop_loss="0.05", max_daily_loss="1", flatten_on_loss=False), rules=rules)
+        limits = spec(wishes, stop_loss="0.05", max_daily_loss="1", flatten_on_loss=False)
+        desk = Rehearsal(limits, rules=rules, book_id="t3")
         desk.closes(*[100.0] * 6)
         desk.minute(bar(minute=7, open=100, low=90, close=90))
         assert desk.fills[-1].status == "partially_filled"

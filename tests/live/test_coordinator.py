@@ -166,7 +166,7 @@ async def test_every_fill_is_a_line_of_the_export_and_equal_runs_write_equal_byt
         "price": "101",
         "fee": "0",
         "fee_asset": "USD",
-        "order_id": "sim-000001",
+        "order_id": "sim.one.1.37dffc57",
         "execution_id": "sim-x000001",
         "decision_price": "100.5",
         "reason": "signal",

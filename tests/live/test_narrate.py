@@ -27,7 +27,7 @@ def test_a_refusal_is_said_once_a_day_and_whispered_after_that() -> None:
     assert denied[0]["rule"] == "max_daily_trades"
     assert not narrator._refused  # noqa: SLF001 - the new day may say it again
     created = next(line for line in lines if line["event"] == "order.created")
-    assert (created["order_id"], created["reserved"]) == ("t-000001", Decimal("9999.99840"))
+    assert (created["order_id"], created["reserved"]) == ("t.one.1.554138f2", Decimal("9999.99840"))
 
 
 def test_a_venues_refusal_is_a_warning_once_a_day_however_often_the_same_is_asked() -> None:

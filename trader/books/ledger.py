@@ -1,13 +1,26 @@
-"""The OMS: orders, fills, positions and cash of every sandbox, changed by events only."""
+"""The OMS: orders, fills, positions and cash of every sandbox and of the account, changed by events only."""
 
+import hashlib
 from collections import deque
+from collections.abc import Iterable
 from decimal import Decimal
+from typing import Self
 
-from trader.books.positions import Execution, FillEffect, Position, effect_of
+import msgspec
+
+from trader.books.book import AccountBook, Book, OrderRecord, State
+from trader.books.positions import Execution, Position, effect_of
 from trader.model.events import (
+    AccountReconciled,
+    BooksCreated,
+    BooksOpened,
+    CapitalChanged,
+    CashBooked,
     DailyLossReached,
     DayStarted,
     Event,
+    ExternalFilled,
+    ExternalReversed,
     FillReversed,
     OrderCreated,
     OrderDenied,
@@ -16,93 +29,20 @@ from trader.model.events import (
     PositionSplit,
     ReportIgnored,
     SandboxOpened,
+    StateSet,
     StrategyFailed,
+    SymbolLocked,
+    SymbolUnlocked,
+    TargetSet,
 )
 from trader.model.money import EXACT, ZERO, share_of
-from trader.model.orders import TERMINAL, TRANSITIONS, Approved, ExecutionReport, OrderStatus, Side
+from trader.model.orders import TERMINAL, TRANSITIONS, Approved, ExecutionReport, OrderStatus, Side, TradingState
 
 OPPOSITE = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 
 # Ended orders are remembered so that a repeated report is known as one; a venue repeats within minutes, not days.
 ENDED_ORDERS_KEPT = 10_000
-
-
-class Book:
-    """One sandbox's money: cash, positions, reservations, the day's counters."""
-
-    __slots__ = (
-        "bought", "cash", "daily_trades", "day_equity", "denials", "fees", "fills", "halted", "loss_reached",
-        "opening_cash", "positions", "realized", "reserved", "sold", "strategy",
-    )  # fmt: skip
-
-    def __init__(self, strategy: str, cash: Decimal) -> None:
-        """Open with ``cash`` dollars and nothing else."""
-        self.strategy = strategy
-        self.opening_cash = cash
-        self.cash = cash
-        self.positions: dict[str, Position] = {}
-        self.reserved = ZERO
-        self.bought = ZERO
-        self.sold = ZERO
-        self.fees = ZERO
-        self.realized = ZERO
-        self.fills = 0
-        self.denials: dict[str, int] = {}
-        self.daily_trades = 0
-        self.day_equity = cash
-        self.loss_reached = False
-        self.halted = False
-
-    @property
-    def free_cash(self) -> Decimal:
-        """Return the cash that no open order has reserved."""
-        return EXACT.subtract(self.cash, self.reserved)
-
-    def position(self, symbol: str) -> Position:
-        """Return the position in ``symbol``, a flat one if there was none; the same object for good."""
-        position = self.positions.get(symbol)
-        if position is None:
-            position = self.positions[symbol] = Position()
-        return position
-
-    def book_fill(self, symbol: str, effect: FillEffect) -> None:
-        """Apply one fill and assert the identities of the package docstring."""
-        position = self.position(symbol)
-        position.qty = EXACT.add(position.qty, effect.qty)
-        position.cost = EXACT.add(position.cost, effect.cost)
-        self.cash = EXACT.add(self.cash, effect.cash)
-        gross = EXACT.add(effect.cash, effect.fee_usd)
-        if gross < 0:
-            self.bought = EXACT.subtract(self.bought, gross)
-        else:
-            self.sold = EXACT.add(self.sold, gross)
-        self.fees = EXACT.add(self.fees, effect.fee_usd)
-        self.realized = EXACT.add(self.realized, effect.realized)
-        self.fills += 1
-        self._assert_identities()
-
-    def _assert_identities(self) -> None:
-        flows = EXACT.subtract(EXACT.subtract(EXACT.add(self.opening_cash, self.sold), self.bought), self.fees)
-        assert self.cash == flows, f"{self.strategy}: cash {self.cash} differs from its flows {flows}"
-        worth = self.cash
-        for position in self.positions.values():
-            worth = EXACT.add(worth, position.cost)
-        earned = EXACT.add(self.opening_cash, self.realized)
-        assert worth == earned, f"{self.strategy}: cash and cost {worth} differ from opening and realised {earned}"
-
-
-class OrderRecord:
-    """One order in the books: what was approved, how much is filled, what is still reserved."""
-
-    __slots__ = ("approved", "executions", "filled", "reserved", "status")
-
-    def __init__(self, approved: Approved) -> None:
-        """Begin as pending, nothing filled, everything reserved."""
-        self.approved = approved
-        self.status = OrderStatus.PENDING
-        self.filled = ZERO
-        self.reserved = approved.reserved
-        self.executions: dict[str, Execution | None] = {}  # by id; None when the venue took it back
+EXTERNAL_KEPT = 10_000  # executions of other hands, and activities; likewise
 
 
 class Ledger:
@@ -110,10 +50,65 @@ class Ledger:
 
     def __init__(self) -> None:
         """Begin empty; books open by :class:`~trader.model.events.SandboxOpened`."""
+        self.account = AccountBook()
         self.books: dict[str, Book] = {}
         self.orders_created = 0
         self.orders: dict[str, OrderRecord] = {}
         self._ended: deque[str] = deque()
+
+    @classmethod
+    def fold(cls, events: Iterable[Event]) -> Self:
+        """Return what the events add up to; :class:`~trader.model.events.BooksOpened` may be the first of them."""
+        ledger = cls()
+        for event in events:
+            if isinstance(event, BooksOpened) and not ledger.account.book_id:
+                ledger = cls.restore(event.state)
+            else:
+                ledger.apply(event)
+        return ledger
+
+    @classmethod
+    def restore(cls, snapshot: bytes) -> Self:
+        """Return the ledger that :meth:`snapshot` was taken of. Raises msgspec.ValidationError where it is none."""
+        state = msgspec.msgpack.decode(snapshot, type=State)
+        ledger = cls()
+        ledger.account, ledger.books, ledger.orders = state.account, state.books, state.orders
+        ledger.orders_created, ledger._ended = state.orders_created, deque(state.ended)
+        return ledger
+
+    def snapshot(self) -> bytes:
+        """Return all of it as bytes: equal states give equal ones."""
+        return msgspec.msgpack.encode(self._state())
+
+    def digest(self) -> str:
+        """Return 64 hex digits that are equal where two ledgers know the same."""
+        return hashlib.sha256(self.snapshot()).hexdigest()
+
+    def holdings(self) -> dict[str, Decimal]:
+        """Return the signed quantity of every symbol that sandboxes and other hands hold together, without zeros."""
+        held = dict(self.account.external)
+        for book in self.books.values():
+            for symbol, position in book.positions.items():
+                held[symbol] = EXACT.add(held.get(symbol, ZERO), position.qty)
+        return {symbol: qty for symbol, qty in held.items() if qty}
+
+    def cash(self) -> Decimal:
+        """Return the dollars that sandboxes have, and those that nobody was given, together."""
+        total = self.account.cash
+        for book in self.books.values():
+            total = EXACT.add(total, book.cash)
+        return total
+
+    def _state(self) -> State:
+        """Return what must outlive the process; a position that was only looked at is none.
+
+        All else stands in the order in which events made it, which a fold keeps.
+        """
+        books = {}
+        for name, book in self.books.items():
+            held = {symbol: one for symbol, one in sorted(book.positions.items()) if one.qty or one.cost}
+            books[name] = msgspec.structs.replace(book, positions=held)
+        return State(self.account, books, self.orders, list(self._ended), self.orders_created)
 
     def executed_since(self, strategy: str, symbol: str, ts: int) -> Decimal:
         """Return what a sandbox bought less what it sold of a stock from ``ts`` on, by the venue's time."""
@@ -192,32 +187,98 @@ class Ledger:
         match event:
             case OrderFilled():
                 self._fill(event)
-            case FillReversed():
-                self._reverse(event)
-            case PositionSplit():
-                self._split(event)
             case OrderCreated():
                 self._create(event.approved)
             case OrderMoved():
                 self._move(self.orders[event.order_id], event.status)
+            case TargetSet():
+                self.books[event.strategy].targets[event.symbol] = event
             case OrderDenied(denied=denied):
                 denials = self.books[denied.intent.strategy].denials
                 denials[denied.rule] = denials.get(denied.rule, 0) + 1
+            case DayStarted() | DailyLossReached() | StrategyFailed() | StateSet():
+                self._set_state(event)
+            case FillReversed():
+                self._reverse(event)
+            case PositionSplit():
+                self._split(event)
+            case _:
+                self._apply_rare(event)
+
+    def _apply_rare(self, event: Event) -> None:
+        account = self.account
+        match event:
+            case BooksCreated():
+                account.book_id, account.number, account.opened_at = event.book_id, event.account, event.ts
+                account.cash, account.reconciled_until = event.cash, event.ts
+                account.external = dict(event.positions)
             case SandboxOpened():
-                self.books[event.strategy] = Book(event.strategy, event.cash)
-            case DayStarted():
-                book = self.books[event.strategy]
-                book.day_equity, book.daily_trades, book.loss_reached = event.equity, 0, False
-            case DailyLossReached() | StrategyFailed():
-                book = self.books[event.strategy]
-                book.loss_reached |= isinstance(event, DailyLossReached)
-                book.halted |= isinstance(event, StrategyFailed)
+                self.books[event.strategy] = Book(event.strategy, event.cash, event.cash, event.cash, event.ts)
+                account.cash = EXACT.subtract(account.cash, event.cash)
+            case CapitalChanged():
+                self.books[event.strategy].change_capital(event.amount)
+                account.cash = EXACT.subtract(account.cash, event.amount)
+            case ExternalFilled():
+                self._fill_external(event)
+            case ExternalReversed():
+                self._reverse_external(event)
+            case CashBooked():
+                self._book_cash(event)
+            case SymbolLocked():
+                account.locks[event.symbol] = event
+            case SymbolUnlocked():
+                account.locks.pop(event.symbol, None)
+                account.move(event.symbol, qty=event.adjusted, cash=ZERO)
+            case AccountReconciled():
+                account.reconciled_until = event.until
             case _:
                 pass
 
+    def _set_state(self, event: DayStarted | DailyLossReached | StrategyFailed | StateSet) -> None:
+        if isinstance(event, StateSet) and not event.strategy:
+            self.account.state = event.state
+            return
+        book = self.books[event.strategy]
+        match event:
+            case DayStarted():
+                book.day_equity, book.daily_trades, book.loss_reached = event.equity, 0, False
+                book.day_ts = event.ts
+            case DailyLossReached():
+                book.loss_reached = True
+            case StrategyFailed():
+                book.state = TradingState.HALTED
+            case StateSet():
+                book.state = event.state
+
+    def _fill_external(self, event: ExternalFilled) -> None:
+        account = self.account
+        assert event.execution_id not in account.executions, f"{event.execution_id} was booked before"
+        account.executions[event.execution_id] = event
+        if len(account.executions) > EXTERNAL_KEPT:
+            del account.executions[next(iter(account.executions))]
+        effect = effect_of(Position(), event.side, _execution(event))
+        account.move(event.symbol, qty=effect.qty, cash=effect.cash)
+
+    def _reverse_external(self, event: ExternalReversed) -> None:
+        booked = self.account.executions[event.execution_id]
+        assert booked is not None, f"{event.execution_id} was taken back before"
+        self.account.executions[event.execution_id] = None
+        effect = effect_of(Position(), OPPOSITE[booked.side], _undone(_execution(booked)))
+        self.account.move(booked.symbol, qty=effect.qty, cash=effect.cash)
+
+    def _book_cash(self, event: CashBooked) -> None:
+        activities = self.account.activities
+        activities[event.activity_id] = event.ts
+        if len(activities) > EXTERNAL_KEPT:
+            del activities[next(iter(activities))]
+        if event.strategy:
+            self.books[event.strategy].book_income(event.amount)
+        else:
+            self.account.cash = EXACT.add(self.account.cash, event.amount)
+
     def _create(self, approved: Approved) -> None:
         assert approved.order_id not in self.orders, f"order id {approved.order_id} was used before"
-        self.orders[approved.order_id] = OrderRecord(approved)
+        self.orders[approved.order_id] = OrderRecord(approved, approved.reserved)
         self.orders_created += 1
         book = self.books[approved.intent.strategy]
         book.reserved = EXACT.add(book.reserved, approved.reserved)
@@ -250,7 +311,10 @@ class Ledger:
         book.book_fill(event.symbol, effect)
 
     def _split(self, event: PositionSplit) -> None:
-        self.books[event.strategy].position(event.symbol).qty = event.qty
+        if event.strategy:
+            self.books[event.strategy].position(event.symbol).qty = event.qty
+        else:
+            self.account.external[event.symbol] = event.qty
 
     def _move(self, record: OrderRecord, status: OrderStatus) -> None:
         was_ended, record.status = record.status in TERMINAL, status
@@ -281,5 +345,5 @@ def _undone(execution: Execution) -> Execution:
     return Execution(execution.qty, execution.price, execution.fee.copy_negate(), execution.fee_asset, execution.ts)
 
 
-def _execution(source: ExecutionReport | OrderFilled) -> Execution:
+def _execution(source: ExecutionReport | OrderFilled | ExternalFilled) -> Execution:
     return Execution(source.qty, source.price, source.fee, source.fee_asset, source.ts)

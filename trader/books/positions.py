@@ -8,15 +8,11 @@ from trader.model.money import EXACT, ZERO, divide, share_of
 from trader.model.orders import Side
 
 
-class Position:
+class Position(msgspec.Struct):
     """Signed quantity of one symbol in one sandbox and what it cost; a short has negative quantity and cost."""
 
-    __slots__ = ("cost", "qty")
-
-    def __init__(self, qty: Decimal = ZERO, cost: Decimal = ZERO) -> None:
-        """Begin flat unless told otherwise."""
-        self.qty = qty
-        self.cost = cost
+    qty: Decimal = ZERO
+    cost: Decimal = ZERO
 
     @property
     def avg_price(self) -> Decimal:

@@ -11,14 +11,25 @@ import math
 from collections.abc import Iterable
 from decimal import Decimal
 
-from trader.books.ledger import Ledger, OrderRecord
+from trader import __version__
+from trader.books.book import OrderRecord
+from trader.books.ledger import Ledger
 from trader.engine.holds import Holds
 from trader.engine.sandbox import Sandbox, Slot
 from trader.model.commands import CancelOrder, Command, SubmitOrder
 from trader.model.events import (
+    AccountReconciled,
+    BooksCreated,
+    BooksOpened,
+    CapitalChanged,
+    CashBooked,
     DailyLossReached,
     DayStarted,
+    EntriesHeld,
+    EntriesReleased,
     Event,
+    ExternalFilled,
+    ExternalReversed,
     FillReversed,
     OrderCreated,
     OrderDenied,
@@ -26,10 +37,12 @@ from trader.model.events import (
     PositionSplit,
     ReportIgnored,
     SandboxOpened,
+    SessionStarted,
     StrategyFailed,
+    TargetSet,
 )
-from trader.model.inputs import Split
-from trader.model.money import EXACT, NANO, ONE, ZERO, decimal_of, divide, floor_to, multiply
+from trader.model.inputs import ActivityReported, ExternalReported, Held, Opened, Reconciled, Released, Split
+from trader.model.money import EXACT, NANO, ONE, ZERO, decimal_of, divide, floor_to, multiply, share_of
 from trader.model.orders import (
     TERMINAL,
     Denied,
@@ -38,6 +51,7 @@ from trader.model.orders import (
     OrderStatus,
     Reason,
     Side,
+    order_id_of,
 )
 from trader.model.views import Standing
 from trader.risk import gate
@@ -50,14 +64,14 @@ _CENT = 0.01
 class Desk:
     """The only writer of the ledger: turns wishes into orders and reports into books."""
 
-    def __init__(self, sandboxes: tuple[Sandbox, ...], *, book_id: str) -> None:
-        """Begin with closed books; ``book_id`` begins every order id."""
-        self.ledger = Ledger()
+    def __init__(self, sandboxes: tuple[Sandbox, ...], *, book_id: str, ledger: Ledger | None = None) -> None:
+        """Begin with closed books, or with recovered ones; ``book_id`` begins every order id of new ones."""
+        self.ledger = ledger or Ledger()
         self.holds = Holds()
         self.events: list[Event] = []
         self.commands: list[Command] = []
         self._sandboxes = {sandbox.spec.name: sandbox for sandbox in sandboxes}
-        self._book_id = book_id
+        self._book_id = self.ledger.account.book_id or book_id
         self._watched: dict[int, Sandbox] = {}
 
     def emit(self, event: Event) -> None:
@@ -65,14 +79,62 @@ class Desk:
         self.ledger.apply(event)
         self.events.append(event)
 
-    def open(self, ts: int) -> None:
-        """Open every book with its capital."""
+    def open(self, message: Opened) -> None:
+        """Open every book with its capital, or go on with it where it was left."""
+        ts, ledger = message.ts, self.ledger
+        if not ledger.account.book_id:
+            self._create(message)
         for sandbox in self._sandboxes.values():
-            self.emit(SandboxOpened(ts, sandbox.spec.name, sandbox.spec.cash))
-            sandbox.book = self.ledger.books[sandbox.spec.name]
+            name, cash = sandbox.spec.name, sandbox.spec.cash
+            if name not in ledger.books:
+                self.emit(SandboxOpened(ts, name, cash))
+            elif moved := EXACT.subtract(cash, ledger.books[name].opening_cash):
+                self.emit(CapitalChanged(ts, name, moved))
+            sandbox.book = ledger.books[name]
             for slot in sandbox.slots.values():
-                slot.position = sandbox.book.position(slot.symbol)
+                self._resume(slot)
             self._refresh_book(sandbox)
+        self.emit(SessionStarted(ts, ledger.digest(), message.settings, __version__))
+
+    def _create(self, message: Opened) -> None:
+        capital = ZERO
+        for sandbox in self._sandboxes.values():
+            capital = EXACT.add(capital, sandbox.spec.cash)
+        cash = capital if message.cash is None else message.cash
+        self.emit(BooksCreated(message.ts, self._book_id, message.account, cash, dict(message.positions)))
+
+    def _resume(self, slot: Slot) -> None:
+        """Connect a ticker with what the books say of it.
+
+        An exit that is still due is asked for again. An entry is not: its price is of another time.
+        """
+        name, symbol = slot.sandbox.spec.name, slot.symbol
+        slot.position = slot.sandbox.book.position(symbol)
+        if (wish := slot.sandbox.book.targets.get(symbol)) is not None:
+            slot.target, slot.reason, slot.is_leaving = wish.fraction, wish.reason, wish.is_leaving
+        for record in self.ledger.orders.values():
+            intent = record.approved.intent
+            if record.status not in TERMINAL and (intent.strategy, intent.symbol) == (name, symbol):
+                slot.order = record
+        if math.isnan(slot.listing.mark) and slot.position.qty:
+            slot.listing.mark = float(slot.position.avg_price)  # until the market says better
+        self._refresh_slot(slot)
+        slot.is_leaving = slot.is_leaving and (slot.held != 0 or slot.order is not None)
+        slot.unsettled = slot.held != 0 and slot.held * slot.target <= 0 and slot.order is None
+
+    def save(self, ts: int) -> None:
+        """Write down the whole state of the books, so that recovery may begin here."""
+        self.emit(BooksOpened(ts, self.ledger.snapshot()))
+
+    def hold(self, message: Held | Released) -> None:
+        """Hold entries back under a cause, or no longer."""
+        if isinstance(message, Released):
+            if self.holds.release(message.cause):
+                self.emit(EntriesReleased(message.ts, message.cause))
+            return
+        held = EntriesHeld(message.ts, message.cause, message.symbols, message.why)
+        if self.holds.hold(held):
+            self.emit(held)
 
     def equity(self, sandbox: Sandbox) -> Decimal:
         """Return cash plus positions at their marks, exactly."""
@@ -98,14 +160,23 @@ class Desk:
         elif slot.order is None and (held * fraction > 0 or held == fraction == 0):
             slot.unsettled = False
         else:
-            slot.target, slot.unsettled = fraction, True
-            slot.reason = slot.reason if slot.is_leaving else Reason.SIGNAL
+            reason = slot.reason if slot.is_leaving else Reason.SIGNAL
+            self._want(slot, fraction, reason, is_leaving=slot.is_leaving, ts=ts)
+            slot.unsettled = True
             self.work(slot, ts)
 
     def leave(self, slot: Slot, reason: Reason, *, ts: int, price: float) -> None:
         """Want out of a ticker, whatever the strategy thinks; ``price`` is what the exit is decided at."""
-        slot.target, slot.reason, slot.unsettled, slot.is_leaving = 0.0, reason, True, True
+        self._want(slot, 0.0, reason, is_leaving=True, ts=ts)
+        slot.unsettled = True
         self.work(slot, ts, price=price)
+
+    def _want(self, slot: Slot, fraction: float, reason: Reason, *, is_leaving: bool, ts: int) -> None:
+        """Set a target; only a new one is an event."""
+        if (slot.target, slot.reason, slot.is_leaving) == (fraction, reason, is_leaving):
+            return
+        slot.target, slot.reason, slot.is_leaving = fraction, reason, is_leaving
+        self.emit(TargetSet(ts, slot.sandbox.spec.name, slot.symbol, fraction, reason, is_leaving))
 
     def work(self, slot: Slot, ts: int, *, price: float | None = None) -> None:
         """Do the one next thing that brings the position nearer to its target (at the mark, unless told otherwise)."""
@@ -182,7 +253,7 @@ class Desk:
             standing,
             limits=sandbox.spec.limits,
             instrument=slot.instrument,
-            order_id=f"{self._book_id}-{self.ledger.orders_created + 1:06d}",
+            order_id=order_id_of(self._book_id, self.ledger.orders_created + 1, intent),
         )
         if isinstance(verdict, Denied):
             self.emit(OrderDenied(intent.ts, verdict))
@@ -207,6 +278,52 @@ class Desk:
             self._refresh_slot(slot)
             if slot.held and not slot.target and slot.order is None:
                 self.leave(slot, Reason.SIGNAL, ts=split.ts, price=slot.listing.mark)
+        if held := self.ledger.account.external.get(split.symbol):
+            qty = floor_to(multiply(held, split.ratio), NANO)
+            self.emit(PositionSplit(split.ts, "", split.symbol, split.ratio, qty))
+
+    # --- the account --------------------------------------------------------------------------------------------
+
+    def report_external(self, message: ExternalReported) -> None:
+        """Book an execution of another hand, or its reversal; each once, and none from before the books began."""
+        report, account = message.report, self.ledger.account
+        name = report.reverses or report.execution_id
+        booked = account.executions.get(name)
+        if report.reverses and booked is not None:
+            self.emit(ExternalReversed(message.ts, name, booked.qty, booked.price))
+        elif report.reverses or name in account.executions or report.ts <= account.opened_at:
+            why = "takes back an unknown execution" if report.reverses else "execution already booked"
+            self.emit(ReportIgnored(message.ts, report.order_id, report.execution_id, why))
+        else:
+            self.emit(ExternalFilled(
+                report.ts, message.symbol, message.side, report.qty, report.price, report.fee, report.fee_asset,
+                report.order_id, name,
+            ))  # fmt: skip
+
+    def report_activity(self, message: ActivityReported) -> None:
+        """Book money that moved without a trade: to those who hold what it was paid for, else to the account."""
+        if message.activity_id in self.ledger.account.activities:
+            return
+        left = message.amount
+        held = self.ledger.holdings().get(message.symbol, ZERO)
+        for sandbox in self._sandboxes.values():
+            slot = sandbox.slots.get(message.symbol)
+            if not held or slot is None or not slot.position.qty:
+                continue
+            share = share_of(message.amount, slot.position.qty, held)
+            left = EXACT.subtract(left, share)
+            self._book_cash(message, sandbox.spec.name, share)
+            self._refresh_book(sandbox)
+        self._book_cash(message, "", left)
+
+    def _book_cash(self, message: ActivityReported, strategy: str, amount: Decimal) -> None:
+        self.emit(CashBooked(
+            message.ts, message.activity_id, message.kind, strategy, message.symbol, amount, message.text
+        ))  # fmt: skip
+
+    def reconciled(self, message: Reconciled) -> None:
+        """Remember up to when the account's records are in the books."""
+        self.emit(AccountReconciled(message.ts, message.until))
 
     # --- reports ------------------------------------------------------------------------------------------------
 
@@ -216,8 +333,10 @@ class Desk:
         self.emit(event)
         if isinstance(event, ReportIgnored):
             return
-        sandbox = self._sandboxes[event.strategy]
-        slot = sandbox.slots[event.symbol]
+        sandbox = self._sandboxes.get(event.strategy)
+        slot = None if sandbox is None else sandbox.slots.get(event.symbol)
+        if sandbox is None or slot is None:
+            return  # a late word about a strategy, or a ticker, that is no longer traded
         if not isinstance(event, OrderMoved):
             self._refresh_slot(slot)
             self._refresh_book(sandbox)
@@ -229,7 +348,9 @@ class Desk:
         assert ended is not None, f"order {event.order_id} ended but its ticker knew of none"
         if ended.approved.intent.reduces:
             if event.status is not OrderStatus.FILLED:  # still wanted: asked again at the ticker's next bar
-                slot.target, slot.unsettled = (0.0 if slot.target * slot.held > 0 else slot.target), True
+                target = 0.0 if slot.target * slot.held > 0 else slot.target
+                self._want(slot, target, slot.reason, is_leaving=slot.is_leaving, ts=report.ts)
+                slot.unsettled = True
         elif slot.unsettled and slot.held:
             self.work(slot, report.ts)
 
@@ -306,8 +427,8 @@ class Desk:
                 continue
             if order is not None and not order.approved.intent.reduces:
                 self._cancel(slot, order, ts)
-            if slot.held * slot.target < 0:
-                slot.target = 0.0  # the first half of a turn goes on, the second does not follow
+            if slot.held * slot.target < 0:  # the first half of a turn goes on, the second does not follow
+                self._want(slot, 0.0, slot.reason, is_leaving=slot.is_leaving, ts=ts)
             elif slot.target:
                 slot.unsettled = False
 

@@ -5,6 +5,7 @@ from operator import attrgetter
 
 import msgspec
 
+from trader.books.ledger import Ledger
 from trader.director.grid import GRACE, TAKEN, MinuteGrid, Verdict, next_close
 from trader.engine.answers import failure_of, wishes_of
 from trader.engine.desk import Desk
@@ -16,12 +17,25 @@ from trader.model.events import (
     BarRefused,
     BarRevised,
     BarsBackfilled,
-    EntriesHeld,
-    EntriesReleased,
     Event,
     SandboxWarmed,
 )
-from trader.model.inputs import Backfilled, Held, History, Input, Opened, Released, Reported, Revised, Split, Ticks
+from trader.model.inputs import (
+    ActivityReported,
+    Backfilled,
+    ExternalReported,
+    Held,
+    History,
+    Input,
+    Opened,
+    Reconciled,
+    Released,
+    Reported,
+    Revised,
+    Split,
+    Ticks,
+    TimerFired,
+)
 from trader.model.ticks import Bar, Quote, Trade
 from trader.model.time import MINUTE, NEW_YORK, midnight_after
 
@@ -38,15 +52,18 @@ class Step(msgspec.Struct, frozen=True):
 class Engine:
     """The desk: every sandbox, every mark, every book; changed by inputs only."""
 
-    def __init__(self, specs: Sequence[SandboxSpec], *, book_id: str, grace: int = GRACE) -> None:
-        """Build the sandboxes in config order; ``book_id`` begins every order id.
+    def __init__(
+        self, specs: Sequence[SandboxSpec], *, book_id: str, grace: int = GRACE, ledger: Ledger | None = None
+    ) -> None:
+        """Build the sandboxes in config order; ``book_id`` begins every order id, unless books were recovered.
 
-        ``grace`` (ns) is how long after its end a minute waits for bars that are missing.
+        ``grace`` (ns) is how long after its end a minute waits for bars that are missing. With a recovered ``ledger``
+        the desk goes on where its events end, once :class:`~trader.model.inputs.Opened` comes.
         """
         self._grace = grace
         self._moment = Moment()
         self.sandboxes = tuple(Sandbox(spec, rank=rank, moment=self._moment) for rank, spec in enumerate(specs))
-        self.desk = Desk(self.sandboxes, book_id=book_id)
+        self.desk = Desk(self.sandboxes, book_id=book_id, ledger=ledger)
         self.listings = _wire(self.sandboxes)
         self._grid = MinuteGrid(len(self.listings))
         self._buckets: dict[int, list[Series]] = {}  # end of the longer bars being built -> whose
@@ -75,24 +92,35 @@ class Engine:
 
     def _on_rarely(self, message: Input) -> None:
         match message:
+            case TimerFired():
+                self._on_timer(message.ts)
             case Backfilled():
                 self._on_backfill(message)
             case Revised():
                 for bar in message.bars:
                     self._on_revision(bar, message.ts)
-            case Held():
-                held = EntriesHeld(message.ts, message.cause, message.symbols, message.why)
-                if self.desk.holds.hold(held):
-                    self.desk.emit(held)
-            case Released():
-                if self.desk.holds.release(message.cause):
-                    self.desk.emit(EntriesReleased(message.ts, message.cause))
             case Split():
                 self._on_split(message)
+            case Held() | Released():
+                self.desk.hold(message)
             case Opened():
-                self.desk.open(message.ts)
+                is_recovered = bool(self.desk.ledger.books)
+                self.desk.open(message)
+                if is_recovered:
+                    self._days.resume()
             case _:
-                self._on_timer(message.ts)
+                self._on_account(message)
+
+    def _on_account(self, message: Input) -> None:
+        match message:
+            case ExternalReported():
+                self.desk.report_external(message)
+            case ActivityReported():
+                self.desk.report_activity(message)
+            case Reconciled():
+                self.desk.reconciled(message)
+            case _:
+                raise AssertionError(f"the desk knows no {type(message).__name__}")
 
     # --- market data --------------------------------------------------------------------------------------------
 
@@ -325,8 +353,11 @@ class Engine:
         if content_ts >= self._days.next_midnight:
             if 0 < self._grid.ts <= content_ts:
                 self._close_minute()  # it belongs to the day that ends
-            for sandboxes in self._days.begin(content_ts):
+            ended = self._days.begin(content_ts)
+            for sandboxes in ended:
                 self.desk.start_day(content_ts, sandboxes)
+            if ended:
+                self.desk.save(content_ts)
 
 
 def _wire(sandboxes: Sequence[Sandbox]) -> dict[str, Listing]:
@@ -359,6 +390,12 @@ class _Days:
         self._groups = [(zone, group) for zone, group in ((NEW_YORK, others), (None, crypto)) if group]
         self._midnights = [0 for _ in self._groups]
         self.next_midnight = 0
+
+    def resume(self) -> None:
+        """Go on with the days that recovered books say have begun; new books begin theirs with the first content."""
+        for number, (zone, group) in enumerate(self._groups):
+            self._midnights[number] = midnight_after(max(box.book.day_ts for box in group), zone)
+        self.next_midnight = min(self._midnights)
 
     def begin(self, ts: int) -> list[list[Sandbox]]:
         """Return the groups whose day ended at or before ``ts``; the first call only learns what day it is."""

@@ -15,7 +15,7 @@ from trader.risk.limits import Limits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trader.books.ledger import Book, OrderRecord
+    from trader.books.book import Book, OrderRecord
     from trader.books.positions import Position
     from trader.engine.market import Floats, Listing, Series
     from trader.model.signals import Signals

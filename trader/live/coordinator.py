@@ -132,7 +132,7 @@ class MultiTraderCoordinator:
                 self._trades.write(event)
         for command in step.commands:
             if isinstance(command, SubmitOrder):
-                self._world.broker.submit(command.approved)
+                self._world.broker.submit(command.approved, command.crossed)
             else:
                 self._world.broker.cancel(command.order_id, command.ts)
         for name, symbol, took_ns in self._watch.take():

@@ -4,15 +4,22 @@ import msgspec
 import structlog
 
 from trader.model.events import (
+    AccountReconciled,
     BarLate,
     BarRefused,
     BarRevised,
     BarsBackfilled,
+    BooksCreated,
+    BooksOpened,
+    CapitalChanged,
+    CashBooked,
     DailyLossReached,
     DayStarted,
     EntriesHeld,
     EntriesReleased,
     Event,
+    ExternalFilled,
+    ExternalReversed,
     FillReversed,
     OrderCreated,
     OrderDenied,
@@ -22,7 +29,12 @@ from trader.model.events import (
     ReportIgnored,
     SandboxOpened,
     SandboxWarmed,
+    SessionStarted,
+    StateSet,
     StrategyFailed,
+    SymbolLocked,
+    SymbolUnlocked,
+    TargetSet,
 )
 from trader.model.orders import OrderStatus
 
@@ -51,6 +63,8 @@ class Narrator:
                 key: getattr(event.denied, key) for key in ("rule", "limit", "value")
             }
             level = self._once_a_day("info", (intent.strategy, intent.symbol, event.denied.rule))
+        elif isinstance(event, BooksOpened):
+            values = {"ts": event.ts, "bytes": len(event.state)}
         elif isinstance(event, DayStarted):
             self._refused = {key for key in self._refused if key[0] != event.strategy}
         elif isinstance(event, OrderMoved) and event.status in {OrderStatus.REJECTED, OrderStatus.EXPIRED}:
@@ -83,4 +97,16 @@ _LINES: dict[type[Event], tuple[str, str]] = {
     BarRevised: ("debug", "bar.revised"),
     BarRefused: ("warning", "bar.refused"),
     ReportIgnored: ("warning", "report.ignored"),
+    BooksCreated: ("info", "books.created"),
+    BooksOpened: ("debug", "books.saved"),
+    SessionStarted: ("debug", "session.started"),
+    CapitalChanged: ("warning", "capital.changed"),
+    TargetSet: ("debug", "target.set"),
+    StateSet: ("warning", "state.set"),
+    SymbolLocked: ("error", "symbol.locked"),
+    SymbolUnlocked: ("warning", "symbol.unlocked"),
+    ExternalFilled: ("info", "external.filled"),
+    ExternalReversed: ("warning", "external.reversed"),
+    CashBooked: ("info", "cash.booked"),
+    AccountReconciled: ("debug", "account.reconciled"),
 }

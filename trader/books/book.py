@@ -1,0 +1,147 @@
+"""What must outlive a process: a sandbox's money, the account's own, and every order. Plain data and its arithmetic."""
+
+from decimal import Decimal
+
+import msgspec
+
+from trader.books.positions import Execution, FillEffect, Position
+from trader.model.events import ExternalFilled, SymbolLocked, TargetSet
+from trader.model.money import EXACT, ZERO
+from trader.model.orders import Approved, OrderStatus, TradingState
+
+CROSSED = "x:"  # begins the id of an execution between two sandboxes
+
+
+class Book(msgspec.Struct):
+    """One sandbox's money: cash, positions, reservations, the day's counters, and what it wants to hold."""
+
+    strategy: str
+    opening_cash: Decimal
+    cash: Decimal
+    day_equity: Decimal
+    day_ts: int  # when its trading day began (ns UTC)
+    positions: dict[str, Position] = {}
+    targets: dict[str, TargetSet] = {}
+    reserved: Decimal = ZERO
+    bought: Decimal = ZERO
+    sold: Decimal = ZERO
+    fees: Decimal = ZERO
+    income: Decimal = ZERO
+    realized: Decimal = ZERO
+    fills: int = 0
+    denials: dict[str, int] = {}
+    daily_trades: int = 0
+    loss_reached: bool = False
+    state: TradingState = TradingState.ACTIVE
+
+    @property
+    def free_cash(self) -> Decimal:
+        """Return the cash that no open order has reserved."""
+        return EXACT.subtract(self.cash, self.reserved)
+
+    @property
+    def halted(self) -> bool:
+        """Tell whether its strategy failed, or an operator halted it."""
+        return self.state is TradingState.HALTED
+
+    def position(self, symbol: str) -> Position:
+        """Return the position in ``symbol``, a flat one if there was none; the same object for good."""
+        position = self.positions.get(symbol)
+        if position is None:
+            position = self.positions[symbol] = Position()
+        return position
+
+    def book_fill(self, symbol: str, effect: FillEffect) -> None:
+        """Apply one fill and assert the identities of the package docstring."""
+        position = self.position(symbol)
+        position.qty = EXACT.add(position.qty, effect.qty)
+        position.cost = EXACT.add(position.cost, effect.cost)
+        self.cash = EXACT.add(self.cash, effect.cash)
+        gross = EXACT.add(effect.cash, effect.fee_usd)
+        if gross < 0:
+            self.bought = EXACT.subtract(self.bought, gross)
+        else:
+            self.sold = EXACT.add(self.sold, gross)
+        self.fees = EXACT.add(self.fees, effect.fee_usd)
+        self.realized = EXACT.add(self.realized, effect.realized)
+        self.fills += 1
+        self.assert_identities()
+
+    def book_income(self, amount: Decimal) -> None:
+        """Book money that came, or went, without a trade."""
+        self.cash = EXACT.add(self.cash, amount)
+        self.income = EXACT.add(self.income, amount)
+        self.assert_identities()
+
+    def change_capital(self, amount: Decimal) -> None:
+        """Give the strategy ``amount`` dollars more, or less; neither its profit nor the day's loss changes."""
+        self.opening_cash = EXACT.add(self.opening_cash, amount)
+        self.cash = EXACT.add(self.cash, amount)
+        self.day_equity = EXACT.add(self.day_equity, amount)
+
+    def assert_identities(self) -> None:
+        """Assert what the package docstring promises."""
+        opening = EXACT.add(self.opening_cash, self.income)
+        flows = EXACT.subtract(EXACT.subtract(EXACT.add(opening, self.sold), self.bought), self.fees)
+        assert self.cash == flows, f"{self.strategy}: cash {self.cash} differs from its flows {flows}"
+        worth = self.cash
+        for position in self.positions.values():
+            worth = EXACT.add(worth, position.cost)
+        earned = EXACT.add(opening, self.realized)
+        assert worth == earned, f"{self.strategy}: cash and cost {worth} differ from opening and realised {earned}"
+
+
+class AccountBook(msgspec.Struct):
+    """What belongs to no sandbox: unallocated cash, positions and executions of other hands, locks, the desk's state.
+
+    ``opened_at`` is when the books began (ns UTC): what was executed before is in the external positions already.
+    """
+
+    book_id: str = ""
+    number: str = ""
+    opened_at: int = 0
+    cash: Decimal = ZERO
+    external: dict[str, Decimal] = {}
+    executions: dict[str, ExternalFilled | None] = {}  # by id; None when the venue took it back
+    activities: dict[str, int] = {}  # by id, in the order they were booked; the value is when
+    locks: dict[str, SymbolLocked] = {}
+    state: TradingState = TradingState.ACTIVE
+    reconciled_until: int = 0
+
+    def move(self, symbol: str, *, qty: Decimal, cash: Decimal) -> None:
+        """Add to an external position and to the unallocated cash, both signed."""
+        left = EXACT.add(self.external.get(symbol, ZERO), qty)
+        if left:
+            self.external[symbol] = left
+        else:
+            self.external.pop(symbol, None)
+        self.cash = EXACT.add(self.cash, cash)
+
+
+class OrderRecord(msgspec.Struct):
+    """One order in the books: what was approved, how much is filled, what is still reserved."""
+
+    approved: Approved
+    reserved: Decimal
+    status: OrderStatus = OrderStatus.PENDING
+    filled: Decimal = ZERO
+    executions: dict[str, Execution | None] = {}  # by id; None when the venue took it back
+
+    @property
+    def crossed(self) -> Decimal:
+        """Return how much of it was filled by another sandbox: that never went to the venue."""
+        total = ZERO
+        for name, execution in self.executions.items():
+            if execution is not None and name.startswith(CROSSED):
+                total = EXACT.add(total, execution.qty)
+        return total
+
+
+class State(msgspec.Struct):
+    """All of it; ``ended`` lists the orders that have ended, the oldest first."""
+
+    account: AccountBook
+    books: dict[str, Book]
+    orders: dict[str, OrderRecord]
+    ended: list[str]
+    orders_created: int
