@@ -1,0 +1,38 @@
+"""Receipts: whoever hands the desk an input may wait until what it made true is durable."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from trader.model.events import Event
+from trader.model.inputs import Input
+
+
+class Receipts:
+    """Inputs that somebody waits for, from their delivery to the commit of their events."""
+
+    def __init__(self, put: Callable[[Input], None]) -> None:
+        """Hand inputs on by ``put``; it may handle them at once."""
+        self._put = put
+        self._waiting: dict[int, tuple[Input, asyncio.Future[Sequence[Event]]]] = {}
+
+    async def deliver(self, message: Input) -> Sequence[Event]:
+        """Hand an input to the desk and return its events when they are durable; who stops waiting recalls nothing."""
+        future: asyncio.Future[Sequence[Event]] = asyncio.get_running_loop().create_future()
+        self._waiting[id(message)] = message, future  # kept, so that no other object has its id
+        try:
+            self._put(message)
+            return await future
+        finally:
+            del self._waiting[id(message)]
+
+    def settle(self, message: Input, events: Sequence[Event]) -> None:
+        """Tell whoever waits for this very object, if anybody does, that its events are durable."""
+        _, future = self._waiting.get(id(message), (None, None))
+        if future is not None and not future.done():
+            future.set_result(events)
+
+    def fail(self, error: Exception) -> None:
+        """Tell everybody who waits that nothing more becomes durable."""
+        for _, future in self._waiting.values():
+            if not future.done():
+                future.set_exception(error)
