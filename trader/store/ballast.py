@@ -1,0 +1,37 @@
+"""Room that is kept for the last records of a full disk: a file beside the journal that can be deleted."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+SIZE: Final = 16 * 1024 * 1024  # some 20,000 records: enough to leave every position and say so
+_PIECE: Final = bytes(1024 * 1024)
+
+
+def keep(journal: Path) -> bool:
+    """Make the ballast of a journal where it is missing; return whether there is one now."""
+    path = _beside(journal)
+    try:
+        if not path.exists() or path.stat().st_size < SIZE:
+            with path.open("wb") as file:
+                for _ in range(0, SIZE, len(_PIECE)):
+                    file.write(_PIECE)
+                file.flush()
+                os.fsync(file.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)  # half of it would only take what little room is left
+        return False
+    return True
+
+
+def release(journal: Path) -> bool:
+    """Delete the ballast of a journal; return whether there was one."""
+    try:
+        _beside(journal).unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _beside(journal: Path) -> Path:
+    return journal.with_name(journal.name + ".ballast")

@@ -1,0 +1,234 @@
+"""The journal in a SQLite file."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from trader.errors import ConfigError, JournalCorrupt, JournalFull, NotDurable
+from trader.model.events import BooksOpened, Event
+from trader.store import ballast, sqlite_file
+from trader.store.journal import WAY_OUT, Chain, Journal, Record, Row, Verdict, opens, pack, unpack
+from trader.store.lock import Lock
+
+LOCK: Final = ".lock"  # behind the journal's name
+
+# The log is copied into the file when it is this long and nothing else is to do; a page is 4 KiB.
+_LOG_PAGES: Final = 1_000
+_LOG_PAGES_AT_MOST: Final = 16_000  # then it is copied before the next commit, idle or not
+_BACKUP_PAGES: Final = 256  # copied at a time: a writer waits for no more than these
+
+_INSERT: Final = "INSERT INTO events VALUES (?, ?, ?)"
+_ROWS: Final = "SELECT body, hash FROM events WHERE number > ? ORDER BY number"
+_BACKWARDS: Final = "SELECT number, body FROM events ORDER BY number DESC"
+_ENDS: Final = "SELECT ifnull(min(number), 1), ifnull(max(number), 0) FROM events"
+
+
+def open_journal(target: str | Path, *, is_new_allowed: bool = True) -> Journal:
+    """Open the journal in a file, for this process alone; ``postgresql://…`` names one in a data base.
+
+    Raises:
+        ConfigError: there is none and none may be made, or a newer program wrote it.
+        JournalLocked: another process has it.
+        JournalCorrupt: it is no journal, or a damaged one.
+        StoreError: it cannot be read or written.
+    """
+    path = Path(target)
+    if not path.exists() and not is_new_allowed:
+        raise ConfigError("there is no journal of this name", source=str(path))
+    lock = Lock(path.with_name(path.name + LOCK))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock.acquire(f"the journal {path}")
+        if not path.exists():
+            sqlite_file.create(path)
+        return SqliteJournal(path, lock=lock)
+    except OSError as error:
+        lock.release()
+        raise ConfigError(f"cannot be opened: {error.strerror}", source=str(path)) from error
+    except BaseException:
+        lock.release()
+        raise
+
+
+class SqliteJournal:
+    """A journal in a file that exists; see :class:`~trader.store.journal.Journal` for what each method promises."""
+
+    def __init__(self, path: Path, *, lock: Lock | None = None, vfs: str | None = None) -> None:
+        """Open it and keep ``lock`` until the end; nothing is read yet but what it is."""
+        self.path = path
+        self._lock = lock
+        self._mutex = threading.Lock()  # between the writer's thread and one that backs up
+        self._db = sqlite_file.connect(path, vfs)
+        self._db.set_wal_hook(self._logged)
+        self._log_pages = 0
+        self._chain: Chain | None = None  # None until everything was checked
+        self._failure = ""
+
+    @property
+    def last(self) -> int:
+        """Return the number of the last record that was checked or written."""
+        return self._chain.number if self._chain else 0
+
+    def recover(self) -> Iterator[Event]:
+        """Check everything, then give the events from the newest ``BooksOpened`` on."""
+        self._check()
+        ballast.keep(self.path)  # who recovers is going to write
+        return self._events_from(self._opened())
+
+    def verify(self) -> Verdict:
+        """Check everything and say what there is."""
+        chain = self._check()
+        first, last = ((next(self.read(number - 1)).ts if chain.number else None) for number in (1, chain.number))
+        return Verdict(chain.number, self._opened(), first, last, chain.hash.hex())
+
+    def read(self, after: int = 0) -> Iterator[Record]:
+        """Give the records behind number ``after``."""
+        if self._chain is None:
+            self._check()
+        return self._records(after)
+
+    def write(self, steps: Sequence[Sequence[Event]]) -> int:
+        """Make steps durable in one transaction."""
+        assert self._chain is not None, "a journal is recovered before it is written to"
+        if self._failure:
+            raise NotDurable(f"{self.path}: takes nothing any more, since {self._failure}")
+        chain = self._chain.copy()
+        rows = []
+        for events in filter(None, steps):
+            body = pack(chain.number + 1, events)
+            rows.append((chain.number + 1, body, chain.add(body)))
+        if rows:
+            with self._mutex:
+                self._commit(rows)
+            self._chain = chain
+        return chain.number
+
+    def rest(self) -> None:
+        """Copy a long log into the file."""
+        if self._log_pages >= _LOG_PAGES and not self._failure:
+            with self._mutex:
+                self._checkpoint()
+
+    def backup(self, path: Path) -> None:
+        """Copy the journal page by page; a commit meanwhile is in the copy too."""
+        if path.exists():
+            raise ConfigError("exists already; a backup overwrites nothing", source=str(path))
+        part = path.with_name(path.name + ".part")
+        part.unlink(missing_ok=True)
+        sqlite_file.create(part)
+        with sqlite_file.told(path):
+            copy = apsw.Connection(str(part))
+            try:
+                self._copy_to(copy)
+            finally:
+                copy.close()
+        part.rename(path)
+        sqlite_file.sync_folder(path)
+
+    def release_ballast(self) -> bool:
+        """Delete the file that keeps room."""
+        return ballast.release(self.path)
+
+    def close(self) -> None:
+        """Empty the log into the file where that is still possible, and let go."""
+        if self._chain is not None and not self._failure:
+            with self._mutex:
+                self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self._failure = self._failure or "it was closed"
+        self._db.close(True)  # noqa: FBT003 -- apsw's own: whoever still reads from it is done
+        if self._lock:
+            self._lock.release()
+
+    def _check(self) -> Chain:
+        """Check the file's structure and every record; only then may anything be read or written."""
+        chain = Chain(str(self.path))
+        with sqlite_file.told(self.path):
+            (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone() or ("nothing",)
+            if verdict != "ok":
+                raise JournalCorrupt(f"{self.path}: is damaged ({' '.join(str(verdict).split())}); {WAY_OUT}")
+            chain.check(self._rows(0))
+            first, last = self._db.execute(_ENDS).fetchone() or (1, 0)
+        if (first, last) != (1, chain.number):
+            raise JournalCorrupt(
+                f"{self.path}: has {chain.number} records, numbered {first} to {last}: some are missing; {WAY_OUT}"
+            )
+        self._chain = chain
+        return chain
+
+    def _opened(self) -> int:
+        """Return the number of the newest record that a fold may begin at, zero for none."""
+        with sqlite_file.told(self.path):
+            return next((number for number, body in self._db.execute(_BACKWARDS) if opens(body)), 0)
+
+    def _events_from(self, opened: int) -> Iterator[Event]:
+        records = self._records(max(opened - 1, 0))
+        if opened:
+            events = next(records).events
+            newest = max(at for at, event in enumerate(events) if isinstance(event, BooksOpened))
+            yield from events[newest:]
+        for record in records:
+            yield from record.events
+
+    def _records(self, after: int) -> Iterator[Record]:
+        number = after
+        with sqlite_file.told(self.path):
+            for body, _ in self._rows(after):
+                number += 1
+                try:
+                    record = unpack(body)
+                except ValueError as error:
+                    raise JournalCorrupt(f"{self.path}: record {number} cannot be read ({error}); {WAY_OUT}") from error
+                assert record.number == number, f"{self.path}: record {record.number} is the {number}th"
+                yield record
+
+    def _rows(self, after: int) -> Iterator[Row]:
+        rows: Iterator[Row] = self._db.execute(_ROWS, (after,))
+        return rows
+
+    def _commit(self, rows: list[tuple[int, bytes, bytes]]) -> None:
+        if self._log_pages >= _LOG_PAGES_AT_MOST:
+            self._checkpoint()
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(_INSERT, rows)
+            self._db.execute("COMMIT")
+        except apsw.FullError as error:
+            self._roll_back()
+            raise JournalFull(f"{self.path}: there is no room for more records") from error
+        except apsw.Error as error:
+            raise self._failed(error) from error
+
+    def _roll_back(self) -> None:
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        except apsw.Error as error:
+            raise self._failed(error) from error
+
+    def _checkpoint(self, mode: int = apsw.SQLITE_CHECKPOINT_PASSIVE) -> None:
+        """Copy the log into the file. No room for it is no failure: the records are durable in the log."""
+        try:
+            self._db.wal_checkpoint(mode=mode)
+        except apsw.FullError:
+            return
+        except apsw.Error as error:
+            raise self._failed(error) from error
+        self._log_pages = 0
+
+    def _failed(self, error: apsw.Error) -> NotDurable:
+        """Let nothing follow: a second attempt might succeed without the pages that the first one lost."""
+        self._failure = f"the disk failed ({error})"
+        return NotDurable(f"{self.path}: records may not be on disk: {error}")
+
+    def _logged(self, connection: apsw.Connection, name: str, pages: int) -> int:
+        self._log_pages = pages
+        return apsw.SQLITE_OK
+
+    def _copy_to(self, copy: apsw.Connection) -> None:
+        with copy.backup("main", self._db, "main") as copying:
+            while not copying.done:
+                with self._mutex:
+                    copying.step(_BACKUP_PAGES)
