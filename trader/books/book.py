@@ -13,7 +13,11 @@ CROSSED = "x:"  # begins the id of an execution between two sandboxes
 
 
 class Book(msgspec.Struct):
-    """One sandbox's money: cash, positions, reservations, the day's counters, and what it wants to hold."""
+    """One sandbox's money: cash, positions, reservations, the day's counters.
+
+    ``targets`` are the wishes that were not acted on: an entry is, once its order was made or refused for good; an exit
+    when its position is gone.
+    """
 
     strategy: str
     opening_cash: Decimal

@@ -58,23 +58,24 @@ class Ledger:
 
     @classmethod
     def fold(cls, events: Iterable[Event]) -> Self:
-        """Return what the events add up to; :class:`~trader.model.events.BooksOpened` may be the first of them."""
+        """Return what the events add up to."""
         ledger = cls()
-        for event in events:
-            if isinstance(event, BooksOpened) and not ledger.account.book_id:
-                ledger = cls.restore(event.state)
-            else:
-                ledger.apply(event)
+        ledger.recover(events)
         return ledger
 
-    @classmethod
-    def restore(cls, snapshot: bytes) -> Self:
-        """Return the ledger that :meth:`snapshot` was taken of. Raises msgspec.ValidationError where it is none."""
+    def recover(self, events: Iterable[Event]) -> None:
+        """Become what the events add up to; :class:`~trader.model.events.BooksOpened` may be the first of them."""
+        assert not self.account.book_id, "only empty books can be recovered"
+        for event in events:
+            if isinstance(event, BooksOpened) and not self.account.book_id:
+                self._restore(event.state)
+            else:
+                self.apply(event)
+
+    def _restore(self, snapshot: bytes) -> None:
         state = msgspec.msgpack.decode(snapshot, type=State)
-        ledger = cls()
-        ledger.account, ledger.books, ledger.orders = state.account, state.books, state.orders
-        ledger.orders_created, ledger._ended = state.orders_created, deque(state.ended)
-        return ledger
+        self.account, self.books, self.orders = state.account, state.books, state.orders
+        self.orders_created, self._ended = state.orders_created, deque(state.ended)
 
     def snapshot(self) -> bytes:
         """Return all of it as bytes: equal states give equal ones."""
@@ -194,8 +195,10 @@ class Ledger:
             case TargetSet():
                 self.books[event.strategy].targets[event.symbol] = event
             case OrderDenied(denied=denied):
-                denials = self.books[denied.intent.strategy].denials
-                denials[denied.rule] = denials.get(denied.rule, 0) + 1
+                book, rule = self.books[denied.intent.strategy], denied.rule
+                book.denials[rule] = book.denials.get(rule, 0) + 1
+                if not denied.is_passing:
+                    book.targets.pop(denied.intent.symbol, None)
             case DayStarted() | DailyLossReached() | StrategyFailed() | StateSet():
                 self._set_state(event)
             case FillReversed():
@@ -283,6 +286,8 @@ class Ledger:
         book = self.books[approved.intent.strategy]
         book.reserved = EXACT.add(book.reserved, approved.reserved)
         book.daily_trades += 1
+        if not approved.intent.reduces:
+            book.targets.pop(approved.intent.symbol, None)
 
     def _fill(self, event: OrderFilled) -> None:
         record = self.orders[event.order_id]

@@ -53,25 +53,28 @@ from trader.model.orders import (
     Side,
     order_id_of,
 )
+from trader.model.time import MINUTE
 from trader.model.views import Standing
 from trader.risk import gate
 from trader.risk.limits import RESERVE_FACTOR
 
 # The float check of every minute is off by far less than this; nearer than this the exact books decide.
 _CENT = 0.01
+# A wish to enter that was still waiting when a process ended is worth this long; an exit is worth any time.
+ENTRY_FRESH = 10 * MINUTE
 
 
 class Desk:
     """The only writer of the ledger: turns wishes into orders and reports into books."""
 
-    def __init__(self, sandboxes: tuple[Sandbox, ...], *, book_id: str, ledger: Ledger | None = None) -> None:
-        """Begin with closed books, or with recovered ones; ``book_id`` begins every order id of new ones."""
-        self.ledger = ledger or Ledger()
+    def __init__(self, sandboxes: tuple[Sandbox, ...], *, book_id: str) -> None:
+        """Begin with closed books; ``book_id`` begins every order id, unless the books are recovered."""
+        self.ledger = Ledger()
         self.holds = Holds()
         self.events: list[Event] = []
         self.commands: list[Command] = []
         self._sandboxes = {sandbox.spec.name: sandbox for sandbox in sandboxes}
-        self._book_id = self.ledger.account.book_id or book_id
+        self._book_id = book_id
         self._watched: dict[int, Sandbox] = {}
 
     def emit(self, event: Event) -> None:
@@ -84,6 +87,7 @@ class Desk:
         ts, ledger = message.ts, self.ledger
         if not ledger.account.book_id:
             self._create(message)
+        self._book_id = ledger.account.book_id
         for sandbox in self._sandboxes.values():
             name, cash = sandbox.spec.name, sandbox.spec.cash
             if name not in ledger.books:
@@ -92,7 +96,7 @@ class Desk:
                 self.emit(CapitalChanged(ts, name, moved))
             sandbox.book = ledger.books[name]
             for slot in sandbox.slots.values():
-                self._resume(slot)
+                self._resume(slot, ts)
             self._refresh_book(sandbox)
         self.emit(SessionStarted(ts, ledger.digest(), message.settings, __version__))
 
@@ -103,15 +107,10 @@ class Desk:
         cash = capital if message.cash is None else message.cash
         self.emit(BooksCreated(message.ts, self._book_id, message.account, cash, dict(message.positions)))
 
-    def _resume(self, slot: Slot) -> None:
-        """Connect a ticker with what the books say of it.
-
-        An exit that is still due is asked for again. An entry is not: its price is of another time.
-        """
+    def _resume(self, slot: Slot, ts: int) -> None:
+        """Connect a ticker with what the books say of it: position, order, wish."""
         name, symbol = slot.sandbox.spec.name, slot.symbol
         slot.position = slot.sandbox.book.position(symbol)
-        if (wish := slot.sandbox.book.targets.get(symbol)) is not None:
-            slot.target, slot.reason, slot.is_leaving = wish.fraction, wish.reason, wish.is_leaving
         for record in self.ledger.orders.values():
             intent = record.approved.intent
             if record.status not in TERMINAL and (intent.strategy, intent.symbol) == (name, symbol):
@@ -119,8 +118,24 @@ class Desk:
         if math.isnan(slot.listing.mark) and slot.position.qty:
             slot.listing.mark = float(slot.position.avg_price)  # until the market says better
         self._refresh_slot(slot)
-        slot.is_leaving = slot.is_leaving and (slot.held != 0 or slot.order is not None)
-        slot.unsettled = slot.held != 0 and slot.held * slot.target <= 0 and slot.order is None
+        self._recall(slot, ts)
+
+    def _recall(self, slot: Slot, ts: int) -> None:
+        """Take up a ticker's wish again; one to enter is left alone when it is old: its price is of another time."""
+        wish, order = slot.sandbox.book.targets.get(slot.symbol), slot.order
+        if wish is None:
+            entering = 0 if order is None or order.approved.intent.reduces else order.approved.intent.side.sign
+            slot.target = float(entering or (slot.held > 0) - (slot.held < 0))
+            return
+        slot.target, slot.reason = wish.fraction, wish.reason
+        slot.is_leaving = wish.is_leaving and (slot.held != 0 or order is not None)
+        if order is None:
+            is_due = slot.held != 0 or ts - wish.ts <= ENTRY_FRESH
+            slot.unsettled = is_due and slot.held * slot.target <= 0 and (slot.held, slot.target) != (0, 0)
+        elif order.approved.intent.reduces:
+            slot.unsettled = slot.target != 0
+        else:
+            slot.unsettled = slot.target * order.approved.intent.side.sign <= 0
 
     def save(self, ts: int) -> None:
         """Write down the whole state of the books, so that recovery may begin here."""
@@ -158,6 +173,8 @@ class Desk:
             if slot.unsettled:
                 self.work(slot, ts)
         elif slot.order is None and (held * fraction > 0 or held == fraction == 0):
+            if slot.unsettled:
+                self._want(slot, fraction, Reason.SIGNAL, is_leaving=False, ts=ts)
             slot.unsettled = False
         else:
             reason = slot.reason if slot.is_leaving else Reason.SIGNAL
@@ -257,7 +274,7 @@ class Desk:
         )
         if isinstance(verdict, Denied):
             self.emit(OrderDenied(intent.ts, verdict))
-            slot.unsettled = slot.unsettled or verdict.rule == gate.HELD  # wanted still: asked again at the next bar
+            slot.unsettled = slot.unsettled or verdict.is_passing  # wanted still: asked again at the next bar
             return
         self.emit(OrderCreated(intent.ts, verdict))
         slot.order = self.ledger.orders[verdict.order_id]

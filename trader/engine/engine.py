@@ -5,7 +5,6 @@ from operator import attrgetter
 
 import msgspec
 
-from trader.books.ledger import Ledger
 from trader.director.grid import GRACE, TAKEN, MinuteGrid, Verdict, next_close
 from trader.engine.answers import failure_of, wishes_of
 from trader.engine.desk import Desk
@@ -52,18 +51,16 @@ class Step(msgspec.Struct, frozen=True):
 class Engine:
     """The desk: every sandbox, every mark, every book; changed by inputs only."""
 
-    def __init__(
-        self, specs: Sequence[SandboxSpec], *, book_id: str, grace: int = GRACE, ledger: Ledger | None = None
-    ) -> None:
-        """Build the sandboxes in config order; ``book_id`` begins every order id, unless books were recovered.
+    def __init__(self, specs: Sequence[SandboxSpec], *, book_id: str, grace: int = GRACE) -> None:
+        """Build the sandboxes in config order; ``book_id`` begins every order id, unless the books are recovered.
 
-        ``grace`` (ns) is how long after its end a minute waits for bars that are missing. With a recovered ``ledger``
-        the desk goes on where its events end, once :class:`~trader.model.inputs.Opened` comes.
+        ``grace`` (ns) is how long after its end a minute waits for bars that are missing. Where ``desk.ledger`` has
+        recovered, the desk goes on where those events end, once :class:`~trader.model.inputs.Opened` comes.
         """
         self._grace = grace
         self._moment = Moment()
         self.sandboxes = tuple(Sandbox(spec, rank=rank, moment=self._moment) for rank, spec in enumerate(specs))
-        self.desk = Desk(self.sandboxes, book_id=book_id, ledger=ledger)
+        self.desk = Desk(self.sandboxes, book_id=book_id)
         self.listings = _wire(self.sandboxes)
         self._grid = MinuteGrid(len(self.listings))
         self._buckets: dict[int, list[Series]] = {}  # end of the longer bars being built -> whose

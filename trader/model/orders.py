@@ -104,12 +104,16 @@ class Approved(msgspec.Struct, frozen=True):
 
 
 class Denied(msgspec.Struct, frozen=True):
-    """An intent the gate refused: the rule, its limit and the value that met it, as text for people."""
+    """An intent the gate refused: the rule, its limit and the value that met it, as text for people.
+
+    ``is_passing``: what refused it passes by itself, and the intent is asked for again.
+    """
 
     intent: OrderIntent
     rule: str
     limit: str
     value: str
+    is_passing: bool = False
 
 
 class ExecutionReport(msgspec.Struct, frozen=True):

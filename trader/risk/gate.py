@@ -29,7 +29,7 @@ def check(
         or _too_large(intent, standing, limits)
         or _unfunded(reserved, standing)
     )
-    return Denied(intent, *broken) if broken else Approved(order_id, intent, reserved)
+    return Denied(intent, *broken, is_passing=broken[0] == HELD) if broken else Approved(order_id, intent, reserved)
 
 
 Broken = tuple[str, str, str] | None
