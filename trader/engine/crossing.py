@@ -1,0 +1,121 @@
+"""Opposite orders of one step meet inside the desk before any of them leaves: what crosses, what goes on. Pure.
+
+Exits are served first, then orders as they were made; each pair crosses as much as both have left. What is left goes to
+the venue, on one side only: two opposite market orders of one account are refused there.
+
+- Whoever keeps a rest crosses in its own steps: the rest of a whole-share order is whole.
+- A rest below the venue's minimum would never be sold: an exit crosses so much less that both it and the other side
+  keep enough to be sent; an entry's is withdrawn.
+- Where rests are left on both sides, the side of the first exit (else of the first order) goes; the other is withdrawn,
+  and its sandboxes ask again when the way is free.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from trader.model.instruments import Instrument
+from trader.model.money import EXACT, ZERO, ceil_to, divide, floor_to
+from trader.model.orders import Side
+
+# So many of the venue's minimum orders are kept as a rest: the price may fall before the rest gets there.
+_MINIMA_KEPT = 2
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """An approved order that has not left yet."""
+
+    order_id: str
+    side: Side
+    qty: Decimal
+    reduces: bool
+    instrument: Instrument
+
+
+class Cross(msgspec.Struct):
+    """A quantity that a buyer takes from a seller, sandbox to sandbox."""
+
+    buy_id: str
+    sell_id: str
+    qty: Decimal
+
+    @property
+    def execution_id(self) -> str:
+        """Return the id that both sides book it under: orders of one step meet once."""
+        return f"x:{self.buy_id}:{self.sell_id}"
+
+
+class Netted(msgspec.Struct, frozen=True):
+    """What crosses, what each order has left after it, and whose rest may not go to the venue."""
+
+    crosses: tuple[Cross, ...]
+    left: dict[str, Decimal]
+    withdrawn: frozenset[str]
+
+
+def net(offers: Sequence[Offer], price: Decimal) -> Netted:
+    """Cross the orders of one symbol at ``price``; ``offers`` stand in the order in which they were made."""
+    ranked = sorted(offers, key=lambda offer: not offer.reduces)
+    left = {offer.order_id: offer.qty for offer in ranked}
+    crosses = _pair(ranked, left)
+    for offer in ranked:
+        if offer.reduces and not _is_sendable(offer, left[offer.order_id], price):
+            _take_back(offer, crosses, left, price=price)
+    resting = [offer for offer in ranked if left[offer.order_id]]
+    withdrawn = {
+        offer.order_id
+        for offer in resting
+        if offer.side is not resting[0].side
+        or (not offer.reduces and not _is_sendable(offer, left[offer.order_id], price))
+    }
+    return Netted(tuple(cross for cross in crosses if cross.qty), left, frozenset(withdrawn))
+
+
+def _pair(ranked: Sequence[Offer], left: dict[str, Decimal]) -> list[Cross]:
+    """Let every buyer take from the sellers, front to front."""
+    crosses = []
+    sellers = [offer for offer in ranked if offer.side is Side.SELL]
+    for buyer in ranked:
+        if buyer.side is Side.SELL:
+            continue
+        for seller in sellers:
+            qty = _shared(buyer, seller, left)
+            if qty:
+                crosses.append(Cross(buyer.order_id, seller.order_id, qty))
+                for order_id in (buyer.order_id, seller.order_id):
+                    left[order_id] = EXACT.subtract(left[order_id], qty)
+            if not left[buyer.order_id]:
+                break
+        sellers = [seller for seller in sellers if left[seller.order_id]]
+    return crosses
+
+
+def _shared(buyer: Offer, seller: Offer, left: dict[str, Decimal]) -> Decimal:
+    """Return what two orders have in common, in steps of the one that keeps a rest."""
+    bought, sold = left[buyer.order_id], left[seller.order_id]
+    if bought == sold:
+        return bought
+    keeper = buyer if bought > sold else seller
+    return floor_to(min(bought, sold), keeper.instrument.qty_increment)
+
+
+def _is_sendable(offer: Offer, rest: Decimal, price: Decimal) -> bool:
+    """Tell whether a rest is nothing, all there was, or large enough for the venue."""
+    least = offer.instrument.min_notional
+    return rest in {ZERO, offer.qty} or EXACT.multiply(rest, price) >= least
+
+
+def _take_back(offer: Offer, crosses: Sequence[Cross], left: dict[str, Decimal], *, price: Decimal) -> None:
+    """Uncross the newest of an exit's crosses until both sides of them keep enough to be sent."""
+    minimum = EXACT.multiply(offer.instrument.min_notional, Decimal(_MINIMA_KEPT))
+    wanted = ceil_to(divide(minimum, price), offer.instrument.qty_increment)
+    for cross in reversed(crosses):
+        if not wanted:
+            return
+        if offer.order_id in {cross.buy_id, cross.sell_id}:
+            qty = min(wanted, cross.qty)
+            wanted = EXACT.subtract(wanted, qty)
+            cross.qty = EXACT.subtract(cross.qty, qty)
+            for order_id in (cross.buy_id, cross.sell_id):
+                left[order_id] = EXACT.add(left[order_id], qty)
