@@ -6,7 +6,8 @@ to standard error. No traceback reaches the screen: what people can mend is a Tr
 file that is named.
 
 Exit codes: 0 done, 1 failure, 2 usage, 3 settings, data or account, 4 credentials, 5 feed or broker lost for good,
-8 a check found a problem, 130 interrupted.
+6 the run ended while the whole desk was halted, 7 no desk runs there or it does not answer, 8 a check found a problem,
+130 interrupted.
 """
 
 import errno
@@ -26,6 +27,12 @@ from trader.errors import TraderError
 
 VERBS = {
     "run": ("trader.cli.run", "Trade the strategies of a settings file, or the five default ones."),
+    "halt": ("trader.cli.halt", "Open nothing more, for one strategy or all; a restart keeps it."),
+    "pause": ("trader.cli.pause", "Only reduce, for one strategy or all."),
+    "flatten": ("trader.cli.flatten", "Close every position of one strategy or all, and pause."),
+    "resume": ("trader.cli.resume", "Trade again after a halt, a pause or a flatten."),
+    "trades": ("trader.cli.trades", "List executions: what was bought and sold, and what it earned."),
+    "reconcile": ("trader.cli.reconcile", "Compare books and account, and settle what differs."),
     "check": ("trader.cli.check", "Check a settings file without running it."),
     "new": ("trader.cli.new", "Write the beginnings of a strategy of your own."),
     "ls": ("trader.cli.ls", "List what can be named in a settings file."),

@@ -108,7 +108,7 @@ def _connected(folder: Path, until: float) -> socket.socket:
             connection.connect(address)
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
         connection.close()
-        raise NotRunning(f"no trader runs with the state folder {folder}") from error
+        raise NotRunning(f"no trader runs with {folder} (--state-dir names another state folder)") from error
     except PermissionError as error:
         connection.close()
         raise ConfigError(f"{folder / SOCKET} is another user's; ask as that user") from error

@@ -125,9 +125,10 @@ async def _release(desk: Desk, wanted: Release) -> Done:
 
 
 async def _trades(desk: Desk, wanted: ListTrades) -> Trades:
-    if wanted.strategy:
+    found = await desk.view.trades(wanted)
+    if wanted.strategy and not found.trades and found.before is None:  # one of earlier days may have traded
         _check_name(wanted.strategy, desk.view.states().strategies)
-    return await desk.view.trades(wanted)
+    return found
 
 
 async def _backup(desk: Desk, wanted: BackUp) -> Backup:

@@ -9,6 +9,7 @@ from trader.errors import ConfigError
 
 SOCKET = "control.sock"
 HALT = "HALT"
+JOURNAL = "journal.sqlite"
 
 # What the kernel takes as a socket's address, less a byte for its end: 108 on Linux, 104 elsewhere.
 LONGEST_ADDRESS = 100

@@ -1,0 +1,101 @@
+"""What the verbs that act on a running desk share: which desk is meant, asking it, asking a person, and the answer."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from trader.live.control_messages import Action
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+_PATH = click.Path(path_type=Path)
+_FOLDER = "The state folder of the desk.  [default: that of the one that runs]"
+
+
+def state_folder_option(command: Command) -> Command:
+    """Add ``--state-dir`` to a verb."""
+    return click.option("--state-dir", type=_PATH, help=_FOLDER, metavar="DIR")(command)
+
+
+def common_options(command: Command) -> Command:
+    """Add ``[STRATEGY] --state-dir --why --json`` to a verb."""
+    command = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(command)
+    command = click.option("--why", default="", help="What the log will say about it.", metavar="TEXT")(command)
+    return strategy_argument(state_folder_option(command))
+
+
+def strategy_argument(command: Command) -> Command:
+    """Add ``[STRATEGY]`` to a verb; left out, it is an empty name, which means everyone."""
+    return click.argument("strategy", required=False, callback=_named)(command)
+
+
+def folder_of(state_dir: Path | None) -> Path:
+    """Return the state folder that is meant: the one given, else that of the one desk that runs, else paper's.
+
+    Raises:
+        click.UsageError: a paper and a live desk run, and none was named.
+    """
+    from trader.live.control_client import is_running
+    from trader.live.state_folder import default_folder
+
+    if state_dir is not None:
+        return state_dir
+    paper, live = (default_folder(os.environ, is_live=is_live) for is_live in (False, True))
+    running = [folder for folder in (paper, live) if is_running(folder)]
+    if len(running) > 1:
+        raise click.UsageError(f"two desks run; add --state-dir {paper} or --state-dir {live}")
+    return running[0] if running else paper
+
+
+def act(action: "Action", strategy: str, *, folder: Path, why: str) -> dict[str, Any]:
+    """Ask the desk to change what a strategy, or everyone, may do; return its answer. Raises TraderError."""
+    from trader.live.control_client import ask
+    from trader.live.control_messages import Act
+    from trader.live.halt_file import KEPT
+
+    if len(why) > KEPT:
+        raise click.UsageError(f"--why has {len(why)} characters; at most {KEPT} are kept: say it shorter")
+    return ask(folder, action, Act(strategy, why))
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Go on only when a person says so, or said so by ``--yes``."""
+    if yes:
+        return
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise click.UsageError("there is no terminal to ask at; add --yes to say that it is meant")
+    click.confirm(question, abort=True, err=True)
+
+
+def show(answer: dict[str, Any], text: str, *, as_json: bool) -> None:
+    """Print the answer for a program, or the text for a person."""
+    click.echo(json.dumps(answer, ensure_ascii=False) if as_json else text)
+
+
+def whose(strategy: str) -> str:
+    """Name who an action is about."""
+    return strategy or "the whole desk"
+
+
+def columns(rows: list[tuple[str, ...]], *, right: set[int]) -> str:
+    """Return rows as aligned columns, those in ``right`` flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if number in right else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def _named(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+    if value == "":  # as of a variable in a script that is not set: it did not mean everyone
+        raise click.BadParameter("an empty name; leave it out to mean the whole desk")
+    return value or ""
