@@ -95,7 +95,7 @@ def columns(rows: list[tuple[str, ...]], *, right: set[int]) -> str:
     )
 
 
-def _named(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+def _named(_: click.Context, __: click.Parameter, value: str | None) -> str:
     if value == "":  # as of a variable in a script that is not set: it did not mean everyone
         raise click.BadParameter("an empty name; leave it out to mean the whole desk")
     return value or ""
