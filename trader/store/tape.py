@@ -25,7 +25,6 @@ from typing import Final, Self
 import msgspec
 import structlog
 
-from trader import __version__
 from trader.errors import ConfigError, DataError
 from trader.model.events import Event
 from trader.model.inputs import Input
@@ -103,7 +102,7 @@ class TapeWriter:
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with ExitStack() as unless_begun:
                 self._file = unless_begun.enter_context(open(fd, "wb", buffering=0))  # noqa: PTH123 -- mode 0600
-                self._file.write(b"%b%d %b\n" % (_MAGIC, FORMAT, __version__.encode()))
+                self._file.write(b"%b%d %b\n" % (_MAGIC, FORMAT, head.version.encode()))
                 self._put(_HEAD, _ENCODER.encode(head))
                 unless_begun.pop_all()
         except OSError as error:
@@ -233,8 +232,8 @@ class TapeReader:
         number, version = (word.decode(errors="replace") for word in words[2:])
         if number != str(FORMAT):
             raise DataError(
-                f"{self._path}: is a tape of format {number}, written by trader {version}; this is trader"
-                f" {__version__}, which reads format {FORMAT}; replay it with the version that wrote it"
+                f"{self._path}: is a tape of format {number}, written by trader {version}; this version reads format"
+                f" {FORMAT}; replay it with trader {version}"
             )
         try:
             kind, _, body = self._block(1)
