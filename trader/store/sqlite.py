@@ -9,9 +9,10 @@ import apsw
 
 from trader.errors import ConfigError, JournalCorrupt, JournalFull, NotDurable
 from trader.model.events import BooksOpened, Event
-from trader.store import ballast, sqlite_file
+from trader.store import ballast, sqlite_file, wal
 from trader.store.journal import WAY_OUT, Chain, Journal, Record, Row, Verdict, opens, pack, unpack
 from trader.store.lock import Lock
+from trader.store.watermark import SUFFIX, Watermark
 
 LOCK: Final = ".lock"  # behind the journal's name
 
@@ -23,6 +24,7 @@ _BACKUP_PAGES: Final = 256  # copied at a time: a writer waits for no more than 
 _INSERT: Final = "INSERT INTO events VALUES (?, ?, ?)"
 _ROWS: Final = "SELECT body, hash FROM events WHERE number > ? ORDER BY number"
 _BACKWARDS: Final = "SELECT number, body FROM events ORDER BY number DESC"
+_HASH: Final = "SELECT hash FROM events WHERE number = ?"
 _ENDS: Final = "SELECT ifnull(min(number), 1), ifnull(max(number), 0) FROM events"
 
 
@@ -63,8 +65,11 @@ class SqliteJournal:
         self._mutex = threading.Lock()  # between the writer's thread and one that backs up
         self._db = sqlite_file.connect(path, vfs)
         self._db.set_wal_hook(self._logged)
+        self._mark = Watermark(path, vfs)
+        self._vfs = vfs
         self._log_pages = 0
         self._chain: Chain | None = None  # None until everything was checked
+        self._is_written = False
         self._failure = ""
 
     @property
@@ -75,7 +80,9 @@ class SqliteJournal:
     def recover(self) -> Iterator[Event]:
         """Check everything, then give the events from the newest ``BooksOpened`` on."""
         self._check()
-        ballast.keep(self.path)  # who recovers is going to write
+        self._is_written = True
+        ballast.keep(self.path)
+        self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)  # no frames from before behind those that will be written
         return self._events_from(self._opened())
 
     def verify(self) -> Verdict:
@@ -92,7 +99,8 @@ class SqliteJournal:
 
     def write(self, steps: Sequence[Sequence[Event]]) -> int:
         """Make steps durable in one transaction."""
-        assert self._chain is not None, "a journal is recovered before it is written to"
+        assert self._is_written, "a journal is recovered before it is written to"
+        assert self._chain is not None
         if self._failure:
             raise NotDurable(f"{self.path}: takes nothing any more, since {self._failure}")
         chain = self._chain.copy()
@@ -104,6 +112,7 @@ class SqliteJournal:
             with self._mutex:
                 self._commit(rows)
             self._chain = chain
+            self._mark.write(chain.number, chain.hash)
         return chain.number
 
     def rest(self) -> None:
@@ -134,13 +143,16 @@ class SqliteJournal:
 
     def close(self) -> None:
         """Empty the log into the file where that is still possible, and let go."""
-        if self._chain is not None and not self._failure:
-            with self._mutex:
-                self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        self._failure = self._failure or "it was closed"
-        self._db.close(True)  # noqa: FBT003 -- apsw's own: whoever still reads from it is done
-        if self._lock:
-            self._lock.release()
+        try:
+            if self._is_written and not self._failure:
+                with self._mutex:
+                    self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        finally:
+            self._failure = self._failure or "it was closed"
+            self._mark.close()
+            self._db.close(True)  # noqa: FBT003 -- apsw's own: whoever still reads from it is done
+            if self._lock:
+                self._lock.release()
 
     def _check(self) -> Chain:
         """Check the file's structure and every record; only then may anything be read or written."""
@@ -155,8 +167,25 @@ class SqliteJournal:
             raise JournalCorrupt(
                 f"{self.path}: has {chain.number} records, numbered {first} to {last}: some are missing; {WAY_OUT}"
             )
+        self._check_end()
         self._chain = chain
         return chain
+
+    def _check_end(self) -> None:
+        """Check that nothing is missing at the end, where SQLite drops what it cannot read."""
+        with sqlite_file.told(self.path):
+            ended, _ = self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+            problem = wal.damage(self.path, ended, self._vfs)
+            mark = self._mark.read()
+            row = self._db.execute(_HASH, (mark.number,)).fetchone() if mark else None
+        if problem:
+            raise JournalCorrupt(f"{self.path}{wal.SUFFIX}: {problem}, so records are missing; {WAY_OUT}")
+        if mark and row != (mark.hash,):
+            raise JournalCorrupt(
+                f"{self.path}: record {mark.number} was acknowledged and is {'another one' if row else 'gone'}, as "
+                f"{self.path}{SUFFIX} shows: the end of the journal is damaged, or it is an older copy (then delete "
+                f"that file too); {WAY_OUT}"
+            )
 
     def _opened(self) -> int:
         """Return the number of the newest record that a fold may begin at, zero for none."""

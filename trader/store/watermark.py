@@ -1,0 +1,61 @@
+"""How far a journal had been acknowledged: a few bytes beside it, written after each commit and never synced.
+
+They outlive the process, as everything does that the kernel was given, and they may not outlive a power cut. But where
+they are, the commit they tell of was synced before: when the journal ends earlier, its end was damaged, and is not
+merely what a power cut left unfinished. SQLite would drop it in silence.
+"""
+
+import hashlib
+import struct
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import apsw
+
+SUFFIX: Final = ".mark"
+
+_FORM: Final = struct.Struct(">Q32s8s")  # number, hash, check: within one sector, so it is there whole or not at all
+_FLAGS: Final = apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+
+
+class Mark(NamedTuple):
+    """The last record that was acknowledged."""
+
+    number: int
+    hash: bytes
+
+
+class Watermark:
+    """The mark of one journal. It goes through SQLite's file layer, so that whatever holds the journal holds it."""
+
+    def __init__(self, journal: Path, vfs: str | None = None) -> None:
+        """Name it; nothing is opened yet."""
+        self._name = f"{journal}{SUFFIX}"
+        self._vfs = vfs or ""
+        self._file: apsw.VFSFile | None = None
+
+    def read(self) -> Mark | None:
+        """Return the mark; None where there is none, or only some bytes of it. It must be read before it is moved."""
+        self._file = self._file or apsw.VFSFile(self._vfs, self._name, [_FLAGS, 0])
+        if self._file.xFileSize() < _FORM.size:
+            return None
+        number, digest, check = _FORM.unpack(self._file.xRead(_FORM.size, 0))
+        return Mark(number, digest) if number and check == _check(number, digest) else None
+
+    def write(self, number: int, digest: bytes) -> None:
+        """Move the mark. Where that fails the old one stays, which is true as well."""
+        try:
+            if self._file:
+                self._file.xWrite(_FORM.pack(number, digest, _check(number, digest)), 0)
+        except apsw.Error:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the file; a second time does nothing."""
+        if self._file:
+            self._file.xClose()
+            self._file = None
+
+
+def _check(number: int, digest: bytes) -> bytes:
+    return hashlib.sha256(number.to_bytes(8) + digest).digest()[:8]
