@@ -11,6 +11,7 @@ from tests.waiting import until
 from trader import MultiTraderCoordinator, RunOptions
 from trader.access.alpaca.connection import StreamRefused
 from trader.access.sim.fills import VenueRules
+from trader.books.ledger import Ledger
 from trader.config.credentials import given
 from trader.config.endpoints import Endpoints
 from trader.live.access import Access
@@ -64,5 +65,5 @@ async def test_a_machine_whose_clock_is_seconds_off_lives_by_the_venues() -> Non
         keys = given(at.key.id, at.key.secret)
         assert keys is not None
         clock = WallClock()
-        await admit(Access(keys, endpoints, (), Terms(is_live=False, is_loopback=True)), clock)
+        await admit(Access(keys, endpoints, (), Terms(is_live=False, is_loopback=True)), clock, Ledger())
         assert abs(clock.now() - at.clock.now()) < SECOND

@@ -111,6 +111,7 @@ class AccountBook(msgspec.Struct):
     locks: dict[str, SymbolLocked] = {}
     state: TradingState = TradingState.ACTIVE
     reconciled_until: int = 0
+    settings: str = ""  # of the newest session
 
     def move(self, symbol: str, *, qty: Decimal, cash: Decimal) -> None:
         """Add to an external position and to the unallocated cash, both signed."""

@@ -29,6 +29,7 @@ from trader.model.events import (
     PositionSplit,
     ReportIgnored,
     SandboxOpened,
+    SessionStarted,
     StateSet,
     StrategyFailed,
     SymbolLocked,
@@ -234,6 +235,8 @@ class Ledger:
                 account.move(event.symbol, qty=event.adjusted, cash=ZERO)
             case AccountReconciled():
                 account.reconciled_until = event.until
+            case SessionStarted():
+                account.settings = event.settings
             case _:
                 pass
 

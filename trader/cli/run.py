@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from trader.live.options import RunOptions
 
 EXIT_AT_ONCE = 130
+EXIT_HALTED = 6  # the whole desk is halted, and stays so: nothing should start it again by itself
 # Objects between two looks for garbage cycles, Python's 700 else: messages come by the thousand, and none is a cycle.
 GARBAGE_AFTER = 20_000
 _UNSET: Literal["auto"] = "auto"  # no --speed: what it is depends on the feed
@@ -71,6 +72,8 @@ _PATH = click.Path(path_type=Path)
 _FEED = "Where prices come from.  [default: alpaca with API keys, else synthetic]"
 _BROKER = "Where orders go.  [default: alpaca with API keys, else simulated]"
 _SPEED = "Market time over real time, or max.  [default: 60; replay: max; a local exchange: 1]"
+_STATE = "Journal, full log (log.jsonl) and control socket.  [default: ~/.local/state/trader/paper, or live]"
+_JOURNAL = "Keep the books there, or in PostgreSQL.  [default: journal.sqlite in the state folder]"
 _FOR = "Stop after 30s, 15m, 2h or 1d of real time; with --speed max, of market time."
 
 
@@ -88,7 +91,10 @@ _FOR = "Stop after 30s, 15m, 2h or 1d of real time; with --speed max, of market 
 @click.option("--start", type=_Parsed("TIME", _time), help="Market time of the first decision; bars before it warm up.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 @click.option("--export-trades", type=_PATH, help="Write every fill to FILE, one JSON object a line.", metavar="FILE")
-@click.option("--state-dir", type=_PATH, help="Keep the full log there, as JSON lines in log.jsonl.", metavar="DIR")
+@click.option("--state-dir", type=_PATH, help=_STATE, metavar="DIR")
+@click.option("--journal", help=_JOURNAL, metavar="FILE|URL")
+@click.option("--tape", type=_PATH, help="Record every input there, for `trader replay`.", metavar="FILE")
+@click.option("--accept-looser", is_flag=True, help="Start though a limit is looser than when these books were traded.")
 @click.option("--log-format", type=click.Choice(["auto", "console", "json"]), default="auto", show_default=True)
 @click.option("--live", is_flag=True, help="Trade real money; asks for the account's number first.")
 @click.option("--yes-live", metavar="NUMBER", help="Answer that question, where there is no terminal to ask at.")
@@ -103,6 +109,7 @@ def command(**given: object) -> None:
     with _Signals() as signals:
         from trader.config import default_config, load
         from trader.live.coordinator import MultiTraderCoordinator
+        from trader.model.orders import TradingState
 
         path = given["config"]
         config = load(path) if isinstance(path, Path) else default_config()
@@ -115,6 +122,8 @@ def command(**given: object) -> None:
             gc.set_threshold(GARBAGE_AFTER)
             signals.stop = lambda: loop.call_soon_threadsafe(coordinator.request_stop)
             runner.run(coordinator.run())
+        if coordinator.engine.desk.ledger.account.state is TradingState.HALTED:
+            raise SystemExit(EXIT_HALTED)
 
 
 def _options(given: dict[str, Any]) -> "RunOptions":
@@ -141,6 +150,9 @@ def _options(given: dict[str, Any]) -> "RunOptions":
         verbose=given["verbose"],
         export_trades=given["export_trades"],
         state_dir=given["state_dir"],
+        journal=given["journal"],
+        tape=given["tape"],
+        accept_looser=given["accept_looser"],
     )
 
 

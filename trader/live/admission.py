@@ -8,6 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from trader.access.alpaca.rest import RestDesk
+from trader.books.ledger import Ledger
 from trader.errors import ConfigError, CredentialsError, OutcomeUnknown, Refused, Unavailable
 from trader.live.access import Access
 from trader.live.answers import fetch_clock
@@ -31,8 +32,10 @@ log = structlog.get_logger()
 MEASURED_OVER_S = 0.1  # real time; an answer takes a few milliseconds of it
 
 
-async def admit(access: Access, clock: MarketClock) -> None:
+async def admit(access: Access, clock: MarketClock, ledger: Ledger) -> None:
     """Check keys, account, capital, tickers and clocks, have real money confirmed, and set the market's time.
+
+    ``ledger`` has recovered, or is empty.
 
     Raises:
         CredentialsError: the keys are refused, or of the other kind.
@@ -44,7 +47,7 @@ async def admit(access: Access, clock: MarketClock) -> None:
         raise CredentialsError(problems)
     desk = RestDesk(access.endpoints.trading, keys.key_id, keys.secret.get_secret_value())
     try:
-        found = await inspect(desk, access.strategies, terms, now=clock.now)
+        found = await inspect(desk, access.strategies, terms, now=clock.now, ledger=ledger)
         await _confirm(access, found, clock)
         if terms.follows_exchange:
             await _follow(desk, clock)

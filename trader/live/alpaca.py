@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import structlog
@@ -14,22 +15,26 @@ from trader.access.alpaca.line import BrokerSettings
 from trader.access.alpaca.wants import CRYPTO_CHANNELS, STOCK_CHANNELS
 from trader.access.alpaca.wire_data import Auth, Channel
 from trader.access.ports import BrokerAdapter, SimulatedBroker
+from trader.books.ledger import Ledger
 from trader.config import Config
 from trader.engine.engine import Engine
-from trader.errors import EdgeError
+from trader.errors import EdgeError, JournalFull, ReconcileError
 from trader.live.access import Access
 from trader.live.admission import admit
+from trader.live.answers import fetch_account, fetch_positions
 from trader.live.clock import MarketClock, WallClock
+from trader.live.desk_view import AccountReading
 from trader.live.inbox import Inbox
 from trader.live.options import RunOptions
 from trader.live.simulation import exchange, filled
-from trader.model.inputs import Input
+from trader.model.inputs import Input, Opened
 from trader.model.money import EXACT, ZERO
 from trader.model.ticks import Bar
 
 log = structlog.get_logger()
 
 SETTLE_WITHIN_S = 5.0  # for the last answers about orders that are canceled at the end of a run
+READINGS = 5  # of what the account holds, until two agree
 USUAL_MINUTES = 60  # of history at the least: they show which symbols trade every minute
 _PRICES = frozenset({Channel.TRADES, Channel.QUOTES})
 
@@ -78,7 +83,7 @@ class AlpacaWorld:
         )
         return f"{self._feed.describe()}, {self.clock.describe()}; {orders}"
 
-    async def open(self) -> None:
+    async def open(self, ledger: Ledger) -> Opened:
         """Check account, clock and tickers, then open the streams.
 
         Raises:
@@ -86,10 +91,43 @@ class AlpacaWorld:
             CredentialsError: the keys are refused or of the other kind.
             EdgeError: Alpaca cannot be reached.
         """
-        await admit(self._access, self.clock)
+        await admit(self._access, self.clock, ledger)
+        opened = Opened(self.clock.now())
         if self._alpaca is not None:
             await self._alpaca.start()
+            if not ledger.books:
+                opened = await self._first_reading(self._alpaca)
         await self._feed.start()
+        return opened
+
+    def account(self) -> AccountReading | None:
+        """Return what the account holds, as it was read last."""
+        return None  # until the broker gives it
+
+    def fail(self, error: Exception) -> None:
+        """End the inputs with ``error``."""
+        self._inbox.fail(error)
+
+    async def _first_reading(self, broker: AlpacaBroker) -> Opened:
+        """Read what the account holds before the first order of new books, until two readings agree.
+
+        Raises:
+            EdgeError: it cannot be read.
+            ReconcileError: it changes all the time: somebody else trades it.
+        """
+        before, reads = None, _Reads(broker)
+        for _ in range(READINGS):
+            ts = self.clock.now()
+            account = await fetch_account(reads)
+            pairs = {ticker for one in self._access.strategies for ticker in one.tickers if "/" in ticker}
+            reading = account.cash, await fetch_positions(reads, pairs)
+            if reading == before:
+                return Opened(ts, account.account_number, *reading)
+            before = reading
+        raise ReconcileError(
+            f"the account's cash and positions differed in {READINGS} readings; somebody else trades it just now:"
+            " start again when that is over"
+        )
 
     def history(self, depth: Mapping[str, int]) -> AsyncIterator[Sequence[Bar]]:
         """Yield the minutes before the first live one, by REST."""
@@ -107,11 +145,11 @@ class AlpacaWorld:
         self._feed.go_live()
         self._is_live = True
         messages = self._inbox.inputs(self.clock, wake, end=end)
-        failure: EdgeError | None = None
+        failure: EdgeError | JournalFull | None = None
         try:
             async for message in messages if self._simulated is None else filled(self._simulated, messages):
                 yield message
-        except EdgeError as error:  # one of the edges; the other may still cancel what is open
+        except (EdgeError, JournalFull) as error:  # what is open may still be canceled: that makes nothing worse
             failure = error
         if self._alpaca is not None:
             async for message in self._settled(self._alpaca):
@@ -148,6 +186,16 @@ class AlpacaWorld:
             await self._inbox.wait(within_s=left_s)
         if broker.open_orders:
             log.warning("orders.unsettled", count=broker.open_orders, why="no answer about them before the end")
+
+
+class _Reads:
+    """What the account guard's questions are asked of."""
+
+    def __init__(self, broker: AlpacaBroker) -> None:
+        self._broker = broker
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401 -- what JSON holds
+        return await self._broker.read(path, params)
 
 
 def world(options: RunOptions, config: Config, desk: Engine, access: Access) -> AlpacaWorld:

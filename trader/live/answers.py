@@ -40,6 +40,7 @@ class Account(Struct, frozen=True, kw_only=True):
     crypto_status: str | None = None
     currency: str | None = None
     equity: Decimal | None = None
+    cash: Decimal | None = None
     account_blocked: bool | None = None
     trading_blocked: bool | None = None
     trade_suspended_by_user: bool | None = None

@@ -1,6 +1,7 @@
 """Settings to objects: the desk here, what it is connected to beside the classes it is made of."""
 
 import os
+import secrets
 import time
 from collections.abc import Mapping
 
@@ -23,6 +24,8 @@ from trader.model.time import DAY, MINUTE, SECOND
 from trader.risk.limits import Limits
 from trader.strategies import Context
 
+SIMULATED = "sim"  # the books of a made-up market; they never meet others
+BOOK_ID_BYTES = 3  # six digits of an order id: sixteen million books an account
 # Bars that are late by the network are late in real time; an accelerated minute waits for them no longer than this.
 LONGEST_GRACE = 50 * SECOND
 # One call of a strategy that takes longer holds up every other one; it is warned about by name.
@@ -31,7 +34,7 @@ SESSION_MINUTES = 390  # of New York; a day's bar of a stock is made of no more
 
 
 def engine(config: Config, watch: "Stopwatch", access: Access | None) -> Engine:
-    """Build the desk: one sandbox a strategy, in config order."""
+    """Build the desk: one sandbox a strategy, in config order; its books are new until they recover."""
     made = [make_strategy(settings) for settings in config.strategies]
     shared = [
         Problem(f"strategies[{number}].strategy", "the same object as another strategy's; give each one of its own")
@@ -43,11 +46,10 @@ def engine(config: Config, watch: "Stopwatch", access: Access | None) -> Engine:
     is_alpaca = access is not None
     specs = [_spec(*pair, watch, is_alpaca=is_alpaca) for pair in zip(config.strategies, made, strict=True)]
     if access is None:
-        return Engine(specs, book_id="sim")
-    # The account remembers order ids for ever; a second of real time is enough to tell two runs apart.
-    return Engine(
-        specs, book_id=f"t{time.time_ns() // SECOND:x}", grace=round(min(GRACE * access.speed, LONGEST_GRACE))
-    )
+        return Engine(specs, book_id=SIMULATED)
+    # The account remembers order ids for ever: no two books may ever have the same name.
+    grace = round(min(GRACE * access.speed, LONGEST_GRACE))
+    return Engine(specs, book_id=secrets.token_hex(BOOK_ID_BYTES), grace=grace)
 
 
 def access(

@@ -1,23 +1,39 @@
 """The live loop: one world, one desk, for any number of strategies."""
 
 import asyncio
+import os
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import ExitStack, aclosing, asynccontextmanager
+from functools import partial
 from typing import TextIO
 
+import msgspec
 import structlog
 
 from trader.config import BrokerConfig, StrategyConfig, parse
+from trader.engine.engine import Step
 from trader.engine.summary import Summary, summarize
+from trader.errors import ConfigError
 from trader.live import build, summary
+from trader.live.access import Access
+from trader.live.control import ControlServer
+from trader.live.desk_view import DeskView
+from trader.live.halt_file import HaltFile, HaltWatch
 from trader.live.narrate import Narrator
 from trader.live.options import RunOptions
 from trader.live.outputs import Outputs
+from trader.live.receipts import Receipts
+from trader.live.recorder import Committer, NoJournal, Recorder
+from trader.live.recover import Recovered, check, recover, settings_of
+from trader.live.replay import head_of
+from trader.live.state_folder import SOCKET, default_folder
 from trader.live.trades import TradesFile
 from trader.model.commands import SubmitOrder
-from trader.model.events import OrderFilled
-from trader.model.inputs import History, Input, Opened
+from trader.model.events import UNJOURNALED, OrderFilled
+from trader.model.inputs import Control, Held, History, Input, OrderReleased, Settled
+from trader.store.journal import Journal
+from trader.store.tape import Head, TapeWriter
 
 log = structlog.get_logger()
 
@@ -48,17 +64,22 @@ class MultiTraderCoordinator:
         Raises:
             ConfigError: what is wrong with the strategies, the data, the keys or the mode, all of it at once.
         """
-        self._options = options or RunOptions()
-        config = parse({"strategies": list(strategies), "broker": broker or BrokerConfig()})
+        options = options or RunOptions()
+        self._config = parse({"strategies": list(strategies), "broker": broker or BrokerConfig()})
         self._watch = build.Stopwatch()
-        access = build.access(self._options, config, api_key=api_key, api_secret=api_secret, is_live=not paper)
-        self.engine = build.engine(config, self._watch, access)
-        self._world = build.world(self._options, config, self.engine, access)
+        self._access = build.access(options, self._config, api_key=api_key, api_secret=api_secret, is_live=not paper)
+        self._options = _at_home(options, self._access)
+        self.engine = build.engine(self._config, self._watch, self._access)
+        self._world = build.world(options, self._config, self.engine, self._access)
         self._has_run = False
         self._finished = asyncio.Event()
         self._narrator = Narrator()
         self._out = sys.stdout  # of now: a strategy's print() may be sent elsewhere during the run
         self._trades: TradesFile | None = None
+        self._tape: TapeWriter | None = None
+        self._journal: Journal | None = None
+        self._recorder: Recorder = NoJournal()
+        self._receipts = Receipts(self._take)
 
     async def run(self) -> Summary:
         """Trade until the data ends, the duration is over or :meth:`stop` is called; return where everything stands.
@@ -67,19 +88,26 @@ class MultiTraderCoordinator:
         cancelled. A coordinator runs once.
 
         Raises:
-            ConfigError: the export file or the state folder cannot be written.
+            ConfigError: the export file or the state folder cannot be written, or the books do not fit.
+            StoreError: the journal is damaged, or its disk failed.
             EdgeError: the broker is lost for good, or a fill could not be written to the export file.
         """
         if self._has_run:
             raise RuntimeError("this coordinator has run; make a new one")
         self._has_run = True
         try:
-            with Outputs(self._options, mode=self._world.mode, now=self._world.clock.now) as outputs:
+            with ExitStack() as stack:
+                recovered = self._recover(stack)
+                outputs = stack.enter_context(Outputs(self._options, mode=self._world.mode, now=self._world.clock.now))
                 if self._options.export_trades:
                     self._trades = TradesFile(self._options.export_trades)
+                if recovered is not None:
+                    self._journal = recovered.journal
+                    self._recorder = Committer(recovered.journal, fail=self._world.fail, full=self._on_full)
                 try:
                     await self._trade()
                 finally:
+                    await self._recorder.close()
                     self._close(outputs)
         finally:
             self._finished.set()
@@ -94,6 +122,20 @@ class MultiTraderCoordinator:
         self.request_stop()
         if self._has_run:
             await self._finished.wait()
+
+    def _recover(self, stack: ExitStack) -> Recovered | None:
+        """Take account and books for this process; None where the market is made up."""
+        if self._access is None or self._options.broker == "simulated" or self._options.state_dir is None:
+            return None
+        options = self._options
+        recovered = recover(self._options.state_dir, options.journal, self._access, self.engine)
+        stack.callback(recovered.release)
+        try:
+            check(self.engine, accepts_looser=options.accept_looser)
+        except ConfigError:
+            recovered.journal.close()
+            raise
+        return recovered
 
     async def _trade(self) -> None:
         """Open the world, show the desk what was before its first minute, then what happens as it happens."""
@@ -110,7 +152,7 @@ class MultiTraderCoordinator:
             if prepared.cancelled():
                 return  # it was asked to end before it began
             prepared.result()
-            async with aclosing(world.inputs(self.engine.next_timer)) as inputs:
+            async with self._operated(), aclosing(world.inputs(self.engine.next_timer)) as inputs:
                 async for message in inputs:
                     self._take(message)
         finally:
@@ -118,30 +160,95 @@ class MultiTraderCoordinator:
 
     async def _prepare(self) -> None:
         """Open the world and show the desk what was before its first minute."""
-        await self._world.open()
-        self._take(Opened(self._world.clock.now()))
+        opened = await self._world.open(self.engine.desk.ledger)
+        if self._options.tape is not None:
+            self._tape = TapeWriter(self._options.tape, self._head())
+        self._take(msgspec.structs.replace(opened, settings=settings_of(self.engine)))
         async for bars in self._world.history(build.depth_of(self.engine)):
             self._take(History(self._world.clock.now(), bars))
 
+    def _head(self) -> Head:
+        return head_of(
+            self._config,
+            book_id=self.engine.book_id,
+            grace=self.engine.grace,
+            is_alpaca=self._access is not None,
+            ledger=self.engine.desk.ledger,
+        )
+
+    @asynccontextmanager
+    async def _operated(self) -> AsyncIterator[None]:
+        """Let operators in: by the control socket, and by the file that halts."""
+        folder = self._options.state_dir
+        if folder is None:
+            yield
+            return
+        view = DeskView(
+            self.engine,
+            mode=self._world.mode,
+            now=self._world.clock.now,
+            account=self._world.account,
+            journal=self._journal,
+            on_journal=self._recorder.on_journal,
+        )
+        server = ControlServer(folder / SOCKET, deliver=self._receipts.deliver, view=view)
+        watch = HaltWatch(HaltFile(folder), is_halted=lambda: view.is_halted, halt=self._halt)
+        await watch.look()  # before the first decision
+        watching = asyncio.ensure_future(watch.run())
+        await server.start()
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await server.stop()
+
+    async def _halt(self, why: str) -> None:
+        await self._receipts.deliver(Control(self._world.clock.now(), "halt", "", "the HALT file", why))
+
     def _take(self, message: Input) -> None:
-        """Give the desk one input, and its commands to the broker."""
-        step = self.engine.handle(message)
+        """Give the desk one input; what it decided is done when what it made true is durable."""
+        try:
+            step = self.engine.handle(message)
+        except Exception:
+            if self._tape is not None:
+                self._tape.write(message, None)
+            raise
+        if self._tape is not None:
+            self._tape.write(message, step.events)
+        if step.events or step.commands or isinstance(message, Control | Settled | OrderReleased):
+            self._record(message, step)
+        for name, symbol, took_ns in self._watch.take():
+            log.warning("strategy.slow", strategy=name, symbol=symbol, took_ms=took_ns // 1_000_000)
+
+    def _record(self, message: Input, step: Step) -> None:
         for event in step.events:
             self._narrator.narrate(event)
             if self._trades is not None and isinstance(event, OrderFilled):
                 self._trades.write(event)
+        is_awaited = isinstance(message, Control | Settled | OrderReleased)
+        then = partial(self._act, message, step) if step.commands or is_awaited else None
+        self._recorder.record([event for event in step.events if type(event) not in UNJOURNALED], then)
+
+    def _act(self, message: Input, step: Step) -> None:
+        """Do what a step decided, now that its events are durable."""
         for command in step.commands:
             if isinstance(command, SubmitOrder):
                 self._world.broker.submit(command.approved, command.crossed)
             else:
                 self._world.broker.cancel(command.order_id, command.ts)
-        for name, symbol, took_ns in self._watch.take():
-            log.warning("strategy.slow", strategy=name, symbol=symbol, took_ms=took_ns // 1_000_000)
+        self._receipts.settle(message, step.events)
+
+    def _on_full(self) -> None:
+        why = "the journal's disk is full, and its last reserve is in use; make room, then start again"
+        log.critical("disk.filled", why=why)
+        self._take(Held(self._world.clock.now(), "disk", (), why))
 
     def _close(self, outputs: Outputs) -> None:
         """End the run: close the file of fills, show the summary."""
         if self._trades is not None:
             self._trades.close()
+        if self._tape is not None:
+            self._tape.close()
         if not self.engine.desk.ledger.books and not self._world.clock.is_stopped:
             return  # it failed before it opened: there is nothing to sum up
         result = summarize(self.engine, self._world.mode)
@@ -149,6 +256,14 @@ class MultiTraderCoordinator:
         outputs.flush()
         if self._options.report != "none":
             _print(self._out, summary.as_json(result) if self._options.report == "json" else summary.as_text(result))
+
+
+def _at_home(options: RunOptions, access: Access | None) -> RunOptions:
+    """Return the options with a state folder, where books are kept and none was named."""
+    if access is None or options.broker == "simulated" or options.state_dir is not None:
+        return options
+    folder = default_folder(os.environ, is_live=access.terms.is_live)
+    return msgspec.structs.replace(options, state_dir=folder)
 
 
 def _print(out: TextIO | None, text: str) -> None:

@@ -11,6 +11,7 @@ import msgspec
 
 from trader.books.ledger import Ledger
 from trader.engine.engine import Engine
+from trader.errors import StoreError
 from trader.live.control_messages import AbsentOrder, ListTrades, Reconciliation, States, SymbolLine, Trades
 from trader.live.trade_list import TradeSearch
 from trader.model.money import EXACT, ZERO, plain
@@ -46,7 +47,7 @@ class DeskView:
         mode: str,
         now: Callable[[], int],
         account: Callable[[], AccountReading | None],
-        journal: Journal,
+        journal: Journal | None,
         on_journal: OnJournal,
     ) -> None:
         """Look at ``engine``; ``account`` gives the broker's last reading, None where there is none.
@@ -89,6 +90,8 @@ class DeskView:
 
     async def backup(self, path: Path) -> None:
         """Copy the journal while it is written. Raises OSError, or TraderError."""
+        if self._journal is None:
+            raise StoreError("this run keeps no journal: its market is simulated")
         await asyncio.to_thread(self._journal.backup, path)
 
 

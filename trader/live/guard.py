@@ -13,6 +13,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from trader.access.alpaca.wire_trading import OrderMessage
+from trader.books.ledger import Ledger
 from trader.config import StrategyConfig
 from trader.config.credentials import Credentials
 from trader.config.endpoints import TRADING_NAME
@@ -80,25 +81,38 @@ class Inspection(Struct, frozen=True):
 
 
 async def inspect(
-    reads: Reads, strategies: Sequence[StrategyConfig], terms: Terms, *, now: Callable[[], int]
+    reads: Reads,
+    strategies: Sequence[StrategyConfig],
+    terms: Terms,
+    *,
+    now: Callable[[], int],
+    ledger: Ledger | None = None,
 ) -> Inspection:
     """Ask for account, clock, assets and what is held, and apply every check; ``now`` is the wall clock (ns UTC).
+
+    ``ledger`` has recovered, or is empty: then all that the account holds is nobody's.
 
     Raises:
         EdgeError: Alpaca does not answer (Unavailable), refuses the keys (Refused, status 401 or 403), or answers what
             cannot be read (WireError).
     """
+    ledger = ledger or Ledger()
     account = await fetch_account(reads)
     clock, skew_ns, doubt_ns = await fetch_clock(reads, now)
     tickers = {ticker for settings in strategies for ticker in settings.tickers}
     assets = await fetch_assets(reads, tickers)
     problems = [
         *account_problems(account, strategies, is_live=terms.is_live),
-        *capital_problems(account, strategies, allow_overallocation=terms.allow_overallocation),
+        *book_problems(account, ledger),
+        *capital_problems(account, strategies, allow_overallocation=terms.allow_overallocation, ledger=ledger),
         *ticker_problems(strategies, assets),
     ]
     held = await fetch_positions(reads, {ticker for ticker in tickers if "/" in ticker})
-    notes = ownerless(held, await fetch_open_orders(reads))
+    orders = await fetch_open_orders(reads)
+    if ledger.books:  # what was found when they began is in them
+        held, own = {}, f"{ledger.account.book_id}."
+        orders = [order for order in orders if not order.client_order_id.startswith(own)]
+    notes = ownerless(held, orders)
     if not terms.follows_exchange and (found := skew_problem(skew_ns, doubt_ns, is_loopback=terms.is_loopback)):
         (problems if abs(skew_ns) - doubt_ns > SKEW_REFUSED_NS else notes).append(found)
     return Inspection(account, clock, skew_ns, problems, notes)
@@ -147,14 +161,37 @@ def account_problems(account: Account, strategies: Sequence[StrategyConfig], *, 
     ]
 
 
+def book_problems(account: Account, ledger: Ledger) -> list[Problem]:
+    """Return a problem when the books are of another account than the one that the keys open."""
+    number = ledger.account.number
+    if not number or not account.account_number or number == account.account_number:
+        return []
+    message = (
+        f"are of the account that ends in {number[-3:]}, and these keys open {account.number_end}; use that account's"
+        " keys, or keep the books of this one in a folder of their own (--state-dir)"
+    )
+    return [Problem("books", message)]
+
+
 def capital_problems(
-    account: Account, strategies: Sequence[StrategyConfig], *, allow_overallocation: bool
+    account: Account,
+    strategies: Sequence[StrategyConfig],
+    *,
+    allow_overallocation: bool,
+    ledger: Ledger | None = None,
 ) -> list[Problem]:
-    """Return a problem when the strategies' capital together is more than the account has."""
-    total = ZERO
+    """Return a problem when the capital to be given to strategies is more than the account has left."""
+    books = {} if ledger is None else ledger.books
+    total, equity = ZERO, account.equity
     for settings in strategies:
-        total = EXACT.add(total, settings.initial_cash)
-    equity = account.equity
+        book = books.get(settings.name)
+        had = ZERO if book is None else book.opening_cash
+        total = EXACT.add(total, max(ZERO, EXACT.subtract(settings.initial_cash, had)))
+    for book in books.values():
+        worth = EXACT.add(book.opening_cash, EXACT.add(book.realized, book.income))
+        equity = None if equity is None else EXACT.subtract(equity, worth)
+    if books and not total:
+        return []  # nobody is given more; what was lost since is no reason to stay away
     if equity is None or total <= equity or allow_overallocation:
         return []
     message = (

@@ -17,6 +17,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     synthetic market, None for a replay, the wall clock for Alpaca. ``duration`` is in nanoseconds of real time at a
     speed and of market time without one; ``start`` is market time (ns UTC), None the feed's own. ``yes_live`` is the
     account's number, without which no real money is traded; where it is absent ``ask`` shows a person the question.
+    ``journal`` is a file or the address of a data base, by default a file in the state folder; only what is traded at a
+    broker has one.
     """
 
     feed: Literal["auto", "synthetic", "replay", "alpaca"] = "auto"
@@ -34,3 +36,6 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     verbose: bool = False
     export_trades: Path | None = None
     state_dir: Path | None = None
+    journal: str | None = None
+    accept_looser: bool = False
+    tape: Path | None = None

@@ -9,12 +9,14 @@ from trader.access.fees import RegulatoryFees
 from trader.access.ports import SimulatedBroker, SimulatedFeed
 from trader.access.sim.exchange import SimExchange
 from trader.access.sim.fills import VenueRules
+from trader.books.ledger import Ledger
 from trader.config import BrokerConfig
 from trader.engine.engine import Engine
 from trader.errors import ConfigError, Problem
 from trader.live.clock import MarketClock, paced
+from trader.live.desk_view import AccountReading
 from trader.live.options import RunOptions
-from trader.model.inputs import Input, Reported, Ticks
+from trader.model.inputs import Input, Opened, Reported, Ticks
 from trader.model.ticks import Bar
 from trader.model.time import parse_time
 
@@ -42,10 +44,11 @@ class Simulation:
         """Return one line for people: what market this is, and how fast it goes."""
         return f"{self._feed.describe()}, {self.clock.describe()}"
 
-    async def open(self) -> None:
+    async def open(self, ledger: Ledger) -> Opened:
         """Say what is missing; a simulated market is always there."""
         if self._feed.missing:
             log.warning("data.missing", symbols=" ".join(self._feed.missing), why="no bar of these in the data")
+        return Opened(self.clock.now())
 
     async def history(self, depth: Mapping[str, int]) -> AsyncIterator[Sequence[Bar]]:
         """Yield the minutes before the first live one."""
@@ -60,6 +63,14 @@ class Simulation:
         self.clock.begin()
         async for message in filled(self.broker, paced(self._feed, self.clock, wake=wake, end=self._end)):
             yield message
+
+    def account(self) -> AccountReading | None:
+        """Return None: there is no account."""
+        return None
+
+    def fail(self, error: Exception) -> None:
+        """Raise: nothing here is waited for."""
+        raise error
 
     async def close(self) -> None:
         """Say what the market refused to deliver."""

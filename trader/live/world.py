@@ -4,8 +4,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from typing import Protocol
 
 from trader.access.ports import BrokerAdapter
+from trader.books.ledger import Ledger
 from trader.live.clock import MarketClock
-from trader.model.inputs import Input
+from trader.live.desk_view import AccountReading
+from trader.model.inputs import Input, Opened
 from trader.model.ticks import Bar
 
 
@@ -27,8 +29,12 @@ class World(Protocol):
     def describe(self) -> str:
         """Return one line for people: what market this is."""
 
-    async def open(self) -> None:
-        """Connect and check. Raises TraderError when nothing can be traded, saying what to do."""
+    async def open(self, ledger: Ledger) -> Opened:
+        """Connect and check; return what opens the desk, whose ``ledger`` has recovered, or is empty.
+
+        Raises:
+            TraderError: nothing can be traded; the text says why.
+        """
 
     def history(self, depth: Mapping[str, int]) -> AsyncIterator[Sequence[Bar]]:
         """Yield the minute bars before the first live one, oldest first, one minute a batch.
@@ -38,6 +44,12 @@ class World(Protocol):
 
     def inputs(self, wake: Callable[[], int | None]) -> AsyncGenerator[Input, None]:
         """Yield what happens, and the wakings that the desk asks for by ``wake``, earliest first."""
+
+    def account(self) -> AccountReading | None:
+        """Return what the broker's account holds, as it was read last; None where there is none."""
+
+    def fail(self, error: Exception) -> None:
+        """End the inputs with ``error``."""
 
     async def close(self) -> None:
         """Let go of everything, in order."""

@@ -310,6 +310,9 @@ class BarRefused(msgspec.Struct, frozen=True, tag=True):
     why: str
 
 
+# What only the market did: it changes no book, and a journal of it would be long.
+UNJOURNALED: frozenset[type] = frozenset({BarLate, BarsBackfilled, BarRevised, BarRefused})
+
 Event = (
     BooksCreated
     | BooksOpened

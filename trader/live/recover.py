@@ -1,0 +1,149 @@
+"""Starting is recovering: whose books these are, what they add up to, whether these settings may go on with them."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from trader.books.book import Book
+from trader.books.ledger import Ledger
+from trader.engine.engine import Engine
+from trader.errors import ConfigError, Problem
+from trader.live.access import Access
+from trader.live.state_folder import JOURNAL, default_folder
+from trader.model.money import EXACT, plain
+from trader.model.orders import TERMINAL
+from trader.risk.limits import Limits
+from trader.store.journal import Journal
+from trader.store.lock import Lock
+from trader.store.sqlite import open_journal
+
+LOCKS = "locks"  # beside the state folders; a file for each pair of keys
+_KEY_DIGITS = 16
+
+_LIMITS = dict[str, Limits]
+
+
+class Recovered:
+    """The books of one account, held by this process alone until :meth:`release`."""
+
+    def __init__(self, journal: Journal, lock: Lock) -> None:
+        """Keep what is held."""
+        self.journal = journal
+        self._lock = lock
+
+    def release(self) -> None:
+        """Let another process have the account; the journal is closed by whoever writes it."""
+        self._lock.release()
+
+
+def recover(folder: Path, where: str | Path | None, access: Access, desk: Engine) -> Recovered:
+    """Take account and journal for this process, and give the desk's ledger what the journal adds up to.
+
+    ``where`` is the journal's file or address, by default a file in ``folder``.
+
+    Raises:
+        JournalLocked: another process has them.
+        JournalCorrupt: the journal is not what was written.
+        StoreError: it cannot be read.
+    """
+    keys = access.credentials
+    is_live = access.terms.is_live
+    locks = default_folder(os.environ, is_live=is_live).parent / LOCKS
+    try:
+        locks.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{error.filename}: {error.strerror}; name a folder you may write with --state-dir"
+        raise ConfigError(message) from error
+    account = f"{access.endpoints.trading} {keys.key_id}"
+    lock = Lock(locks / hashlib.sha256(account.encode()).hexdigest()[:_KEY_DIGITS])
+    lock.acquire(f"the account of key {keys.masked}")
+    try:
+        journal = open_journal(where or folder / JOURNAL)
+        try:
+            desk.desk.ledger.recover(journal.recover())
+        except BaseException:
+            journal.close()
+            raise
+    except BaseException:
+        lock.release()
+        raise
+    return Recovered(journal, lock)
+
+
+def settings_of(desk: Engine) -> str:
+    """Return every sandbox's limits as they are journaled with each start."""
+    limits = {sandbox.spec.name: sandbox.spec.limits for sandbox in desk.sandboxes}
+    return msgspec.json.encode(limits).decode()
+
+
+def check(desk: Engine, *, accepts_looser: bool) -> None:
+    """See whether the settings may go on with the recovered books.
+
+    Raises:
+        ConfigError: what they would leave without an owner or without money, and every limit that they loosen.
+    """
+    ledger = desk.desk.ledger
+    problems = [*_orphans(desk, ledger), *_unfunded(desk, ledger)]
+    if not accepts_looser:
+        problems += _looser(desk, ledger)
+    if problems:
+        raise ConfigError(problems)
+
+
+def _orphans(desk: Engine, ledger: Ledger) -> Iterator[Problem]:
+    traded = {(sandbox.spec.name, symbol) for sandbox in desk.sandboxes for symbol in sandbox.slots}
+    for name, book in ledger.books.items():
+        for symbol, held in book.positions.items():
+            if held.qty and (name, symbol) not in traded:
+                yield Problem(*_orphan(name, f"holds {plain(held.qty)} {symbol}"))
+    for record in ledger.orders.values():
+        intent = record.approved.intent
+        if record.status not in TERMINAL and (intent.strategy, intent.symbol) not in traded:
+            yield Problem(*_orphan(intent.strategy, f"has an open order in {intent.symbol}"))
+
+
+def _orphan(name: str, what: str) -> tuple[str, str]:
+    message = (
+        f"by its books it {what}, and these settings do not trade that any more; put it back, run `trader flatten"
+        f" {name}` and let it end, then take it out"
+    )
+    return f"strategy {name!r}", message
+
+
+def _unfunded(desk: Engine, ledger: Ledger) -> Iterator[Problem]:
+    for number, sandbox in enumerate(desk.sandboxes):
+        book: Book | None = ledger.books.get(sandbox.spec.name)
+        if book is None:
+            continue
+        withdrawn = EXACT.subtract(book.opening_cash, sandbox.spec.cash)
+        if withdrawn > 0 and withdrawn > book.free_cash:
+            message = (
+                f"takes ${plain(withdrawn)} from {sandbox.spec.name}, whose free cash is ${plain(book.free_cash)};"
+                f" lower it by no more than that (it was ${plain(book.opening_cash)})"
+            )
+            yield Problem(f"strategies[{number}].initial_cash", message)
+
+
+def _looser(desk: Engine, ledger: Ledger) -> Iterator[Problem]:
+    before = msgspec.json.decode(ledger.account.settings or "{}", type=_LIMITS)
+    for number, sandbox in enumerate(desk.sandboxes):
+        old = before.get(sandbox.spec.name)
+        if old is None:
+            continue
+        for name in _loosened(old, sandbox.spec.limits):
+            was, now = getattr(old, name), getattr(sandbox.spec.limits, name)
+            message = f"{name} was {was} when these books were last traded and is {now}: looser; add --accept-looser"
+            yield Problem(f"strategies[{number}]", message)
+
+
+def _loosened(old: Limits, new: Limits) -> Iterator[str]:
+    for name in ("max_position_size", "max_daily_trades", "max_daily_loss", "stop_loss"):
+        was, now = getattr(old, name), getattr(new, name)
+        if was is not None and (now is None or now > was):
+            yield name
+    if new.allow_short and not old.allow_short:
+        yield "allow_short"
