@@ -47,6 +47,7 @@ class ControlServer:
         self._clients: set[asyncio.Task[None]] = set()
         self._busy: set[asyncio.Task[None]] = set()
         self._inode = 0
+        self._is_stopping = False
 
     async def start(self) -> None:
         """Listen. Whose folder this is, the journal's lock says: a socket that a killed program left is replaced.
@@ -63,6 +64,7 @@ class ControlServer:
         """Take no more, give the answers that are under way, and let go of the socket."""
         if self._server is None:
             return
+        self._is_stopping = True
         self._server.close()
         if self._busy:
             await asyncio.wait(self._busy, timeout=STOP_WITHIN_S)
@@ -120,7 +122,7 @@ class ControlServer:
     ) -> None:
         """Answer one line after the other, until the client leaves or says something after which no line begins."""
         by = caller_of(writer)
-        while True:
+        while not self._is_stopping:
             try:
                 async with asyncio.timeout(READ_WITHIN_S):
                     line = await reader.readuntil(b"\n")

@@ -10,8 +10,8 @@ from trader.model.inputs import Input
 class Receipts:
     """Inputs that somebody waits for, from their delivery to the commit of their events."""
 
-    def __init__(self, put: Callable[[Input], None]) -> None:
-        """Hand inputs on by ``put``; it may handle them at once."""
+    def __init__(self, put: Callable[[Input], object]) -> None:
+        """Hand inputs on by ``put``, which may handle them at once; what it raises is no answer but the desk's end."""
         self._put = put
         self._waiting: dict[int, tuple[Input, asyncio.Future[Sequence[Event]]]] = {}
 
