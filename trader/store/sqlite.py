@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,8 @@ LOCK: Final = ".lock"  # behind the journal's name
 _LOG_PAGES: Final = 1_000
 _LOG_PAGES_AT_MOST: Final = 16_000  # then it is copied before the next commit, idle or not
 _BACKUP_PAGES: Final = 256  # copied at a time: a writer waits for no more than these
+
+_ROWS_AT_ONCE: Final = 512  # read while others wait
 
 _INSERT: Final = "INSERT INTO events VALUES (?, ?, ?)"
 _ROWS: Final = "SELECT body, hash FROM events WHERE number > ? ORDER BY number"
@@ -144,15 +147,22 @@ class SqliteJournal:
     def close(self) -> None:
         """Empty the log into the file where that is still possible, and let go."""
         try:
-            if self._is_written and not self._failure:
-                with self._mutex:
-                    self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            if not self._failure:
+                self._leave_cleanly()
         finally:
             self._failure = self._failure or "it was closed"
             self._mark.close()
             self._db.close(True)  # noqa: FBT003 -- apsw's own: whoever still reads from it is done
             if self._lock:
                 self._lock.release()
+
+    def _leave_cleanly(self) -> None:
+        """Copy the log into the file, if it is ours, and let SQLite delete it once it is empty."""
+        with self._mutex:
+            if self._is_written:
+                self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            frames, _ = self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+            self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(frames > 0))
 
     def _check(self) -> Chain:
         """Check the file's structure and every record; only then may anything be read or written."""
@@ -214,8 +224,15 @@ class SqliteJournal:
                 yield record
 
     def _rows(self, after: int) -> Iterator[Row]:
-        rows: Iterator[Row] = self._db.execute(_ROWS, (after,))
-        return rows
+        """Read in pieces, between which another thread may have the connection."""
+        with self._mutex:
+            cursor = self._db.execute(_ROWS, (after,))
+        while True:
+            with self._mutex:
+                rows: list[Row] = list(islice(cursor, _ROWS_AT_ONCE))
+            if not rows:
+                return
+            yield from rows
 
     def _commit(self, rows: list[tuple[int, bytes, bytes]]) -> None:
         if self._log_pages >= _LOG_PAGES_AT_MOST:
@@ -241,7 +258,7 @@ class SqliteJournal:
         """Copy the log into the file. No room for it is no failure: the records are durable in the log."""
         try:
             self._db.wal_checkpoint(mode=mode)
-        except apsw.FullError:
+        except (apsw.FullError, apsw.BusyError, apsw.LockedError):  # or somebody reads: another time, then
             return
         except apsw.Error as error:
             raise self._failed(error) from error

@@ -81,11 +81,11 @@ def told(path: Path) -> Iterator[None]:
 def _identify(connection: apsw.Connection, path: Path) -> None:
     """Make a journal of an empty file, and refuse anything else that is not ours."""
     application = connection.pragma("application_id")
-    tables = [str(sql) for (sql,) in connection.execute("SELECT sql FROM sqlite_schema")]
+    tables = [sql for (sql,) in connection.execute("SELECT CAST(sql AS BLOB) FROM sqlite_schema")]
     if not application and not tables:
         _begin(connection)
         return
-    if application != APPLICATION or tables != [TABLE]:
+    if application != APPLICATION or tables != [TABLE.encode()]:
         raise JournalCorrupt(f"{path}: is no journal of trader, or its description is damaged; {WAY_OUT}")
     number = connection.pragma("user_version")
     refuse_newer(number, source=str(path))

@@ -65,7 +65,7 @@ def _damage(log: apsw.VFSFile, ended: int) -> str:
     seed = next(frames).said if ended else header.sums
     before: _Frame | None = None
     for number, frame in enumerate(frames, ended + 1):
-        if before and before.is_commit and before.salts == frame.salts == header.salts:
+        if before and before.is_commit and frame.salts == header.salts:
             made = _sums_of(before, seed, header.order)
             if frame.said in {_sums_of(frame, one, header.order) for one in (before.said, made)}:
                 return f"frame {ended + 1} is damaged, and frame {number} was written after it"

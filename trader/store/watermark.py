@@ -15,7 +15,8 @@ import apsw
 SUFFIX: Final = ".mark"
 
 _FORM: Final = struct.Struct(">Q32s8s")  # number, hash, check: within one sector, so it is there whole or not at all
-_FLAGS: Final = apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+_READ: Final = apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY
+_WRITE: Final = apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
 
 
 class Mark(NamedTuple):
@@ -35,18 +36,23 @@ class Watermark:
         self._file: apsw.VFSFile | None = None
 
     def read(self) -> Mark | None:
-        """Return the mark; None where there is none, or only some bytes of it. It must be read before it is moved."""
-        self._file = self._file or apsw.VFSFile(self._vfs, self._name, [_FLAGS, 0])
-        if self._file.xFileSize() < _FORM.size:
+        """Return the mark; None where there is none, or only some bytes of it."""
+        try:
+            file = apsw.VFSFile(self._vfs, self._name, [_READ, 0])
+        except apsw.CantOpenError:
             return None
-        number, digest, check = _FORM.unpack(self._file.xRead(_FORM.size, 0))
-        return Mark(number, digest) if number and check == _check(number, digest) else None
+        try:
+            data = file.xRead(_FORM.size, 0) if file.xFileSize() >= _FORM.size else bytes(_FORM.size)
+        finally:
+            file.xClose()
+        number, digest, check = _FORM.unpack(data)
+        return Mark(number, digest) if check == _check(number, digest) else None
 
     def write(self, number: int, digest: bytes) -> None:
         """Move the mark. Where that fails the old one stays, which is true as well."""
         try:
-            if self._file:
-                self._file.xWrite(_FORM.pack(number, digest, _check(number, digest)), 0)
+            self._file = self._file or apsw.VFSFile(self._vfs, self._name, [_WRITE, 0])
+            self._file.xWrite(_FORM.pack(number, digest, _check(number, digest)), 0)
         except apsw.Error:
             self.close()
 
