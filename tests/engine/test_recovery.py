@@ -230,6 +230,8 @@ def test_restarts_between_minutes_change_no_book(wishes: dict[int, float], close
                 fresh.engine.desk.ledger.recover(events)
                 fresh.events, desk = [], fresh
                 desk.take(Opened(T0 + (minute + 839) * MINUTE))
+                before = closes[minute - 2]  # what warm-up would show: marks are known before the first decision
+                desk.learn(bar("SPY", minute + 839, close=before), bar("QQQ", minute + 839, close=200 - before))
             at = minute + 840
             desk.minute(bar("SPY", at, close=close), bar("QQQ", at, close=200 - close))
         return desk

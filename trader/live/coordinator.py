@@ -103,7 +103,7 @@ class MultiTraderCoordinator:
                     self._trades = TradesFile(self._options.export_trades)
                 if recovered is not None:
                     self._journal = recovered.journal
-                    self._recorder = Committer(recovered.journal, fail=self._world.fail, full=self._on_full)
+                    self._recorder = Committer(recovered.journal, fail=self._on_lost, full=self._on_full)
                 try:
                     await self._trade()
                 finally:
@@ -237,6 +237,10 @@ class MultiTraderCoordinator:
             else:
                 self._world.broker.cancel(command.order_id, command.ts)
         self._receipts.settle(message, step.events)
+
+    def _on_lost(self, error: Exception) -> None:
+        self._receipts.fail(error)
+        self._world.fail(error)
 
     def _on_full(self) -> None:
         why = "the journal's disk is full, and its last reserve is in use; make room, then start again"
