@@ -1,0 +1,289 @@
+"""One seed: a market, a venue, a process that dies and comes back, and what was found wrong."""
+
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from trader.engine.desk import Desk
+from trader.errors import NotDurable
+from trader.model.inputs import Control, Ticks
+from trader.model.money import ONE, decimal_of, floor_to
+from trader.model.orders import Side
+from trader.model.time import MINUTE, SECOND
+from trader.storm.daemon import Crash, Daemon, is_mended_by_restart
+from trader.storm.disk import Disk
+from trader.storm.exchange import Exchange
+from trader.storm.market import INSTRUMENTS, STEP, Market, specs
+from trader.storm.timeline import Timeline
+from trader.storm.weather import Weather
+from trader.storm.witness import Violation, Witness
+
+MINUTES: Final = 3  # of weather, unless told otherwise
+SETTLED_WITHIN: Final = 120 * SECOND  # after the last fault everything must have been resolved
+LOOK_EVERY: Final = 2 * SECOND
+HAS_STATES = hasattr(Desk, "control")
+MOST_FUSE: Final = 40
+DOWN_S: Final = (0.5, 30.0)  # from the death of a process to the start of the next one
+
+# The first ends in the middle of a New York day, the others pass a midnight: New York's, and UTC's.
+STARTS: Final = (1_795_449_600 * SECOND, 1_795_411_680 * SECOND, 1_795_391_880 * SECOND)
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a seed; ``what`` is empty where nothing was wrong."""
+
+    seed: int
+    what: str
+    at_s: float
+    steps: int
+    orders: int
+    lives: int
+    struck: dict[str, int]
+    journal: str
+
+
+def run_seed(seed: int, *, minutes: int = MINUTES, trace: Callable[[str], None] | None = None) -> Outcome:
+    """Let one seed happen from its beginning to its end; equal seeds are equal to the last byte."""
+    storm = Storm(seed, minutes)
+    if trace is not None:
+        storm.timeline.trace(trace)
+    try:
+        storm.run()
+        what = ""
+    except Violation as violation:
+        what = str(violation)
+    except Exception as bug:  # noqa: BLE001 -- whatever it is, it is what this seed has found
+        what = _told(bug)
+    finally:
+        storm.daemon_is_gone()
+    return Outcome(
+        seed=seed,
+        what=what,
+        at_s=storm.timeline.now / SECOND,
+        steps=storm.timeline.steps,
+        orders=len(storm.witness.created),
+        lives=storm.lives,
+        struck=storm.weather.struck,
+        journal=storm.disk.digest(),
+    )
+
+
+def _told(bug: BaseException) -> str:
+    """Say in one line what was raised, and where."""
+    frames = traceback.extract_tb(bug.__traceback__)[-4:]
+    where = " < ".join(f"{Path(one.filename).name}:{one.lineno} {one.name}" for one in reversed(frames))
+    return f"bug: {type(bug).__name__}: {str(bug)[:300]} [{where}]"
+
+
+class Storm:
+    """The world of one seed."""
+
+    def __init__(self, seed: int, minutes: int) -> None:
+        """Set everything up; nothing happens yet."""
+        self.timeline = Timeline()
+        self.weather = Weather(seed)
+        self.disk = Disk()
+        self.lives = 0
+        self._start = self.weather.pick(STARTS)
+        self._end = minutes * MINUTE  # of the weather
+        chance = self.weather.chances["strategy.raises"]
+        self._specs = partial(specs, seed, quiet_from=self._start + self._end, chance_of_error=chance)
+        self.exchange = Exchange(self.timeline, self.weather, INSTRUMENTS, self._start)
+        self.market = Market(self.weather, self._start)
+        self.witness = self.exchange.watcher = Witness(self.exchange, self.disk)
+        self.daemon: Daemon | None = None
+        self._fuse = 0  # steps until the process dies, when not zero
+
+    def run(self) -> None:
+        """Let it happen. Raises Violation."""
+        self.timeline.after(0, self._move)
+        self.timeline.after(MINUTE, self._close)
+        self.exchange.venue.observe(self.market.quotes(self._start), now=self._start)
+        self._plan_faults()
+        self._boot()
+        self._pass(self._end)
+        self.weather.is_calm = True
+        calm_from = max(self._end, self.exchange.last_arrival)
+        self._pass(calm_from)
+        while (why := self.witness.unresolved(self.daemon)) and self.timeline.now < calm_from + SETTLED_WITHIN:
+            self._pass(self.timeline.now + LOOK_EVERY)
+        if why:
+            raise Violation("I10", f"not resolved {SETTLED_WITHIN // SECOND} s after the last fault: {why}")
+        assert self.daemon is not None
+        self.witness.compare(self.daemon)
+
+    def daemon_is_gone(self) -> None:
+        """Let go of the process."""
+        if self.daemon is not None:
+            self.daemon.kill()
+
+    def _pass(self, until: int) -> None:
+        """Let time pass; a process that crashes comes back."""
+        while self.timeline.now < until:
+            try:
+                self.timeline.run(until, self._look)
+            except (Crash, NotDurable):
+                self._die()
+
+    def _look(self) -> None:
+        """Look at the process after everything that happened."""
+        if self.witness.found is not None:
+            raise self.witness.found
+        if self._fuse:
+            self._fuse -= 1
+            if not self._fuse:
+                raise Crash
+        daemon = self.daemon
+        if daemon is not None and daemon.failure is not None:
+            if not is_mended_by_restart(daemon.failure):
+                raise daemon.failure
+            self._die()
+
+    def _boot(self) -> None:
+        self.lives += 1
+        self._note(f"process {self.lives} begins")
+        self.daemon = Daemon(self.exchange, self.disk, self.market, specs=self._specs(), observer=self.witness)
+        self.witness.began(self.daemon)
+
+    def _light(self) -> None:
+        """Let the process die within the next few things that happen: between any two awaits."""
+        self._fuse = 1 + self.weather.below(MOST_FUSE)
+
+    def _die(self) -> None:
+        """End the process, and plan the next one."""
+        self._fuse = 0
+        if self.daemon is None:
+            return
+        self._note(f"process {self.lives} dies ({self.daemon.failure or 'killed'})")
+        if self.weather.below(2):
+            self.daemon.commit()  # what is being written may be on the disk though nobody was told
+        self.witness.died(self.daemon)
+        self.daemon.kill()
+        self.daemon = None
+        self.timeline.after(self.weather.seconds(*DOWN_S), self._boot)
+
+    def _note(self, what: str) -> None:
+        if self.timeline.note is not None:
+            self.timeline.note(what)
+
+    # --- the market ---------------------------------------------------------------------------------------------
+
+    def _move(self) -> None:
+        exchange = self.exchange
+        self.market.walk()
+        quotes = self.market.quotes(exchange.now())
+        if quotes:
+            exchange.venue.observe(quotes, now=exchange.now())
+            exchange.flush()
+            if not self.weather.below(4):
+                self._show(Ticks(0, quotes[:1]))
+        self.timeline.after(STEP, self._move)
+
+    def _close(self) -> None:
+        """End a minute: its bars travel to the desk, most of them."""
+        weather = self.weather
+        bars = self.market.close(self.exchange.now())
+        in_time = []
+        for bar in bars:
+            if weather.strikes("bar.missing"):
+                continue
+            if weather.strikes("bar.late"):
+                self.timeline.after(weather.seconds(1.0, 30.0), self._show, Ticks(0, [bar]))
+                continue
+            in_time.append(bar)
+            if weather.strikes("bar.doubled"):
+                self.timeline.after(weather.seconds(0.1, 10.0), self._show, Ticks(0, [bar]))
+        if in_time:
+            self.timeline.after(SECOND, self._show, Ticks(0, in_time))
+        self.timeline.after(MINUTE, self._close)
+
+    def _show(self, ticks: Ticks) -> None:
+        if self.daemon is not None and self.daemon.is_live:
+            self.daemon.put(msgspec.structs.replace(ticks, ts=self.daemon.now()))
+
+    # --- faults -------------------------------------------------------------------------------------------------
+
+    def _plan_faults(self) -> None:
+        happenings: dict[str, Callable[[], None]] = {
+            "stream.dropped": lambda: self._each_stream("drop"),
+            "stream.half_open": lambda: self._each_stream("mute"),
+            "execution.busted": self._bust,
+            "execution.corrected": self._correct,
+            "order.canceled": lambda: self._strike("canceled"),
+            "order.rejected": lambda: self._strike("rejected"),
+            "order.manual": self._order_by_hand,
+            "process.killed": self._light,
+            "power.cut": self._light,
+            "operator.halt": lambda: self._say("halt"),
+            "operator.pause": lambda: self._say("pause"),
+            "operator.resume": lambda: self._say("resume"),
+            "operator.flatten": lambda: self._say("flatten"),
+            "clock.stepped": self._step_clock,
+        }
+        for kind, happen in happenings.items():
+            self._plan(kind, happen)
+
+    def _plan(self, kind: str, happen: Callable[[], None]) -> None:
+        wait = self.weather.next_time(kind)
+        if wait is not None and self.timeline.now + wait < self._end:
+            self.timeline.after(wait, self._happen, kind, happen)
+
+    def _happen(self, kind: str, happen: Callable[[], None]) -> None:
+        self.weather.struck[kind] = self.weather.struck.get(kind, 0) + 1
+        self._note(kind)
+        happen()
+        self.exchange.flush()
+        self._plan(kind, happen)
+
+    def _say(self, action: Literal["halt", "pause", "resume", "flatten"]) -> None:
+        strategy = self.weather.pick(("", "long", "both", "coin"))
+        if self.daemon is not None and self.daemon.is_live and HAS_STATES:
+            self.daemon.put(Control(self.daemon.now(), action, strategy, "storm"))
+
+    def _each_stream(self, how: str) -> None:
+        for stream in list(self.exchange.streams):
+            if how == "drop":
+                stream.drop("closed by the server: 1006")
+            else:
+                stream.fall_silent()
+                self.exchange.last_arrival = max(self.exchange.last_arrival, self.timeline.now + 30 * SECOND)
+
+    def _step_clock(self) -> None:
+        if self.daemon is not None:
+            self.daemon.ahead += self.weather.pick((-1, 1)) * self.weather.seconds(0.1, 90.0)
+
+    def _bust(self) -> None:
+        exchange = self.exchange
+        if executions := list(exchange.account.executions):
+            exchange.venue.bust(exchange.account.name, self.weather.pick(executions), now=exchange.now())
+
+    def _correct(self) -> None:
+        exchange, weather = self.exchange, self.weather
+        if executions := list(exchange.account.executions.values()):
+            row = weather.pick(executions)
+            assert row.price is not None
+            price = decimal_of(round(float(row.price) * weather.uniform(0.995, 1.005), 2))
+            exchange.venue.correct(exchange.account.name, row.execution_id, price=price, now=exchange.now())
+
+    def _strike(self, status: str) -> None:
+        exchange = self.exchange
+        open_orders = [
+            one.order for one in exchange.account.working.values() if status == "canceled" or not one.order.filled_qty
+        ]
+        if open_orders:
+            order = self.weather.pick(open_orders)
+            exchange.venue.strike(exchange.account.name, order.id, status, now=exchange.now())  # type: ignore[arg-type]
+
+    def _order_by_hand(self) -> None:
+        exchange, weather = self.exchange, self.weather
+        from trader.access.sim.venue_orders import OrderRequest
+
+        symbol = weather.pick(tuple(INSTRUMENTS))
+        side, qty = weather.pick((Side.BUY, Side.SELL)), decimal_of(float(1 + weather.below(5)))
+        tif = "gtc" if "/" in symbol else "day"
+        request = OrderRequest(symbol, side, "market", tif, qty=floor_to(qty, ONE))
+        exchange.venue.submit(exchange.account.name, request, now=exchange.now())
