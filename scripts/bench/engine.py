@@ -31,7 +31,7 @@ from trader.model.commands import SubmitOrder
 from trader.model.events import OrderCreated, SandboxOpened
 from trader.model.inputs import Opened, Reported, Ticks
 from trader.model.instruments import instrument_of
-from trader.model.orders import Approved, ExecutionReport, OrderIntent, OrderStatus, Reason, Side
+from trader.model.orders import Approved, ExecutionReport, OrderIntent, OrderStatus, Reason, Side, TradingState
 from trader.model.signals import Signals, Target
 from trader.model.ticks import Bar
 from trader.model.time import MINUTE
@@ -255,7 +255,7 @@ def gate_ns() -> float:
         "a", "SPY", Side.BUY, Decimal("95.1234"), Decimal("100.12"), reduces=False, reason=Reason.SIGNAL, ts=0
     )
     standing = Standing(
-        Decimal(10_000), Decimal(10_000), Decimal(10_100), Decimal(0), 0, loss_reached=False, halted=False
+        Decimal(10_000), Decimal(10_000), Decimal(10_100), Decimal(0), 0, loss_reached=False, state=TradingState.ACTIVE
     )
     spy = instrument_of("SPY")
     return ns_each(lambda _: gate.check(intent, standing, limits=LIMITS, instrument=spy, order_id="o"), 5000)

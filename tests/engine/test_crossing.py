@@ -18,7 +18,8 @@ PRICE = Decimal(100)
 def offer(order_id: str, qty: str, *, exits: bool = False, instrument: Instrument = SPY) -> Offer:
     """Return a buy for a positive quantity, a sell for a negative one."""
     signed = Decimal(qty)
-    return Offer(order_id, Side.BUY if signed > 0 else Side.SELL, abs(signed), exits, instrument)
+    side = Side.BUY if signed > 0 else Side.SELL
+    return Offer(order_id, side, abs(signed), exits, instrument.qty_increment, instrument.min_notional)
 
 
 def test_what_both_have_crosses_and_the_rest_of_the_larger_goes_on() -> None:
@@ -71,6 +72,12 @@ def test_the_rest_of_a_whole_share_order_is_whole_and_waits_for_the_exit_beside_
     assert netted.withdrawn == {"whole"}
 
 
+def test_at_a_price_that_nobody_trusts_nothing_crosses_and_one_side_waits() -> None:
+    netted = net([offer("entry", "5"), offer("exit", "-5", exits=True)], PRICE, may_cross=False)
+    assert not netted.crosses
+    assert netted.withdrawn == {"entry"}
+
+
 @pytest.mark.parametrize("first", ["one", "other"])
 def test_of_two_exits_that_cannot_meet_the_first_one_made_goes(first: str) -> None:
     whole, part = offer("one", "10", exits=True, instrument=WHOLE), offer("other", "-0.5", exits=True)
@@ -89,7 +96,7 @@ def built(parts: list[tuple[Decimal, bool, bool, bool]]) -> list[Offer]:
         size = max(Decimal(1), qty // 1) if whole else qty
         if not exits and size * PRICE < 1:
             size = Decimal("0.01")  # the gate lets no smaller entry pass
-        offers.append(Offer(f"o{number}", Side.BUY if buys else Side.SELL, size, exits, instrument))
+        offers.append(offer(f"o{number}", str(size if buys else -size), exits=exits, instrument=instrument))
     return offers
 
 
@@ -121,8 +128,8 @@ def test_what_goes_to_the_venue_is_on_one_side_and_large_enough_and_exits_go_bef
     assert len({one.side for one in going}) <= 1
     for one in going:
         rest = netted.left[one.order_id]
-        assert one.reduces or not rest % one.instrument.qty_increment
-        assert rest == one.qty or rest * PRICE >= one.instrument.min_notional
+        assert one.reduces or not rest % one.step
+        assert rest == one.qty or rest * PRICE >= one.minimum
     if any(one.reduces and one.order_id in netted.withdrawn for one in offers):
         assert any(one.reduces for one in going)
 

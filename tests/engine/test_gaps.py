@@ -168,11 +168,11 @@ def test_a_split_scales_position_mark_and_window_and_the_sandbox_warms_up_anew()
     desk.learn(bar(minute=-1), bar(minute=0))
     desk.closes(100, 100)
     held = desk.book().position("SPY").qty
-    worth = desk.engine.desk.equity(desk.engine.sandboxes[0])
+    worth = desk.engine.sandboxes[0].equity()
     desk.take(Split(T0 + 3 * MINUTE, "SPY", Decimal(4), T0 + 2 * MINUTE))
     position = desk.book().position("SPY")
     assert (position.qty, position.avg_price) == (held * 4, Decimal(25))
-    assert desk.engine.desk.equity(desk.engine.sandboxes[0]) == worth
+    assert desk.engine.sandboxes[0].equity() == worth
     assert closes_of(desk) == [25, 25, 25, 25]
     assert desk.of(PositionSplit) == [PositionSplit(T0 + 3 * MINUTE, "one", "SPY", Decimal(4), held * 4)]
     assert desk.engine.sandboxes[0].state == "warming"

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from trader.model.instruments import instrument_of
-from trader.model.orders import Approved, Denied, OrderIntent, Reason, Side
+from trader.model.orders import Approved, Denied, OrderIntent, Reason, Side, TradingState
 from trader.model.views import Standing
 from trader.risk.gate import check
 from trader.risk.limits import Limits
@@ -18,7 +18,7 @@ STANDING = Standing(
     position=Decimal(0),
     daily_trades=0,
     loss_reached=False,
-    halted=False,
+    state=TradingState.ACTIVE,
 )
 LIMITS = Limits(Decimal("0.5"), max_daily_trades=3, max_daily_loss=Decimal(500))
 INTENT = OrderIntent("one", "SPY", Side.BUY, Decimal(10), Decimal(100), reduces=False, reason=Reason.SIGNAL, ts=0)
@@ -58,7 +58,8 @@ def test_the_gate_allows(case: str) -> None:
 
 
 DENIED: dict[str, tuple[dict[str, object], dict[str, object], str, str, str]] = {
-    "a halted strategy": ({}, {"halted": True}, "halted", "no openings", "strategy halted"),
+    "a halted strategy": ({}, {"state": TradingState.HALTED}, "halted", "no openings", "until it is resumed"),
+    "a paused strategy": ({}, {"state": TradingState.PAUSED}, "paused", "no openings", "until it is resumed"),
     "a day's loss reached": ({}, {"loss_reached": True}, "max_daily_loss", "$500", "reached today"),
     "the day's trades reached": ({}, {"daily_trades": 3}, "max_daily_trades", "3", "3"),
     "a short in a long-only sandbox": ({"side": Side.SELL}, {}, "allow_short", "false", "sell 10"),
@@ -88,7 +89,7 @@ def test_the_gate_denies_with_rule_limit_and_value(case: str) -> None:
 @pytest.mark.parametrize(
     "standing",
     [
-        {"halted": True},
+        {"state": TradingState.HALTED},
         {"loss_reached": True},
         {"daily_trades": 99},
         {"cash": Decimal(-5), "free_cash": Decimal(-5)},

@@ -15,7 +15,6 @@ from decimal import Decimal
 
 import msgspec
 
-from trader.model.instruments import Instrument
 from trader.model.money import EXACT, ZERO, ceil_to, divide, floor_to
 from trader.model.orders import Side
 
@@ -24,13 +23,14 @@ _MINIMA_KEPT = 2
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """An approved order that has not left yet."""
+    """An approved order that has not left yet; ``step`` and ``minimum`` (dollars) are what the venue takes of it."""
 
     order_id: str
     side: Side
     qty: Decimal
     reduces: bool
-    instrument: Instrument
+    step: Decimal
+    minimum: Decimal
 
 
 class Cross(msgspec.Struct):
@@ -54,11 +54,14 @@ class Netted(msgspec.Struct, frozen=True):
     withdrawn: frozenset[str]
 
 
-def net(offers: Sequence[Offer], price: Decimal) -> Netted:
-    """Cross the orders of one symbol at ``price``; ``offers`` stand in the order in which they were made."""
+def net(offers: Sequence[Offer], price: Decimal, *, may_cross: bool = True) -> Netted:
+    """Cross the orders of one symbol at ``price``; ``offers`` stand in the order in which they were made.
+
+    Where they may not cross, because nobody trusts the price, one side goes and the other is withdrawn.
+    """
     ranked = sorted(offers, key=lambda offer: not offer.reduces)
     left = {offer.order_id: offer.qty for offer in ranked}
-    crosses = _pair(ranked, left)
+    crosses = _pair(ranked, left) if may_cross else []
     for offer in ranked:
         if offer.reduces and not _is_sendable(offer, left[offer.order_id], price):
             _take_back(offer, crosses, left, price=price)
@@ -97,19 +100,18 @@ def _shared(buyer: Offer, seller: Offer, left: dict[str, Decimal]) -> Decimal:
     if bought == sold:
         return bought
     keeper = buyer if bought > sold else seller
-    return floor_to(min(bought, sold), keeper.instrument.qty_increment)
+    return floor_to(min(bought, sold), keeper.step)
 
 
 def _is_sendable(offer: Offer, rest: Decimal, price: Decimal) -> bool:
     """Tell whether a rest is nothing, all there was, or large enough for the venue."""
-    least = offer.instrument.min_notional
-    return rest in {ZERO, offer.qty} or EXACT.multiply(rest, price) >= least
+    return rest in {ZERO, offer.qty} or EXACT.multiply(rest, price) >= offer.minimum
 
 
 def _take_back(offer: Offer, crosses: Sequence[Cross], left: dict[str, Decimal], *, price: Decimal) -> None:
     """Uncross the newest of an exit's crosses until both sides of them keep enough to be sent."""
-    minimum = EXACT.multiply(offer.instrument.min_notional, Decimal(_MINIMA_KEPT))
-    wanted = ceil_to(divide(minimum, price), offer.instrument.qty_increment)
+    minimum = EXACT.multiply(offer.minimum, Decimal(_MINIMA_KEPT))
+    wanted = ceil_to(divide(minimum, price), offer.step)
     for cross in reversed(crosses):
         if not wanted:
             return

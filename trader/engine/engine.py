@@ -6,9 +6,13 @@ from operator import attrgetter
 import msgspec
 
 from trader.director.grid import GRACE, TAKEN, MinuteGrid, Verdict, next_close
+from trader.engine.account import AccountDesk
 from trader.engine.answers import failure_of, wishes_of
+from trader.engine.days import Days
 from trader.engine.desk import Desk
 from trader.engine.market import WINDOW_BARS, Listing, Series
+from trader.engine.opening import open_books
+from trader.engine.restraints import Restraints
 from trader.engine.sandbox import Moment, Sandbox, SandboxSpec, Slot
 from trader.model.commands import Command
 from trader.model.events import (
@@ -16,27 +20,32 @@ from trader.model.events import (
     BarRefused,
     BarRevised,
     BarsBackfilled,
+    BooksOpened,
     Event,
     SandboxWarmed,
 )
 from trader.model.inputs import (
     ActivityReported,
     Backfilled,
+    Control,
     ExternalReported,
     Held,
     History,
     Input,
+    Mismatched,
     Opened,
+    OrderReleased,
     Reconciled,
     Released,
     Reported,
     Revised,
+    Settled,
     Split,
     Ticks,
     TimerFired,
 )
 from trader.model.ticks import Bar, Quote, Trade
-from trader.model.time import MINUTE, NEW_YORK, midnight_after
+from trader.model.time import MINUTE
 
 _RANK = attrgetter("rank")
 
@@ -57,14 +66,17 @@ class Engine:
         ``grace`` (ns) is how long after its end a minute waits for bars that are missing. Where ``desk.ledger`` has
         recovered, the desk goes on where those events end, once :class:`~trader.model.inputs.Opened` comes.
         """
-        self._grace = grace
+        self.book_id = book_id
+        self.grace = grace
         self._moment = Moment()
         self.sandboxes = tuple(Sandbox(spec, rank=rank, moment=self._moment) for rank, spec in enumerate(specs))
         self.desk = Desk(self.sandboxes, book_id=book_id)
+        self._account = AccountDesk(self.desk)
+        self._restraints = Restraints(self.desk)
         self.listings = _wire(self.sandboxes)
         self._grid = MinuteGrid(len(self.listings))
         self._buckets: dict[int, list[Series]] = {}  # end of the longer bars being built -> whose
-        self._days = _Days(self.sandboxes)
+        self._days = Days(self.sandboxes)
         self._live_from = 0  # what ended until then is history, also where it is closed later
 
     def handle(self, message: Input) -> Step:
@@ -79,13 +91,15 @@ class Engine:
             self._on_history(message)
         else:
             self._on_rarely(message)
+        if self.desk.traffic.fresh:
+            self.desk.settle(message.ts)
         step = Step(self.desk.events, self.desk.commands)
         self.desk.events, self.desk.commands = [], []
         return step
 
     def next_timer(self) -> int | None:
         """Return when (ns UTC) the engine wants to be woken; None: not before the next input."""
-        return next_close(self._grid.ts, self._buckets, self._grace)
+        return next_close(self._grid.ts, self._buckets, self.grace)
 
     def _on_rarely(self, message: Input) -> None:
         match message:
@@ -98,32 +112,41 @@ class Engine:
                     self._on_revision(bar, message.ts)
             case Split():
                 self._on_split(message)
-            case Held() | Released():
-                self.desk.hold(message)
             case Opened():
                 is_recovered = bool(self.desk.ledger.books)
-                self.desk.open(message)
+                open_books(self.desk, message)
                 if is_recovered:
                     self._days.resume()
             case _:
                 self._on_account(message)
 
     def _on_account(self, message: Input) -> None:
+        account = self._account
         match message:
+            case Control():
+                self._restraints.control(message)
+            case Held() | Released():
+                account.hold(message)
             case ExternalReported():
-                self.desk.report_external(message)
+                account.take_external(message)
             case ActivityReported():
-                self.desk.report_activity(message)
+                account.take_activity(message)
             case Reconciled():
-                self.desk.reconciled(message)
+                account.reconciled(message)
+            case Mismatched():
+                account.lock(message)
+            case Settled():
+                account.unlock(message, self.listings.get(message.symbol))
+            case OrderReleased():
+                account.release(message)
             case _:
                 raise AssertionError(f"the desk knows no {type(message).__name__}")
 
     # --- market data --------------------------------------------------------------------------------------------
 
     def _on_ticks(self, message: Ticks) -> None:
-        now, oldest = message.ts, message.ts - self._grace
-        newest = message.ts + self._grace  # by so much our clock may be behind the venue's
+        now, oldest = message.ts, message.ts - self.grace
+        newest = message.ts + self.grace  # by so much our clock may be behind the venue's
         for tick in message.ticks:
             if type(tick) is not Bar:
                 self._on_mark(tick)
@@ -185,7 +208,7 @@ class Engine:
         taken: dict[str, list[int]] = {}
         for bar in message.bars:
             listing = self.listings[bar.symbol]
-            if bar.ts <= listing.newest or bar.ts > message.ts + self._grace:
+            if bar.ts <= listing.newest or bar.ts > message.ts + self.grace:
                 self.desk.emit(BarRefused(message.ts, bar.symbol, bar.ts, "no bar that was missed"))
                 continue
             for end in sorted(end for end in self._buckets if end < bar.ts):
@@ -215,9 +238,8 @@ class Engine:
         slots = [slot for series in listing.series for slot in (*series.warm, *series.cold)]
         for series in listing.series:
             series.scale(ratio, message.effective)
-            for slot in series.chill():
-                slot.is_warm = slot.sandbox.is_warm = False
-        self.desk.split(slots, message)
+            series.chill(series.warm)
+        self._account.split(slots, message)
 
     def _on_history(self, history: History) -> None:
         self._live_from = history.ts
@@ -248,14 +270,14 @@ class Engine:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001 - whatever a strategy raises is its own failure
-                self.desk.fail(slot, failure_of(error), ts=ts)
+                self._restraints.fail(slot, failure_of(error), ts=ts)
         for series in closed:
             self._promote(series, ts)
 
     # --- the minute ---------------------------------------------------------------------------------------------
 
     def _on_timer(self, ts: int) -> None:
-        ended = ts - self._grace
+        ended = ts - self.grace
         if 0 < self._grid.ts <= ended:
             self._close_minute()
         self._close_built_before(ended + 1)
@@ -283,7 +305,7 @@ class Engine:
             self._absorb(listing, bar, closed)
         if self._buckets:
             closed += self._close_built(minute)
-        self.desk.check_losses(minute)
+        self._restraints.check_losses(minute)
         self._decide(closed, minute)
 
     def _guard(self, listing: Listing, bar: Bar, ts: int) -> None:
@@ -331,18 +353,20 @@ class Engine:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001 - whatever a strategy raises is its own failure
-                desk.fail(slot, failure_of(error), ts=ts)
+                self._restraints.fail(slot, failure_of(error), ts=ts)
                 continue
             for aimed, fraction in wishes:
                 desk.aim(aimed, fraction, ts=ts)
             if slot.unsettled and all(aimed is not slot for aimed, _ in wishes):
                 desk.work(slot, ts)
+        if desk.traffic.fresh:
+            desk.settle(ts)
 
     def _promote(self, series: Series, ts: int) -> None:
         for slot in series.promote():
             slot.is_warm = True
             sandbox = slot.sandbox
-            if not sandbox.book.halted and all(other.is_warm for other in sandbox.slots.values()):
+            if not sandbox.has_failed and all(other.is_warm for other in sandbox.slots.values()):
                 sandbox.is_warm = True
                 self.desk.emit(SandboxWarmed(ts, sandbox.spec.name))
 
@@ -352,9 +376,9 @@ class Engine:
                 self._close_minute()  # it belongs to the day that ends
             ended = self._days.begin(content_ts)
             for sandboxes in ended:
-                self.desk.start_day(content_ts, sandboxes)
+                self._restraints.start_day(content_ts, sandboxes)
             if ended:
-                self.desk.save(content_ts)
+                self.desk.emit(BooksOpened(content_ts, self.desk.ledger.snapshot()))
 
 
 def _wire(sandboxes: Sequence[Sandbox]) -> dict[str, Listing]:
@@ -374,33 +398,6 @@ def _wire(sandboxes: Sequence[Sandbox]) -> dict[str, Listing]:
             listing.series.append(series_of[key])
         slot = Slot(sandbox, instrument, listing=listing, series=series_of[key], rank=rank)
         sandbox.slots[instrument.symbol] = slot
+        listing.slots.append(slot)
         slot.series.cold.append(slot)
     return listings
-
-
-class _Days:
-    """When each sandbox's trading day ends: New York midnight, or UTC midnight where all it trades is crypto."""
-
-    def __init__(self, sandboxes: Sequence[Sandbox]) -> None:
-        crypto = [box for box in sandboxes if all(i.asset_class == "crypto" for i in box.spec.instruments)]
-        others = [box for box in sandboxes if box not in crypto]
-        self._groups = [(zone, group) for zone, group in ((NEW_YORK, others), (None, crypto)) if group]
-        self._midnights = [0 for _ in self._groups]
-        self.next_midnight = 0
-
-    def resume(self) -> None:
-        """Go on with the days that recovered books say have begun; new books begin theirs with the first content."""
-        for number, (zone, group) in enumerate(self._groups):
-            self._midnights[number] = midnight_after(max(box.book.day_ts for box in group), zone)
-        self.next_midnight = min(self._midnights)
-
-    def begin(self, ts: int) -> list[list[Sandbox]]:
-        """Return the groups whose day ended at or before ``ts``; the first call only learns what day it is."""
-        ended = []
-        for number, (zone, group) in enumerate(self._groups):
-            if ts >= self._midnights[number]:
-                if self._midnights[number]:
-                    ended.append(group)
-                self._midnights[number] = midnight_after(ts, zone)
-        self.next_midnight = min(self._midnights)
-        return ended

@@ -12,6 +12,8 @@ from trader.director.grid import BarBuilder, scaled
 from trader.model.ticks import Bar
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from trader.engine.sandbox import Slot
@@ -121,13 +123,13 @@ class Series:
         elif self.count and self.bar.ts <= until:
             self.bar = scaled(self.bar, ratio)
 
-    def chill(self) -> list[Slot]:
-        """Move every slot back to the cold ones, to warm up on bars still to come; return them."""
-        chilled, self.warm = self.warm, []
-        for slot in chilled:
+    def chill(self, slots: Iterable[Slot]) -> None:
+        """Let slots that were warm warm up anew, on bars still to come."""
+        for slot in slots:
             slot.warm_at = self.count + slot.sandbox.spec.warm_at
-        self.cold = sorted([*self.cold, *chilled], key=lambda slot: slot.rank)
-        return chilled
+            slot.is_warm = slot.sandbox.is_warm = False
+        self.cold = sorted({*self.cold, *slots}, key=lambda slot: slot.rank)
+        self.warm = [slot for slot in self.warm if slot.is_warm]
 
     def promote(self) -> list[Slot]:
         """Move the slots whose warm-up the newest bar completes to the warm ones and return them."""
@@ -139,9 +141,9 @@ class Series:
 
 
 class Listing:
-    """One symbol on the desk: its mark, its series, and the slots whose stops watch it."""
+    """One symbol on the desk: its mark, its series, and which slots its stops, orders and waits belong to."""
 
-    __slots__ = ("guards", "instrument", "mark", "newest", "quoted", "series")
+    __slots__ = ("guards", "instrument", "mark", "newest", "quoted", "series", "slots", "waiting", "working")
 
     def __init__(self, instrument: Instrument) -> None:
         """Begin without a mark."""
@@ -150,4 +152,7 @@ class Listing:
         self.newest = 0  # end of the newest minute bar
         self.quoted = 0  # time of the newest quote or trade
         self.series: list[Series] = []
-        self.guards: dict[Slot, None] = {}  # a set that keeps its order
+        self.slots: list[Slot] = []
+        self.guards: dict[Slot, None] = {}  # a set that keeps its order; likewise the next two
+        self.working: dict[Slot, None] = {}  # have an order on its way
+        self.waiting: dict[Slot, None] = {}  # ask again as soon as one of those has ended

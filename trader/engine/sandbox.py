@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from trader.engine.states import tightest
 from trader.model.instruments import Instrument
-from trader.model.orders import Reason
+from trader.model.money import EXACT, decimal_of
+from trader.model.orders import Reason, TradingState
 from trader.risk.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trader.books.book import Book, OrderRecord
+    from trader.books.book import AccountBook, Book, OrderRecord
     from trader.books.positions import Position
     from trader.engine.market import Floats, Listing, Series
     from trader.model.signals import Signals
@@ -57,8 +59,9 @@ class Slot:
     """One ticker in one sandbox: where market data, wish, order and position of the pair meet."""
 
     __slots__ = (
-        "ceiling", "context", "floor", "held", "instrument", "is_leaving", "is_warm", "listing", "on_bar", "order",
-        "position", "rank", "reason", "sandbox", "series", "symbol", "target", "unsettled", "warm_at",
+        "absent", "ceiling", "context", "floor", "held", "instrument", "is_leaving", "is_part", "is_warm", "listing",
+        "on_bar", "order", "position", "rank", "reason", "sandbox", "series", "symbol", "target", "unsettled",
+        "warm_at",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +81,8 @@ class Slot:
         self.position: Position
         self.held = 0.0  # the position's quantity as a float, for the checks of every bar
         self.order: OrderRecord | None = None
+        self.absent: OrderRecord | None = None  # an entry that never showed up, and may still
+        self.is_part = False  # what is on its way, or waits, is not all: the rest follows
         self.target = 0.0
         self.reason = Reason.SIGNAL  # why an exit is wanted; openings are always the strategy's
         self.is_leaving = False  # the host wants out, whatever the strategy thinks, until all is flat
@@ -89,7 +94,9 @@ class Slot:
 class Sandbox:
     """One strategy with its slots and its book."""
 
-    __slots__ = ("book", "cash", "context", "denials", "is_warm", "loss_floor", "rank", "slots", "spec")
+    __slots__ = (
+        "account", "book", "cash", "context", "has_failed", "is_warm", "loss_floor", "rank", "slots", "spec"
+    )  # fmt: skip
 
     def __init__(self, spec: SandboxSpec, *, rank: int, moment: Moment) -> None:
         """Begin without slots; the book comes when it is opened."""
@@ -98,15 +105,30 @@ class Sandbox:
         self.slots: dict[str, Slot] = {}
         self.context = SandboxContext(self, moment)
         self.book: Book
+        self.account: AccountBook
         self.cash = 0.0  # the book's cash as a float, for the checks of every bar
         self.loss_floor = -math.inf  # equity at or under it is worth an exact look at the day's loss
         self.is_warm = False
+        self.has_failed = False  # its strategy did, in this process
+
+    def equity(self) -> Decimal:
+        """Return cash plus positions at their marks, exactly."""
+        worth = self.book.cash
+        for slot in self.slots.values():
+            if slot.position.qty:
+                worth = EXACT.add(worth, EXACT.multiply(slot.position.qty, decimal_of(slot.listing.mark)))
+        return worth
+
+    @property
+    def trading_state(self) -> TradingState:
+        """Return what it may do: the tighter of its own state and the whole desk's."""
+        return tightest(self.book.state, self.account.state)
 
     @property
     def state(self) -> str:
-        """Return what the sandbox does: warming, active, reduce_only (the day's loss is reached) or halted."""
-        if self.book.halted:
-            return "halted"
+        """Return what it does: halted, paused, warming, reduce_only (the day's loss is reached) or active."""
+        if self.trading_state is not TradingState.ACTIVE:
+            return str(self.trading_state)
         if not self.is_warm:
             return "warming"
         return "reduce_only" if self.book.loss_reached else "active"

@@ -49,14 +49,14 @@ def summarize(engine: Engine, mode: str) -> Summary:
     """Take stock at the newest marks; of a desk that was never opened there is nothing to tell."""
     if not engine.desk.ledger.books:
         return Summary(mode, [], ZERO)
-    strategies = [_strategy(engine, sandbox) for sandbox in engine.sandboxes]
+    strategies = [_strategy(sandbox) for sandbox in engine.sandboxes]
     total = ZERO
     for strategy in strategies:
         total = EXACT.add(total, strategy.pnl)
     return Summary(mode, strategies, total)
 
 
-def _strategy(engine: Engine, sandbox: Sandbox) -> StrategySummary:
+def _strategy(sandbox: Sandbox) -> StrategySummary:
     book = sandbox.book
     positions = []
     worth = book.cash
@@ -66,7 +66,7 @@ def _strategy(engine: Engine, sandbox: Sandbox) -> StrategySummary:
             value = EXACT.multiply(slot.position.qty, mark)
             worth = EXACT.add(worth, value)
             positions.append(PositionSummary(slot.symbol, slot.position.qty, slot.position.avg_price, mark, value))
-    assert worth == engine.desk.equity(sandbox), f"{book.strategy}: cash and positions differ from the total value"
+    assert worth == sandbox.equity(), f"{book.strategy}: cash and positions differ from the total value"
     pnl = EXACT.subtract(worth, book.opening_cash)
     return StrategySummary(
         name=book.strategy,

@@ -4,6 +4,8 @@ from decimal import Decimal
 
 import msgspec
 
+from trader.model.orders import TradingState
+
 
 class Standing(msgspec.Struct, frozen=True):
     """A sandbox's books at the moment one intent is judged; dollars, and a signed quantity of the intent's symbol."""
@@ -14,5 +16,5 @@ class Standing(msgspec.Struct, frozen=True):
     position: Decimal
     daily_trades: int
     loss_reached: bool
-    halted: bool
+    state: TradingState
     held: str = ""  # why no entry may leave for this symbol now

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from trader.model.instruments import Instrument
 from trader.model.money import EXACT, ZERO
-from trader.model.orders import Approved, Denied, OrderIntent, Side
+from trader.model.orders import Approved, Denied, OrderIntent, Side, TradingState
 from trader.model.views import Standing
 from trader.risk.limits import RESERVE_FACTOR, Limits
 
@@ -40,8 +40,8 @@ def _held_back(standing: Standing) -> Broken:
 
 
 def _closed_to_openings(intent: OrderIntent, standing: Standing, limits: Limits) -> Broken:
-    if standing.halted:
-        return "halted", "no openings", "strategy halted"
+    if standing.state is not TradingState.ACTIVE:
+        return standing.state.value, "no openings", "until it is resumed"
     if standing.loss_reached:
         return "max_daily_loss", f"${limits.max_daily_loss}", "reached today"
     if limits.max_daily_trades is not None and standing.daily_trades >= limits.max_daily_trades:

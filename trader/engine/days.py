@@ -1,0 +1,35 @@
+"""When trading days end."""
+
+from collections.abc import Sequence
+
+from trader.engine.sandbox import Sandbox
+from trader.model.time import NEW_YORK, midnight_after
+
+
+class Days:
+    """When each sandbox's trading day ends: New York midnight, or UTC midnight where all it trades is crypto."""
+
+    def __init__(self, sandboxes: Sequence[Sandbox]) -> None:
+        """Know no day yet."""
+        crypto = [box for box in sandboxes if all(i.asset_class == "crypto" for i in box.spec.instruments)]
+        others = [box for box in sandboxes if box not in crypto]
+        self._groups = [(zone, group) for zone, group in ((NEW_YORK, others), (None, crypto)) if group]
+        self._midnights = [0 for _ in self._groups]
+        self.next_midnight = 0
+
+    def resume(self) -> None:
+        """Go on with the days that recovered books say have begun; new books begin theirs with the first content."""
+        for number, (zone, group) in enumerate(self._groups):
+            self._midnights[number] = midnight_after(max(box.book.day_ts for box in group), zone)
+        self.next_midnight = min(self._midnights)
+
+    def begin(self, ts: int) -> list[list[Sandbox]]:
+        """Return the groups whose day ended at or before ``ts``; the first call only learns what day it is."""
+        ended = []
+        for number, (zone, group) in enumerate(self._groups):
+            if ts >= self._midnights[number]:
+                if self._midnights[number]:
+                    ended.append(group)
+                self._midnights[number] = midnight_after(ts, zone)
+        self.next_midnight = min(self._midnights)
+        return ended

@@ -1,0 +1,70 @@
+"""How a desk begins: with new books, or where recovered ones end."""
+
+import math
+
+from trader import __version__
+from trader.engine.desk import Desk
+from trader.engine.sandbox import Slot
+from trader.model.events import BooksCreated, CapitalChanged, SandboxOpened, SessionStarted
+from trader.model.inputs import Opened
+from trader.model.money import EXACT, ZERO
+from trader.model.time import MINUTE
+
+# A wish to enter that was still waiting when a process ended is worth this long; an exit is worth any time.
+ENTRY_FRESH = 10 * MINUTE
+
+
+def open_books(desk: Desk, message: Opened) -> None:
+    """Open every book with its capital, or go on with it where it was left."""
+    ts, ledger = message.ts, desk.ledger
+    if not ledger.account.book_id:
+        _create(desk, message)
+    desk.book_id = ledger.account.book_id
+    slots = [slot for sandbox in desk.sandboxes.values() for slot in sandbox.slots.values()]
+    for sandbox in desk.sandboxes.values():
+        name, cash = sandbox.spec.name, sandbox.spec.cash
+        if name not in ledger.books:
+            desk.emit(SandboxOpened(ts, name, cash))
+        elif moved := EXACT.subtract(cash, ledger.books[name].opening_cash):
+            desk.emit(CapitalChanged(ts, name, moved))
+        sandbox.book, sandbox.account = ledger.books[name], ledger.account
+        desk.watch(sandbox)
+    desk.traffic.resume(slots)
+    for slot in slots:
+        _resume(desk, slot, ts)
+    desk.emit(SessionStarted(ts, ledger.digest(), message.settings, __version__))
+
+
+def _create(desk: Desk, message: Opened) -> None:
+    capital = ZERO
+    for sandbox in desk.sandboxes.values():
+        capital = EXACT.add(capital, sandbox.spec.cash)
+    cash = capital if message.cash is None else message.cash
+    desk.emit(BooksCreated(message.ts, desk.book_id, message.account, cash, dict(message.positions)))
+
+
+def _resume(desk: Desk, slot: Slot, ts: int) -> None:
+    """Connect a ticker with what the books say of it: position and wish."""
+    slot.position = slot.sandbox.book.position(slot.symbol)
+    if math.isnan(slot.listing.mark) and slot.position.qty:
+        slot.listing.mark = float(slot.position.avg_price)  # until the market says better
+    desk.refresh(slot)
+    _recall(slot, ts)
+
+
+def _recall(slot: Slot, ts: int) -> None:
+    """Take up a ticker's wish again; one to enter is left alone when it is old: its price is of another time."""
+    wish, order = slot.sandbox.book.targets.get(slot.symbol), slot.order
+    if wish is None:
+        entering = 0 if order is None or order.approved.intent.reduces else order.approved.intent.side.sign
+        slot.target = float(entering or (slot.held > 0) - (slot.held < 0))
+        return
+    slot.target, slot.reason = wish.fraction, wish.reason
+    slot.is_leaving = wish.is_leaving and (slot.held != 0 or order is not None)
+    if order is None:
+        is_due = slot.held != 0 or ts - wish.ts <= ENTRY_FRESH
+        slot.unsettled = is_due and slot.held * slot.target <= 0 and (slot.held, slot.target) != (0, 0)
+    elif order.approved.intent.reduces:
+        slot.unsettled = slot.target != 0
+    else:
+        slot.unsettled = slot.target * order.approved.intent.side.sign <= 0
