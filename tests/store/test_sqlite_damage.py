@@ -80,7 +80,7 @@ def test_any_byte_of_a_closed_journal() -> None:
 
 
 def test_any_byte_of_the_pages_that_lead_to_the_others() -> None:
-    image = without_mark(left_by([steps(400), [snapshot(401, 9_000)], steps(50, 402)], ends_cleanly=True))
+    image = without_mark(left_by([[snapshot(number, 3_000) for number in range(1, 40)]], ends_cleanly=True))
     assert len(image[FILE]) > 20 * PAGE
     assert (
         unnamed(image, FILE, [*range(PAGE), *range(PAGE, 2 * PAGE, 3), *range(2 * PAGE, len(image[FILE]), 211)]) == []

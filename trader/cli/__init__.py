@@ -33,6 +33,7 @@ VERBS = {
     "resume": ("trader.cli.resume", "Trade again after a halt, a pause or a flatten."),
     "trades": ("trader.cli.trades", "List executions: what was bought and sold, and what it earned."),
     "reconcile": ("trader.cli.reconcile", "Compare books and account, and settle what differs."),
+    "journal": ("trader.cli.journal", "Look at the journal, check it, copy it."),
     "replay": ("trader.cli.replay", "Make the decisions of a recorded run again, and compare."),
     "check": ("trader.cli.check", "Check a settings file without running it."),
     "new": ("trader.cli.new", "Write the beginnings of a strategy of your own."),

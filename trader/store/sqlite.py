@@ -45,6 +45,8 @@ def open_journal(target: str | Path, *, is_new_allowed: bool = True) -> Journal:
         raise ConfigError("there is no journal of this name", source=str(path))
     lock = Lock(path.with_name(path.name + LOCK))
     try:
+        if path.exists():
+            sqlite_file.refuse_others(path)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock.acquire(f"the journal {path}")
         if not path.exists():

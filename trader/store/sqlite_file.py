@@ -12,6 +12,7 @@ from trader.errors import JournalCorrupt, JournalLocked, StoreError
 from trader.store.journal import FORMAT, WAY_OUT, refuse_newer
 
 APPLICATION: Final = 0x74726472  # "trdr", in the header of the file: what program it belongs to
+_BEGINS: Final = b"SQLite format 3\0"
 TABLE: Final = "CREATE TABLE events (number INTEGER PRIMARY KEY, body BLOB NOT NULL, hash BLOB NOT NULL) STRICT"
 
 # The lock mode comes first: with it the log needs no shared memory, and nobody can open the file beside us.
@@ -46,6 +47,14 @@ def connect(path: Path, vfs: str | None = None) -> apsw.Connection:
             connection.close(True)  # noqa: FBT003 -- apsw's own: let nothing keep it open
             raise
     return connection
+
+
+def refuse_others(path: Path) -> None:
+    """Raise JournalCorrupt for a file that SQLite did not write, before anything is put beside it."""
+    with path.open("rb") as file:
+        begins = file.read(len(_BEGINS))
+    if begins not in {b"", _BEGINS}:
+        raise JournalCorrupt(f"{path}: is no journal, or its first bytes are damaged; {WAY_OUT}")
 
 
 def create(path: Path) -> None:
