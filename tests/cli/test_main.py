@@ -74,7 +74,7 @@ def test_an_unknown_verb_is_told_with_what_was_probably_meant(capsys: pytest.Cap
 
 def test_a_verb_like_no_other_is_told_with_all_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["zzz"]) == 2
-    assert "no such command: 'zzz'; there are run, check, new, ls, config" in capsys.readouterr().err
+    assert "no such command: 'zzz'; there are run, halt, pause, flatten, resume" in capsys.readouterr().err
 
 
 def test_an_unknown_second_word_is_told_too(capsys: pytest.CaptureFixture[str]) -> None:

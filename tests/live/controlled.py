@@ -14,7 +14,7 @@ from trader.live.control import ControlServer
 from trader.live.desk_view import AccountReading, DeskView
 from trader.live.receipts import Receipts
 from trader.live.state_folder import JOURNAL, SOCKET
-from trader.model.inputs import Control, Input
+from trader.model.inputs import Input
 from trader.store.journal import Journal
 from trader.store.sqlite import open_journal
 
@@ -47,22 +47,11 @@ class ControlledDesk(Rehearsal):
         self.server = ControlServer(folder / SOCKET, deliver=self.receipts.deliver, view=self.view)
 
     def take(self, message: Input) -> Step:
-        step = self._control(message) if isinstance(message, Control) else super().take(message)
+        step = super().take(message)
         self._uncommitted.append((message, step))
         if not self.is_stuck:
             self.commit()
         return step
-
-    def _control(self, message: Control) -> Step:  # until the engine knows it
-        from trader.engine.states import state_after
-        from trader.model.events import StateSet
-
-        ledger = self.engine.desk.ledger
-        state = ledger.books[message.strategy].state if message.strategy else ledger.account.state
-        event = StateSet(message.ts, message.strategy, state_after(message.action, state), message.by, message.why)
-        ledger.apply(event)
-        self.events.append(event)
-        return Step([event], [])
 
     def commit(self) -> None:
         """Make everything durable, and say so."""

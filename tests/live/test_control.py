@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.build import bar
 from tests.live.controlled import controlled, line_to
 from tests.waiting import until
 from trader.errors import ConfigError, NotDurable
@@ -21,7 +22,7 @@ from trader.live.control_client import NotRunning, Unanswered, ask, is_running
 from trader.live.control_messages import Act, Declined
 from trader.live.halt_file import HaltFile
 from trader.live.state_folder import HALT, SOCKET
-from trader.model.events import StateSet
+from trader.model.events import OrderCreated, StateSet
 from trader.model.inputs import Input
 
 # --- what is asked ------------------------------------------------------------------------------------------------
@@ -36,6 +37,13 @@ async def test_a_halt_is_an_input_of_the_desk_with_who_and_why(tmp_path: Path) -
     assert answer["result"]["states"]["desk"] == "halted"
     assert answer["result"]["by"] == me
     assert (said.strategy, said.state, said.by, said.why) == ("", "halted", me, "looks wrong [2J")
+
+
+async def test_nothing_opens_after_a_halt_was_answered(tmp_path: Path) -> None:
+    async with controlled(tmp_path) as desk, line_to(tmp_path) as line:
+        await line.ask("halt")
+        desk.minute(bar(minute=1))
+    assert not desk.of(OrderCreated)
 
 
 async def test_a_halt_is_not_answered_before_it_is_durable(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def _text(answer: dict[str, Any]) -> str:
     older = [f"older ones: --before {before}"] if before else []
     if not trades:
         return "\n".join(["no trades", *older])
-    head = ("time", "strategy", "symbol", "side", "qty", "price", "fee", "realized", "why", "")
+    head = ("time (UTC)", "strategy", "symbol", "side", "qty", "price", "fee", "realized", "why", "")
     return "\n".join([columns([head, *map(_row, trades)], right={4, 5, 6, 7}), *older])
 
 

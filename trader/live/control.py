@@ -33,6 +33,8 @@ READ_WITHIN_S = 10.0  # for a whole line, from the answer to the one before
 WRITE_WITHIN_S = 5.0
 STOP_WITHIN_S = 2.0  # for answers that are under way when the desk ends
 
+LISTEN_AGAIN_AFTER_S = 1.0  # where no more files may be open
+
 _PEER = struct.Struct("3i")  # pid, uid, gid
 
 
@@ -43,10 +45,10 @@ class ControlServer:
         """Serve at ``path``; ``deliver`` hands an input to the desk and gives its events when they are durable."""
         self.path = path
         self._desk = Desk(deliver, view, HaltFile(path.parent))
-        self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
+        self._inode = 0
         self._clients: set[asyncio.Task[None]] = set()
         self._busy: set[asyncio.Task[None]] = set()
-        self._inode = 0
         self._is_stopping = False
 
     async def start(self) -> None:
@@ -55,73 +57,67 @@ class ControlServer:
         Raises:
             ConfigError: the folder takes no socket.
         """
-        listener = self._bind()
-        self._server = await asyncio.start_unix_server(
-            self._serve, sock=listener, limit=MAX_REQUEST, backlog=WAITING_CLIENTS
-        )
+        self._listener = _bound(self.path)
+        self._inode = self.path.lstat().st_ino
+        self._listener.listen(WAITING_CLIENTS)
+        self._listen()
 
     async def stop(self) -> None:
         """Take no more, give the answers that are under way, and let go of the socket."""
-        if self._server is None:
+        if self._listener is None:
             return
         self._is_stopping = True
-        self._server.close()
+        asyncio.get_running_loop().remove_reader(self._listener)
+        self._listener.close()
+        self._listener = None
+        await asyncio.sleep(0)  # so that each client's task has begun, and closes what it has
         if self._busy:
             await asyncio.wait(self._busy, timeout=STOP_WITHIN_S)
         for client in self._clients:
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
-        await self._server.wait_closed()
-        self._server = None
         with suppress(OSError):
             if self.path.lstat().st_ino == self._inode:
                 self.path.unlink()
 
-    def _bind(self) -> socket.socket:
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            with suppress(FileNotFoundError):
-                if not stat.S_ISSOCK(self.path.lstat().st_mode):
-                    raise ConfigError(f"{self.path} is in the way of the control socket; move it elsewhere")
-                self.path.unlink()
-            before = os.umask(0o177)  # from its first moment on it is ours only; a mode set later would be too late
-            try:
-                with socket_address(self.path) as address:
-                    listener.bind(address)
-            finally:
-                os.umask(before)
-            self._inode = self.path.lstat().st_ino
-        except OSError as error:
-            listener.close()
-            raise ConfigError(
-                f"{self.path}: no control socket can be made there ({error.strerror or error})"
-            ) from error
-        except BaseException:
-            listener.close()
-            raise
-        return listener
+    def _listen(self) -> None:
+        if self._listener is not None:
+            asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None, "a client is served by a task of its own"
-        is_too_many = len(self._clients) >= MAX_CLIENTS
-        self._clients.add(task)
+    def _accept(self, listener: socket.socket) -> None:
+        """Let one client in; its task is known from then on, so that none outlives the desk."""
+        loop = asyncio.get_running_loop()
+        try:
+            connection, _ = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # it has left
+        except OSError as error:  # this process has as many open files as it may have
+            log.warning("control.unreachable", why=str(error))
+            loop.remove_reader(listener)
+            loop.call_later(LISTEN_AGAIN_AFTER_S, self._listen)
+            return
+        client = loop.create_task(self._serve(connection, is_too_many=len(self._clients) >= MAX_CLIENTS))
+        self._clients.add(client)
+        client.add_done_callback(self._clients.discard)
+
+    async def _serve(self, connection: socket.socket, *, is_too_many: bool) -> None:
+        connection.settimeout(0)
+        by = caller_of(connection)
+        reader, writer = await asyncio.open_unix_connection(sock=connection, limit=MAX_REQUEST)
         try:
             if is_too_many:
                 await _write(writer, _fault("busy", f"{MAX_CLIENTS} others are being served; ask again in a moment"))
             else:
-                await self._answer_all(reader, writer, task)
+                await self._answer_all(reader, writer, by)
         except (OSError, TimeoutError, asyncio.CancelledError):
             pass  # it left, or does not read, or the desk ends: nobody is there to be told
         finally:
-            self._clients.discard(task)
-            writer.transport.abort() if writer.transport.get_write_buffer_size() else writer.close()
+            await _close(writer)
 
-    async def _answer_all(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, task: "asyncio.Task[None]"
-    ) -> None:
+    async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, by: str) -> None:
         """Answer one line after the other, until the client leaves or says something after which no line begins."""
-        by = caller_of(writer)
+        task = asyncio.current_task()
+        assert task is not None, "a client is served by a task of its own"
         while not self._is_stopping:
             try:
                 async with asyncio.timeout(READ_WITHIN_S):
@@ -154,6 +150,30 @@ class ControlServer:
         return msgspec.json.encode(Answer(ok=True, result=msgspec.Raw(msgspec.json.encode(result))))
 
 
+def _bound(path: Path) -> socket.socket:
+    """Return a socket at ``path``. Raises ConfigError."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.settimeout(0)
+    try:
+        with suppress(FileNotFoundError):
+            if not stat.S_ISSOCK(path.lstat().st_mode):
+                raise ConfigError(f"{path} is in the way of the control socket; move it elsewhere")
+            path.unlink()
+        before = os.umask(0o177)  # from its first moment on it is ours only; a mode set later would be too late
+        try:
+            with socket_address(path) as address:
+                listener.bind(address)
+        finally:
+            os.umask(before)
+    except OSError as error:
+        listener.close()
+        raise ConfigError(f"{path}: no control socket can be made there ({error.strerror or error})") from error
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
 def _read(line: bytes) -> tuple[Operation, msgspec.Struct]:
     """Return what is asked for, and with what. Raises Declined."""
     try:
@@ -176,10 +196,10 @@ async def _run(desk: Desk, operation: Operation, arguments: msgspec.Struct) -> m
         raise Declined("unconfirmed", text) from error
 
 
-def caller_of(writer: asyncio.StreamWriter) -> str:
+def caller_of(connection: socket.socket) -> str:
     """Return who is at the other end: ``alice (pid 4711)``, or what is known of that."""
     try:
-        credentials = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
     except (AttributeError, OSError):  # not Linux
         return user_name(os.geteuid())
     pid, uid, _ = _PEER.unpack(credentials)
@@ -202,3 +222,12 @@ async def _write(writer: asyncio.StreamWriter, answer: bytes) -> None:
     writer.write(answer + b"\n")
     async with asyncio.timeout(WRITE_WITHIN_S):
         await writer.drain()
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    if writer.transport.get_write_buffer_size():
+        writer.transport.abort()  # it does not read; it would be waited for as long as it likes
+    else:
+        writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
