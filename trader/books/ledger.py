@@ -206,6 +206,8 @@ class Ledger:
                 self._reverse(event)
             case PositionSplit():
                 self._split(event)
+            case SymbolLocked() | SymbolUnlocked():
+                self._lock(event)
             case _:
                 self._apply_rare(event)
 
@@ -228,17 +230,19 @@ class Ledger:
                 self._reverse_external(event)
             case CashBooked():
                 self._book_cash(event)
-            case SymbolLocked():
-                account.locks[event.symbol] = event
-            case SymbolUnlocked():
-                account.locks.pop(event.symbol, None)
-                account.move(event.symbol, qty=event.adjusted, cash=ZERO)
             case AccountReconciled():
                 account.reconciled_until = event.until
             case SessionStarted():
                 account.settings = event.settings
             case _:
                 pass
+
+    def _lock(self, event: SymbolLocked | SymbolUnlocked) -> None:
+        if isinstance(event, SymbolLocked):
+            self.account.locks[event.symbol] = event
+            return
+        self.account.locks.pop(event.symbol, None)
+        self.account.move(event.symbol, qty=event.adjusted, cash=ZERO)
 
     def _set_state(self, event: DayStarted | DailyLossReached | StrategyFailed | StateSet) -> None:
         if isinstance(event, StateSet) and not event.strategy:
