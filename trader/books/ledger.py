@@ -204,8 +204,6 @@ class Ledger:
                 self._set_state(event)
             case FillReversed():
                 self._reverse(event)
-            case PositionSplit():
-                self._split(event)
             case SymbolLocked() | SymbolUnlocked():
                 self._lock(event)
             case _:
@@ -230,6 +228,8 @@ class Ledger:
                 self._reverse_external(event)
             case CashBooked():
                 self._book_cash(event)
+            case PositionSplit():
+                self._split(event)
             case AccountReconciled():
                 account.reconciled_until = event.until
             case SessionStarted():
