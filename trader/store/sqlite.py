@@ -40,6 +40,10 @@ def open_journal(target: str | Path, *, is_new_allowed: bool = True) -> Journal:
         JournalCorrupt: it is no journal, or a damaged one.
         StoreError: it cannot be read or written.
     """
+    if isinstance(target, str) and "://" in target:
+        from trader.store.postgres import open_postgres
+
+        return open_postgres(target, is_new_allowed=is_new_allowed)
     path = Path(target)
     if not path.exists() and not is_new_allowed:
         raise ConfigError("there is no journal of this name", source=str(path))
