@@ -1,19 +1,23 @@
 """What operators see of a desk: books and account beside each other."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.build import T0, Rehearsal, always, bar, by_minute, spec
 from tests.live.controlled import controlled
 from trader.books.ledger import Ledger
+from trader.errors import StoreError
 from trader.live.control_messages import AbsentOrder, ListTrades
-from trader.live.desk_view import AccountReading, compare
+from trader.live.desk_view import AccountReading, DeskView, compare
 from trader.model.events import BooksCreated, OrderMoved, SymbolLocked
 from trader.model.inputs import Ticks
 from trader.model.orders import OrderStatus
 from trader.model.time import MINUTE
+from trader.store.journal import Journal
 
 
 @pytest.fixture
@@ -78,3 +82,16 @@ async def test_trades_come_out_of_the_journal_and_a_backup_is_a_journal(tmp_path
         await desk.view.backup(tmp_path / "copy")
     assert [(trade.strategy, trade.side, trade.qty) for trade in found.trades] == [("Momentum", "buy", "50")]
     assert (tmp_path / "copy").is_file()
+
+
+async def test_a_run_without_a_journal_keeps_its_newest_trades(desk: Rehearsal) -> None:
+    async def refuse(work: Callable[[Journal], Any]) -> Any:
+        raise AssertionError(f"there is no journal for {work}")
+
+    view = DeskView(desk.engine, mode="SIM", now=lambda: T0, account=lambda: None, journal=None, on_journal=refuse)
+    view.note(desk.events)
+    (trade,) = (await view.trades(ListTrades())).trades
+    assert (trade.strategy, trade.qty) == ("one", "50")
+    assert (await view.trades(ListTrades("two"))).trades == []
+    with pytest.raises(StoreError, match="keeps no journal"):
+        await view.backup(Path("anywhere"))

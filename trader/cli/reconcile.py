@@ -60,7 +60,10 @@ def _release(folder: Path, now: dict[str, Any], order_id: str, *, yes: bool) -> 
 
 
 def _text(now: dict[str, Any]) -> str:
-    read = f"account read {now['read']}" if now["read"] else "no account was read: what differs is not known"
+    unread = (
+        "there is no account" if now["mode"] == "SIM" else "the account was not read yet: what differs is not known"
+    )
+    read = f"account read {now['read']}" if now["read"] else unread
     parts = [f"{now['mode']}, {read}", _symbols(now["symbols"]), _cash(now), *_ways_out(now)]
     return "\n\n".join(part for part in parts if part)
 

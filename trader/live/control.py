@@ -33,6 +33,7 @@ READ_WITHIN_S = 10.0  # for a whole line, from the answer to the one before
 WRITE_WITHIN_S = 5.0
 STOP_WITHIN_S = 2.0  # for answers that are under way when the desk ends
 
+SHOWN = 200  # bytes of a request that failed, in the log
 LISTEN_AGAIN_AFTER_S = 1.0  # where no more files may be open
 
 _PEER = struct.Struct("3i")  # pid, uid, gid
@@ -143,10 +144,12 @@ class ControlServer:
             result = await _run(self._desk._replace(by=by), *_read(line))
         except Declined as error:
             return _fault(error.code, str(error))
+        except TraderError as error:
+            log.warning("request.failed", request=_shown(line), by=by, why=str(error))
+            return _fault("failed", str(error))
         except Exception as error:  # noqa: BLE001 -- whoever asks is told; the desk's own failures end the run elsewhere
-            log.error("control.failed", request=line[:200], why=repr(error))  # noqa: TRY400 -- repr tells enough
-            text = str(error) if isinstance(error, TraderError) else f"unexpected {type(error).__name__}"
-            return _fault("failed", f"{text}; the log says more")
+            log.error("request.failed", request=_shown(line), by=by, why=repr(error))  # noqa: TRY400 -- that tells enough
+            return _fault("failed", f"unexpected {type(error).__name__}; the log says more")
         return msgspec.json.encode(Answer(ok=True, result=msgspec.Raw(msgspec.json.encode(result))))
 
 
@@ -212,6 +215,10 @@ def user_name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"uid {uid}"
+
+
+def _shown(line: bytes) -> str:
+    return line[:SHOWN].decode(errors="backslashreplace").rstrip()
 
 
 def _fault(code: str, message: str) -> bytes:

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -12,8 +13,18 @@ import msgspec
 from trader.books.ledger import Ledger
 from trader.engine.engine import Engine
 from trader.errors import StoreError
-from trader.live.control_messages import AbsentOrder, ListTrades, Reconciliation, States, SymbolLine, Trades
-from trader.live.trade_list import TradeSearch
+from trader.live.control_messages import (
+    MOST_TRADES,
+    AbsentOrder,
+    ListTrades,
+    Reconciliation,
+    States,
+    SymbolLine,
+    Trade,
+    Trades,
+)
+from trader.live.trade_list import TradeSearch, trades_of
+from trader.model.events import Event
 from trader.model.money import EXACT, ZERO, plain
 from trader.model.orders import OrderStatus, TradingState
 from trader.model.time import iso
@@ -52,7 +63,8 @@ class DeskView:
     ) -> None:
         """Look at ``engine``; ``account`` gives the broker's last reading, None where there is none.
 
-        ``on_journal`` runs what reads ``journal`` between two commits.
+        ``on_journal`` runs what reads ``journal`` between two commits; without a journal, the newest executions are
+        kept here by :meth:`note`.
         """
         self._engine = engine
         self._mode = mode
@@ -60,10 +72,16 @@ class DeskView:
         self._account = account
         self._journal = journal
         self._on_journal = on_journal
+        self._newest: deque[Trade] = deque(maxlen=MOST_TRADES)
 
     def now(self) -> int:
         """Return the desk's time (ns UTC)."""
         return self._now()
+
+    def note(self, events: Sequence[Event]) -> None:
+        """Keep the executions of a run that has no journal."""
+        if self._journal is None:
+            self._newest += trades_of(events)
 
     def states(self) -> States:
         """Return what everyone may do now."""
@@ -83,6 +101,9 @@ class DeskView:
 
     async def trades(self, wanted: ListTrades) -> Trades:
         """Return executions out of the journal; commits go on between the windows that are read."""
+        if self._journal is None:
+            own = [trade for trade in self._newest if wanted.strategy in {"", trade.strategy}]
+            return Trades(own[-wanted.limit :])
         search = TradeSearch(wanted)
         while not search.is_done:
             await self._on_journal(search.step)
