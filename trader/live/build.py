@@ -4,6 +4,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from trader.config import Config, RiskConfig, StrategyConfig, credentials, make_strategy
 from trader.config.credentials import KEY_NAMES
@@ -34,7 +35,16 @@ SESSION_MINUTES = 390  # of New York; a day's bar of a stock is made of no more
 
 
 def engine(config: Config, watch: "Stopwatch", access: Access | None) -> Engine:
-    """Build the desk: one sandbox a strategy, in config order; its books are new until they recover."""
+    """Build the desk of a run; its books are new until they recover."""
+    if access is None:
+        return desk(config, watch, book_id=SIMULATED, is_alpaca=False)
+    # The account remembers order ids for ever: no two books may ever have the same name.
+    grace = round(min(GRACE * access.speed, LONGEST_GRACE))
+    return desk(config, watch, book_id=secrets.token_hex(BOOK_ID_BYTES), grace=grace, is_alpaca=True)
+
+
+def desk(config: Config, watch: "Stopwatch", *, book_id: str, is_alpaca: bool, grace: int = GRACE) -> Engine:
+    """Build one sandbox a strategy, in config order. Raises ConfigError where two strategies are one object."""
     made = [make_strategy(settings) for settings in config.strategies]
     shared = [
         Problem(f"strategies[{number}].strategy", "the same object as another strategy's; give each one of its own")
@@ -43,13 +53,13 @@ def engine(config: Config, watch: "Stopwatch", access: Access | None) -> Engine:
     ]
     if shared:
         raise ConfigError(shared)
-    is_alpaca = access is not None
-    specs = [_spec(*pair, watch, is_alpaca=is_alpaca) for pair in zip(config.strategies, made, strict=True)]
-    if access is None:
-        return Engine(specs, book_id=SIMULATED)
-    # The account remembers order ids for ever: no two books may ever have the same name.
-    grace = round(min(GRACE * access.speed, LONGEST_GRACE))
-    return Engine(specs, book_id=secrets.token_hex(BOOK_ID_BYTES), grace=grace)
+    # Alpaca sells short in whole shares only, and what one strategy sells may be what makes the account short.
+    shorted = {ticker for one in config.strategies if is_alpaca and one.allow_short for ticker in one.tickers}
+    specs = [
+        _spec(settings, strategy, watch, shorted=shorted)
+        for settings, strategy in zip(config.strategies, made, strict=True)
+    ]
+    return Engine(specs, book_id=book_id, grace=grace)
 
 
 def access(
@@ -151,14 +161,14 @@ def card_of(sandbox: Sandbox) -> dict[str, object]:
     }
 
 
-def _spec(settings: StrategyConfig, strategy: Decides, watch: "Stopwatch", *, is_alpaca: bool) -> SandboxSpec:
-    has_fractions = settings.fractionable and not (
-        is_alpaca and settings.allow_short
-    )  # Alpaca shorts whole shares only
+def _spec(settings: StrategyConfig, strategy: Decides, watch: "Stopwatch", *, shorted: AbstractSet[str]) -> SandboxSpec:
     return SandboxSpec(
         settings.name,
         Timed(settings.name, strategy, watch),
-        tuple(instrument_of(ticker, fractionable=has_fractions) for ticker in settings.tickers),
+        tuple(
+            instrument_of(ticker, fractionable=settings.fractionable and ticker not in shorted)
+            for ticker in settings.tickers
+        ),
         settings.initial_cash,
         _limits(settings.risk_config, allow_short=settings.allow_short),
         min_warmup_bars=settings.min_warmup_bars,

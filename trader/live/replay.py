@@ -10,10 +10,10 @@ import msgspec
 
 from trader import __version__
 from trader.books.ledger import Ledger
-from trader.config import Config, make_strategy, parse
+from trader.config import Config, parse
 from trader.engine.engine import Engine
 from trader.errors import ConfigError
-from trader.live.build import Stopwatch, _spec
+from trader.live.build import Stopwatch, desk
 from trader.model.events import BooksOpened, Event, OrderCreated, OrderDenied, SessionStarted, StrategyFailed
 from trader.store.tape import Entry, Head, TapeReader, packed
 
@@ -85,13 +85,13 @@ def replay(path: Path) -> Verdict:
         ConfigError: its strategies cannot be made: given as objects, gone, or with other parameters since.
     """
     with TapeReader(path) as tape:
-        desk = _engine_of(tape.head, str(path))
+        engine = _engine_of(tape.head, str(path))
         verdict = Verdict(tape.head.version, tape.head.python)
         for entry in tape:
             verdict.inputs += 1
             verdict.until = entry.message.ts
             verdict.since = verdict.since or entry.message.ts
-            _repeat(desk, entry, verdict)
+            _repeat(engine, entry, verdict)
             if verdict.difference is not None:
                 return verdict
         verdict.flaw = tape.flaw
@@ -105,19 +105,17 @@ def _engine_of(head: Head, path: str) -> Engine:
             " hold; give classes by strategy_type (module:Class) to record what can be replayed"
         )
     config = parse(json.loads(head.settings, parse_float=Decimal), source=f"{path}, settings")
-    watch = Stopwatch()
-    specs = [_spec(one, make_strategy(one), watch, is_alpaca=head.is_alpaca) for one in config.strategies]
-    engine = Engine(specs, book_id=head.book_id, grace=head.grace)
+    engine = desk(config, Stopwatch(), book_id=head.book_id, grace=head.grace, is_alpaca=head.is_alpaca)
     if head.ledger:
         engine.desk.ledger.recover([BooksOpened(0, head.ledger)])
     return engine
 
 
-def _repeat(desk: Engine, entry: Entry, verdict: Verdict) -> None:
+def _repeat(engine: Engine, entry: Entry, verdict: Verdict) -> None:
     """Give one input to the desk and compare what it makes."""
     error, made = "", None
     try:
-        made = desk.handle(entry.message).events
+        made = engine.handle(entry.message).events
         verdict.events += len(made)
     except Exception as failure:  # noqa: BLE001 -- a desk that failed then is to fail now
         error = f"{type(failure).__name__}: {failure}"
@@ -145,7 +143,7 @@ def _repeat(desk: Engine, entry: Entry, verdict: Verdict) -> None:
         entry.message.ts,
         type(entry.message).__name__,
         place=place + 1,
-        strategy=next((one.spec.name for one in desk.sandboxes if one.spec.name in names), ""),
+        strategy=next((one.spec.name for one in engine.sandboxes if one.spec.name in names), ""),
         recorded=then,
         replayed=now,
         error=error,
