@@ -9,6 +9,7 @@ in parts (``Slot.is_part``): the next one when the first has filled.
 """
 
 import math
+from collections.abc import Iterable
 from decimal import Decimal
 
 from trader.books.book import OrderRecord
@@ -80,10 +81,11 @@ class Desk:
             fraction = 0.0
         held = slot.held
         if slot.is_leaving and held * fraction >= 0:
+            self.want(slot, 0.0, slot.reason, is_leaving=True, ts=ts)  # nor is the opposite wished any more
             if slot.unsettled:
                 self.work(slot, ts)
         elif slot.order is None and not slot.is_part and (held * fraction > 0 or held == fraction == 0):
-            if slot.unsettled:
+            if slot.unsettled or (slot.target and not fraction):  # what comes late must not be kept for an old wish
                 self.want(slot, fraction, Reason.SIGNAL, is_leaving=False, ts=ts)
             slot.unsettled = False
         else:
@@ -145,11 +147,11 @@ class Desk:
         held = slot.position.qty
         side, wanted = (Side.SELL if held > 0 else Side.BUY), held.copy_abs()
         blockers = self.traffic.opposite(slot, side)
-        for blocker in blockers:
-            if blocker.order is not None and not blocker.order.approved.intent.reduces:
-                blocker.is_part = True  # its strategy wants it still
-                self.withdraw(blocker, ts, f"in the way of an exit of {slot.sandbox.spec.name}")
+        self._clear(blockers, slot, ts)
         qty = ZERO if blockers else self.traffic.passing(slot, side, wanted, reduces=True)
+        if qty < wanted and not blockers:
+            self._clear(self.traffic.rivals(slot, side), slot, ts)
+            qty = self.traffic.passing(slot, side, wanted, reduces=True)
         slot.is_part = qty < wanted
         if not qty:
             slot.unsettled = True
@@ -159,6 +161,13 @@ class Desk:
         self._send(slot, OrderIntent(
             slot.sandbox.spec.name, slot.symbol, side, qty, decided, reduces=True, reason=slot.reason, ts=ts
         ))  # fmt: skip
+
+    def _clear(self, others: Iterable[Slot], slot: Slot, ts: int) -> None:
+        """Call off openings that stand in the way of an exit; their strategies want them still, after it."""
+        for other in others:
+            if other.order is not None and not other.order.approved.intent.reduces:
+                other.is_part = True
+                self.withdraw(other, ts, f"in the way of an exit of {slot.sandbox.spec.name}")
 
     def _enter(self, slot: Slot, ts: int) -> None:
         """Open a position, or what is missing of it, as far as the account lets it pass."""
@@ -287,10 +296,10 @@ class Desk:
             self.emit(_wish_of(slot, ts))
         else:
             is_next = slot.unsettled and slot.held != 0
+        if is_next:
+            slot.listing.waiting[slot] = None
         self.wake(slot.listing, ts)
-        if is_next and slot.order is None:
-            self.work(slot, ts)
-        elif slot.unsettled and slot.order is None and status is not OrderStatus.FILLED:
+        if slot.unsettled and slot.order is None and status is not OrderStatus.FILLED:
             slot.listing.waiting[slot] = None
 
     def _miss(self, slot: Slot, ts: int) -> None:

@@ -76,6 +76,16 @@ class Traffic:
             and is_refused(MARKET, MARKET)
         ]
 
+    def rivals(self, slot: Slot, side: Side) -> list[Slot]:
+        """Return the slots whose openings on the same side close the account's position, as ``slot`` wants to."""
+        return [
+            other
+            for other in slot.listing.working
+            if other is not slot
+            and not _order_of(other).approved.intent.reduces
+            and _order_of(other).approved.intent.side is side
+        ]
+
     def passing(self, slot: Slot, side: Side, qty: Decimal, *, reduces: bool) -> Decimal:
         """Return how much of a quantity the account's position lets through now."""
         lock = self._ledger.account.locks.get(slot.symbol)
@@ -93,8 +103,9 @@ class Traffic:
         return passing(qty, side, account=account, taken=taken, is_stock=slot.instrument.asset_class == "stock")
 
     def _is_mixed(self, slot: Slot, *, is_short: bool) -> bool:
-        """Tell whether the account might go through zero: only where somebody is short."""
-        if is_short or any(other.held < 0 for other in slot.listing.slots):
+        """Tell whether the account might go through zero: only where somebody is short, or is to be."""
+        listing = slot.listing
+        if is_short or any(other.held < 0 for other in listing.slots) or any(map(_opens_short, listing.working)):
             return True
         others = [self._ledger.account.external.get(slot.symbol, ZERO)]
         others += [book.position(slot.symbol).qty for book in self._unmanned if slot.symbol in book.positions]
@@ -179,6 +190,11 @@ class Traffic:
 def _order_of(slot: Slot) -> OrderRecord:
     assert slot.order is not None, f"{slot.sandbox.spec.name} has no order in {slot.symbol}"
     return slot.order
+
+
+def _opens_short(slot: Slot) -> bool:
+    intent = _order_of(slot).approved.intent
+    return intent.side is Side.SELL and not intent.reduces
 
 
 def _left(record: OrderRecord) -> Decimal:
