@@ -3,8 +3,6 @@
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from decimal import Decimal
-from typing import Any
 
 import numpy as np
 import structlog
@@ -18,23 +16,20 @@ from trader.access.ports import BrokerAdapter, SimulatedBroker
 from trader.books.ledger import Ledger
 from trader.config import Config
 from trader.engine.engine import Engine
-from trader.errors import EdgeError, JournalFull, ReconcileError
+from trader.errors import EdgeError, JournalFull
 from trader.live.access import Access
 from trader.live.admission import admit
-from trader.live.answers import fetch_account, fetch_positions
 from trader.live.clock import MarketClock, WallClock
 from trader.live.desk_view import AccountReading
 from trader.live.inbox import Inbox
 from trader.live.options import RunOptions
 from trader.live.simulation import exchange, filled
 from trader.model.inputs import Input, Opened
-from trader.model.money import EXACT, ZERO
 from trader.model.ticks import Bar
 
 log = structlog.get_logger()
 
 SETTLE_WITHIN_S = 5.0  # for the last answers about orders that are canceled at the end of a run
-READINGS = 5  # of what the account holds, until two agree
 USUAL_MINUTES = 60  # of history at the least: they show which symbols trade every minute
 _PRICES = frozenset({Channel.TRADES, Channel.QUOTES})
 
@@ -94,40 +89,19 @@ class AlpacaWorld:
         await admit(self._access, self.clock, ledger)
         opened = Opened(self.clock.now())
         if self._alpaca is not None:
-            await self._alpaca.start()
-            if not ledger.books:
-                opened = await self._first_reading(self._alpaca)
+            found = await self._alpaca.start()
+            opened = Opened(found.ts, found.number, found.cash, found.positions)
         await self._feed.start()
         return opened
 
     def account(self) -> AccountReading | None:
         """Return what the account holds, as it was read last."""
-        return None  # until the broker gives it
+        reading = None if self._alpaca is None else self._alpaca.status().reading
+        return None if reading is None else AccountReading(reading.ts, reading.positions, reading.cash)
 
     def fail(self, error: Exception) -> None:
         """End the inputs with ``error``."""
         self._inbox.fail(error)
-
-    async def _first_reading(self, broker: AlpacaBroker) -> Opened:
-        """Read what the account holds before the first order of new books, until two readings agree.
-
-        Raises:
-            EdgeError: it cannot be read.
-            ReconcileError: it changes all the time: somebody else trades it.
-        """
-        before, reads = None, _Reads(broker)
-        for _ in range(READINGS):
-            ts = self.clock.now()
-            account = await fetch_account(reads)
-            pairs = {ticker for one in self._access.strategies for ticker in one.tickers if "/" in ticker}
-            reading = account.cash, await fetch_positions(reads, pairs)
-            if reading == before:
-                return Opened(ts, account.account_number, *reading)
-            before = reading
-        raise ReconcileError(
-            f"the account's cash and positions differed in {READINGS} readings; somebody else trades it just now:"
-            " start again when that is over"
-        )
 
     def history(self, depth: Mapping[str, int]) -> AsyncIterator[Sequence[Bar]]:
         """Yield the minutes before the first live one, by REST."""
@@ -188,16 +162,6 @@ class AlpacaWorld:
             log.warning("orders.unsettled", count=broker.open_orders, why="no answer about them before the end")
 
 
-class _Reads:
-    """What the account guard's questions are asked of."""
-
-    def __init__(self, broker: AlpacaBroker) -> None:
-        self._broker = broker
-
-    async def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401 -- what JSON holds
-        return await self._broker.read(path, params)
-
-
 def world(options: RunOptions, config: Config, desk: Engine, access: Access) -> AlpacaWorld:
     """Build feed, broker and clock around the desk."""
     clock = MarketClock(time.time_ns(), access.speed) if access.terms.follows_exchange else WallClock()
@@ -244,15 +208,6 @@ def _broker(desk: Engine, access: Access, clock: MarketClock, inbox: Inbox) -> A
         settings,
         now=clock.now,
         deliver=inbox.put,
-        expected=lambda: _positions(desk),
+        ledger=desk.desk.ledger,
         fail=inbox.fail,
     )
-
-
-def _positions(desk: Engine) -> dict[str, Decimal]:
-    """Return what the sandboxes hold together, by symbol."""
-    held: dict[str, Decimal] = {}
-    for book in desk.desk.ledger.books.values():
-        for symbol, position in book.positions.items():
-            held[symbol] = EXACT.add(held.get(symbol, ZERO), position.qty)
-    return held

@@ -79,13 +79,15 @@ class Released(msgspec.Struct, frozen=True, tag=True):
 class Split(msgspec.Struct, frozen=True, tag=True):
     """A share was split at ``effective``: each held then is ``ratio`` shares now, at that part of the price.
 
-    It may be learned later: what was executed and traded since then is in new shares already.
+    It may be learned later: what was executed and traded since then is in new shares already. ``activity_id`` is the
+    account's record of it, which is told again after a restart.
     """
 
     ts: int
     symbol: str
     ratio: Decimal
     effective: int
+    activity_id: str = ""
 
 
 class TimerFired(msgspec.Struct, frozen=True, tag=True):

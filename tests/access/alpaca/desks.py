@@ -8,16 +8,60 @@ from typing import Any
 
 from tests.exchange.exchanges import exchange
 from tests.waiting import until
-from trader.access.alpaca.broker import AlpacaBroker
+from trader.access.alpaca.broker import CAUSE, AlpacaBroker
 from trader.access.alpaca.line import BrokerSettings
 from trader.books.ledger import Ledger
 from trader.exchange.local import LocalExchange
-from trader.model.events import OrderCreated, ReportIgnored, SandboxOpened
-from trader.model.inputs import Held, Input, Released, Reported, Split
+from trader.model.events import (
+    AccountReconciled,
+    BooksCreated,
+    CashBooked,
+    Event,
+    ExternalFilled,
+    ExternalReversed,
+    OrderCreated,
+    ReportIgnored,
+    SandboxOpened,
+    SymbolLocked,
+    SymbolUnlocked,
+)
+from trader.model.inputs import (
+    ActivityReported,
+    ExternalReported,
+    Held,
+    Input,
+    Mismatched,
+    Reconciled,
+    Released,
+    Reported,
+    Settled,
+    Split,
+)
 from trader.model.instruments import instrument_of
 from trader.model.orders import TERMINAL, Approved, ExecutionReport, OrderIntent, OrderStatus, Reason, Side
 
 SYMBOLS = ("SPY", "QQQ", "BTC/USD")
+
+
+def booked(message: Input) -> Event | None:
+    """Return what an input about the account makes true, as the engine does."""
+    match message:
+        case ExternalReported(ts=ts, symbol=symbol, side=side, report=one):
+            if one.reverses:
+                return ExternalReversed(ts, one.reverses, one.qty, one.price)
+            return ExternalFilled(
+                one.ts, symbol, side, one.qty, one.price, one.fee, one.fee_asset, one.order_id, one.execution_id
+            )
+        case ActivityReported(ts=ts, activity_id=name, kind=kind, amount=amount):
+            return CashBooked(ts, name, kind, "", "", amount)
+        case Reconciled(ts=ts, until=until):
+            return AccountReconciled(ts, until)
+        case Mismatched(ts=ts, symbol=symbol, held=held, expected=expected, why=why):
+            return SymbolLocked(ts, symbol, held, expected, why)
+        case Settled(ts=ts, symbol=symbol, by=by, adjusted=adjusted):
+            return SymbolUnlocked(ts, symbol, by, adjusted)
+        case _:
+            return None
 
 
 class Desk:
@@ -26,6 +70,7 @@ class Desk:
     def __init__(self, at: LocalExchange, **settings: Any) -> None:
         self.at = at
         self.ledger = Ledger()
+        self.ledger.apply(BooksCreated(0, "", "", at.options.cash, {}))
         self.ledger.apply(SandboxOpened(0, "one", at.options.cash))
         self.inputs: list[Input] = []
         self.ignored: list[ReportIgnored] = []
@@ -42,7 +87,7 @@ class Desk:
             BrokerSettings(**{**given, "key_id": key.id, "secret": key.secret, **settings}),
             now=at.clock.now,
             deliver=self.take,
-            expected=self.expected,
+            ledger=self.ledger,
             fail=self.failures.append,
         )
 
@@ -53,6 +98,8 @@ class Desk:
             if isinstance(event, ReportIgnored):
                 self.ignored.append(event)
             self.ledger.apply(event)
+        elif (event_of := booked(message)) is not None:
+            self.ledger.apply(event_of)
 
     def order(self, symbol: str = "SPY", side: str = "buy", qty: str = "3") -> str:
         """Approve and send an order; return its id."""
@@ -66,7 +113,7 @@ class Desk:
         self.broker.submit(approved)
         return approved.order_id
 
-    def expected(self) -> Mapping[str, Decimal]:
+    def held(self) -> Mapping[str, Decimal]:
         book = self.ledger.books["one"]
         return {symbol: position.qty for symbol, position in book.positions.items() if position.qty}
 
@@ -88,8 +135,8 @@ class Desk:
 
     @property
     def gates(self) -> list[str]:
-        """Return the holds and releases as they came."""
-        return [type(one).__name__ for one in self.inputs if isinstance(one, Held | Released)]
+        """Return the holds and releases of the stream as they came."""
+        return [type(one).__name__ for one in self.inputs if isinstance(one, Held | Released) and one.cause == CAUSE]
 
     @property
     def splits(self) -> list[Split]:
@@ -98,12 +145,10 @@ class Desk:
     def check(self) -> None:
         """Assert that the books are the account's, to the last digit."""
         account = self.at.venue.accounts[self.at.key.account]
-        external = self.broker.tracker.external
-        book = self.ledger.books["one"]
+        holdings = self.ledger.holdings()
         for symbol in SYMBOLS:
-            others = external[symbol].qty if symbol in external else Decimal(0)
-            assert book.position(symbol).qty + others == account.qty(symbol), symbol
-        assert book.cash + sum(other.cash for other in external.values()) == account.cash
+            assert holdings.get(symbol, 0) == account.qty(symbol), symbol
+        assert self.ledger.cash() == account.cash
         for order_id, record in self.ledger.orders.items():
             venue_id = account.by_client_id.get(order_id)
             if venue_id is not None:

@@ -13,7 +13,8 @@ from trader.access.alpaca.broker import CAUSE
 from trader.access.sim.venue_orders import OrderRequest
 from trader.errors import EdgeError
 from trader.exchange.rest_faults import FaultKind, RestFault
-from trader.model.inputs import Reported
+from trader.model.events import OrderMoved
+from trader.model.inputs import Reported, Settled
 from trader.model.orders import OrderStatus, Side
 
 
@@ -26,7 +27,7 @@ async def test_orders_fill_and_the_books_are_the_accounts_to_the_last_digit() ->
         out = one.order("SPY", "sell", "3"), one.order("BTC/USD", "sell", str(held))
         await one.ended(*out)
         one.check()
-        assert one.expected() == {}
+        assert one.held() == {}
         assert one.gates == []
         assert one.ignored == []
 
@@ -62,8 +63,8 @@ async def test_an_order_that_never_arrived_is_given_up_as_entry_and_sent_again_a
         await one.ended(held)
         one.at.rest_faults.arm(RestFault(kind="status", match="POST /v2/orders", status=503, count=2))
         entry, leaving = one.order("QQQ", qty="1"), one.order("SPY", "sell", "3")
-        await one.ended(entry, leaving)
-        assert one.status(entry) is OrderStatus.REJECTED
+        await one.ended(leaving)
+        await one.seen(lambda desk: desk.status(entry) is OrderStatus.ABSENT)
         assert one.status(leaving) is OrderStatus.FILLED
         one.check()
 
@@ -140,10 +141,7 @@ async def test_what_another_hand_trades_is_counted_as_external() -> None:
         request = OrderRequest("QQQ", Side.BUY, qty=Decimal(2))
         one.at.venue.submit(one.at.key.account, request, now=one.at.clock.now())
         one.at.flush()
-        await until(lambda: one.broker.tracker.external.get("QQQ"))
-        account = one.at.venue.accounts[one.at.key.account]
-        await until(lambda: not account.working)
-        await until(lambda: one.broker.tracker.external["QQQ"].qty == 2)
+        await one.seen(lambda desk: desk.ledger.account.external.get("QQQ") == 2)
         one.check()
 
 
@@ -163,14 +161,45 @@ async def test_an_exit_that_an_open_order_blocks_leaves_when_that_order_has_ende
         one.check()
 
 
-async def test_a_drift_is_told_when_a_second_reading_agrees() -> None:
+async def test_a_difference_that_three_readings_agree_on_locks_the_symbol_until_they_agree_with_the_books() -> None:
     async with desk() as one:
         order_id = one.order()
         await one.ended(order_id)
         one.ledger.books["one"].position("SPY").qty += 1
-        await until(lambda: one.broker.status().drifted)
-        assert one.broker.status().drifted == {"SPY": Decimal(-1)}
+        await one.seen(lambda desk: "SPY" in desk.ledger.account.locks)
+        lock = one.ledger.account.locks["SPY"]
+        assert (lock.held, lock.expected) == (Decimal(3), Decimal(4))
         one.ledger.books["one"].position("SPY").qty -= 1
+        await one.seen(lambda desk: not desk.ledger.account.locks)
+        assert [settled.by for settled in one.of(Settled)] == ["reconciliation"]
+
+
+async def lost(one: Desk) -> str:
+    """Return an entry that the venue does not know."""
+    one.at.venue.set_halted("SPY", is_halted=True)
+    one.at.rest_faults.arm(RestFault(kind="status", match="POST /v2/orders", status=504))
+    order_id = one.order("SPY", qty="2")
+    await one.seen(lambda desk: desk.status(order_id) is OrderStatus.ABSENT)
+    return order_id
+
+
+def arrive(one: Desk, order_id: str) -> None:
+    request = OrderRequest("SPY", Side.BUY, qty=Decimal(2), client_order_id=order_id)
+    one.at.venue.submit(one.at.key.account, request, now=one.at.clock.now())
+
+
+async def test_an_absent_entry_that_arrives_is_open_and_can_be_canceled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submission, "SETTLED_REAL_S", 0.0)
+    async with desk() as one:
+        order_id = await lost(one)
+        assert one.broker.status().absent == [order_id]
+        arrive(one, order_id)
+        one.at.flush()
+        await one.seen(lambda desk: desk.status(order_id) is OrderStatus.OPEN)
+        one.broker.cancel(order_id, 0)
+        await one.ended(order_id)
+        assert one.status(order_id) is OrderStatus.CANCELED
+        one.check()
 
 
 @pytest.mark.parametrize("is_told", [True, False])
@@ -179,12 +208,10 @@ async def test_an_entry_that_came_to_life_after_it_was_given_up_is_canceled(
 ) -> None:
     monkeypatch.setattr(submission, "SETTLED_REAL_S", 0.0)
     async with desk() as one:
-        one.at.venue.set_halted("SPY", is_halted=True)
-        one.at.rest_faults.arm(RestFault(kind="status", match="POST /v2/orders", status=504))
-        order_id = one.order("SPY", qty="2")
-        await one.ended(order_id)
-        request = OrderRequest("SPY", Side.BUY, qty=Decimal(2), client_order_id=order_id)
-        one.at.venue.submit(one.at.key.account, request, now=one.at.clock.now())
+        order_id = await lost(one)
+        one.ledger.apply(OrderMoved(0, "one", "SPY", order_id, OrderStatus.REJECTED, "released"))
+        await one.seen(lambda desk: not desk.broker.status().absent)
+        arrive(one, order_id)
         if not is_told:
             one.at.lines["trading"].drop()
         one.at.flush()

@@ -51,7 +51,7 @@ class Storm:
     def sell(self) -> None:
         symbol = SYMBOLS[self.number(len(SYMBOLS))]
         intents = [r.approved.intent for r in self.one.ledger.orders.values() if r.status not in TERMINAL]
-        if (held := self.one.expected().get(symbol)) and not any(
+        if (held := self.one.held().get(symbol)) and not any(
             intent.symbol == symbol and intent.side is Side.SELL for intent in intents
         ):
             self.one.order(symbol, "sell", str(held))

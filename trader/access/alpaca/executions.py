@@ -3,23 +3,29 @@
 The stream tells an execution with its id and the order's cumulative quantity, an activity with the same two, and either
 may be told before the other or not at all. Rules, in this order:
 1. A known id is a repetition.
-2. A cumulative quantity that is not booked yet is a new execution; its name is ``<order>@<cumulative quantity>``.
-3. Booked already, with equal quantity and price: the same execution under another id.
-4. Booked already and different: the order was shown as it stood later. It is booked as long as no more is booked than
-   the order shows; otherwise nobody can tell, and the activities decide.
+2. A cumulative quantity that is booked already, with equal quantity and price: the same execution under another id.
+3. Anything else is new, as long as no more is booked than the order shows; otherwise nobody can tell, and the
+   activities decide.
 :meth:`Executions.recover` takes all activities of the order at once and lets each explain one booked execution at most;
 what explains none is new. Source: Alpaca, "Account Activities": the latter half of an activity's id.
+
+The name of an execution in the books is ``<its id at the venue>@<cumulative quantity>`` (the order's id where it has
+none of its own), so that books that were written down tell what they know: :meth:`Executions.restore`.
+
+What the order shows and nobody tells for half a minute is booked as a stand-in, ``syn:<order>:<cumulative quantity>``,
+at the price that the order's average implies; it is taken back when the real ones come.
 """
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
-from typing import Literal
+from decimal import Decimal, InvalidOperation
+from typing import Final, Literal
 
 import msgspec
 
-from trader.model.money import EXACT, ZERO, plain
+from trader.model.money import EXACT, NANO, ZERO, divide, floor_to, plain
 
 Kind = Literal["fill", "trade_bust", "trade_correct"]
+SYNTHETIC: Final = "syn:"
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -37,10 +43,19 @@ class Told(msgspec.Struct, frozen=True):
     undoes: str = ""
 
 
+class Fill(msgspec.Struct, frozen=True):
+    """One activity of kind FILL."""
+
+    venue_order_id: str
+    symbol: str
+    side: str
+    told: Told
+
+
 class Booked:
     """One execution in our books: its name there, and the ids that the venue gave it."""
 
-    __slots__ = ("cumulative", "is_undone", "name", "price", "qty", "qty_told", "ts", "venue_ids", "versions")
+    __slots__ = ("cumulative", "is_undone", "name", "price", "qty", "qty_told", "ts", "venue_ids")
 
     def __init__(self, name: str, told: Told) -> None:
         """Book what was told."""
@@ -52,20 +67,25 @@ class Booked:
         self.venue_ids = {told.venue_id} - {""}
         self.is_undone = False
         self.qty_told = ZERO  # as far as it is within the order
-        self.versions = 1  # of this execution: every correction makes one more
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Tell whether it stands in for executions that nobody has told yet."""
+        return self.name.startswith(SYNTHETIC)
 
 
 class Executions:
     """What one order at the venue has brought."""
 
     def __init__(self, name: str) -> None:
-        """Begin with nothing; ``name`` begins the names of executions."""
+        """Begin with nothing; ``name`` begins the names of executions that the venue gave no id."""
         self.shown = ZERO  # the most that the venue has shown as filled
         self.gross = ZERO  # booked, whatever was taken back later
         self.net = ZERO  # booked and standing
         self.repeated = 0
         self.is_doubtful = False
         self._name = name
+        self._worth: Decimal | None = None  # dollars of what was shown last
         self._booked: list[Booked] = []
 
     @property
@@ -73,20 +93,39 @@ class Executions:
         """Tell whether all that the venue has shown is booked."""
         return not self.is_doubtful and self.shown <= max(self.gross, self.net)
 
-    def show(self, filled: Decimal) -> None:
-        """Take note of a filled quantity of the order."""
+    @property
+    def standing_in(self) -> list[Booked]:
+        """Return what stands for executions that nobody has told yet."""
+        return [one for one in self._booked if one.is_synthetic and not one.is_undone]
+
+    def show(self, filled: Decimal, average: Decimal | None = None) -> None:
+        """Take note of a filled quantity of the order and of its average price."""
+        if filled >= self.shown and average is not None:
+            self._worth = EXACT.multiply(filled, average)
+        elif filled > self.shown:
+            self._worth = None
         self.shown = max(self.shown, filled)
+
+    def restore(self, name: str, qty: Decimal, price: Decimal, *, ts: int, is_undone: bool = False) -> Booked:
+        """Know an execution from before, as the books have it."""
+        venue_id, _, cumulative = name.partition("~")[0].rpartition("@")
+        told = Told("" if venue_id == self._name else venue_id, _decimal(cumulative), qty, price, ts)
+        booked = self._add(Booked(name, told))
+        booked.qty_told = qty
+        if is_undone:
+            booked.is_undone = True
+            self.net = EXACT.subtract(self.net, qty)
+        return booked
 
     def take(self, told: Told) -> Booked | None:
         """Book what the stream told; return it if it is new."""
         self.show(told.cumulative)
-        if self._by_id(told.venue_id) is not None:
+        if self.knows(told.venue_id):
             self.repeated += 1
             return None
-        same = next((one for one in self._booked if one.cumulative == told.cumulative and not one.is_undone), None)
-        if same is None:
-            return self._book(told)
-        if (same.qty, same.price) == (told.qty, told.price):
+        standing = [one for one in self._booked if one.cumulative == told.cumulative and not one.is_undone]
+        same = next((one for one in standing if _same_figures(told, one) and not one.is_synthetic), None)
+        if same is not None:
             self.repeated += 1
             if self.is_explained:
                 same.venue_ids |= {told.venue_id} - {""}
@@ -96,13 +135,31 @@ class Executions:
         self.is_doubtful = True
         return None
 
-    def recover(self, rows: Sequence[Told]) -> list[Booked]:
-        """Take the order's activities, as many as there are; return what is new."""
-        left, free = list(rows), list(self._booked)
+    def recover(self, rows: Sequence[Told]) -> tuple[list[Booked], list[Booked]]:
+        """Take the order's activities, as many as there are; return what stood in for them, undone, and what is new."""
+        left, free = list(rows), [one for one in self._booked if not one.is_synthetic]
         for are_same in (_same_id, _same_place, _same_figures):
             left = [row for row in left if not _explain(row, free, are_same)]
         self.is_doubtful = False
-        return [self._book(row) for row in left]
+        undone = self.standing_in if left else []
+        for one in undone:
+            self.undo(one)
+        return undone, [self._book(row) for row in left]
+
+    def synthesize(self, ts: int) -> Booked | None:
+        """Book a stand-in for what is shown and not told; None where its price cannot be known."""
+        missing = EXACT.subtract(self.shown, self.gross)
+        if self._worth is None or missing <= ZERO or self.net != self.gross:
+            return None
+        worth = self._worth
+        for one in self._booked:
+            if not one.is_undone:
+                worth = EXACT.subtract(worth, EXACT.multiply(one.qty, one.price))
+        price = floor_to(divide(worth, missing), NANO)
+        if price <= ZERO:
+            return None
+        name = self._free(f"{SYNTHETIC}{self._name}:{plain(self.shown)}")
+        return self._add(Booked(name, Told("", self.shown, missing, price, ts)))
 
     def find(self, told: Told) -> Booked | None:
         """Return the execution that a bust or a correction names; for want of a name, one with its figures."""
@@ -117,13 +174,13 @@ class Executions:
         assert not booked.is_undone, f"{booked.name} was taken back before"
         booked.is_undone = True
         self.net = EXACT.subtract(self.net, booked.qty)
+        if booked.is_synthetic:
+            self.gross = EXACT.subtract(self.gross, booked.qty)
 
     def correct(self, told: Told, instead_of: Booked) -> Booked:
         """Book what stands in the place of an execution that was taken back."""
-        number = instead_of.versions
-        booked = Booked(f"{instead_of.name.partition('!')[0]}!{number}", told)
-        booked.versions = number + 1
-        booked.cumulative = instead_of.cumulative
+        told = msgspec.structs.replace(told, cumulative=instead_of.cumulative)
+        booked = Booked(self._name_of(told), told)
         self._booked.append(booked)
         self.net = EXACT.add(self.net, told.qty)
         return booked
@@ -132,19 +189,41 @@ class Executions:
         """Tell whether an execution of this id is booked."""
         return self._by_id(venue_id) is not None
 
+    def release(self, venue_id: str) -> Booked | None:
+        """Give an execution away: it belongs to another part of the order."""
+        booked = self._by_id(venue_id)
+        if booked is not None:
+            self._booked.remove(booked)
+            self.gross = EXACT.subtract(self.gross, booked.qty)
+            self.net = EXACT.subtract(self.net, ZERO if booked.is_undone else booked.qty)
+        return booked
+
+    def accept(self, booked: Booked) -> None:
+        """Take over what another part of the order gave away."""
+        self._add(booked)
+        if booked.is_undone:
+            self.net = EXACT.subtract(self.net, booked.qty)
+
     def _by_id(self, venue_id: str) -> Booked | None:
         return next((one for one in self._booked if venue_id in one.venue_ids), None) if venue_id else None
 
     def _book(self, told: Told) -> Booked:
         self.show(told.cumulative)
-        name = f"{self._name}@{plain(told.cumulative)}"
-        if any(one.name == name for one in self._booked):
-            name = f"{name}~{told.venue_id or len(self._booked)}"
-        booked = Booked(name, told)
+        return self._add(Booked(self._name_of(told), told))
+
+    def _add(self, booked: Booked) -> Booked:
         self._booked.append(booked)
-        self.gross = EXACT.add(self.gross, told.qty)
-        self.net = EXACT.add(self.net, told.qty)
+        self.gross = EXACT.add(self.gross, booked.qty)
+        self.net = EXACT.add(self.net, booked.qty)
         return booked
+
+    def _name_of(self, told: Told) -> str:
+        return self._free(f"{told.venue_id or self._name}@{plain(told.cumulative)}")
+
+    def _free(self, name: str) -> str:
+        """Return a name that no execution of the order has had."""
+        count = sum(one.name.partition("~")[0] == name for one in self._booked)
+        return f"{name}~{count}" if count else name
 
 
 def _explain(row: Told, free: list[Booked], are_same: Callable[[Told, Booked], bool]) -> bool:
@@ -168,3 +247,10 @@ def _same_place(row: Told, booked: Booked) -> bool:
 
 def _same_figures(row: Told, booked: Booked) -> bool:
     return (row.qty, row.price) == (booked.qty, booked.price)
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return ZERO

@@ -10,8 +10,7 @@ from fractions import Fraction
 
 import msgspec
 
-from trader.access.alpaca.executions import Told
-from trader.access.alpaca.tracker import Fill
+from trader.access.alpaca.executions import Fill, Told
 from trader.access.alpaca.wire_time import ns_of
 from trader.access.alpaca.wire_trading import TRADE_UPDATES, OrderMessage, TradeUpdateMessage, decode_trading
 from trader.errors import WireError
@@ -19,23 +18,40 @@ from trader.model.money import EXACT, ZERO, divide
 from trader.model.orders import Side
 from trader.model.time import SECOND
 
+_TEXT = 200  # characters of an activity's description
 MOST_SPLIT = 1_000  # old shares for a new one; a ratio is a fraction of whole numbers up to here
 
 
-class Split(msgspec.Struct, frozen=True):
-    """A split in the account: new shares per old one."""
+class AccountFigures(msgspec.Struct, frozen=True):
+    """What an account says of itself; ``invested`` is what its positions are worth, whatever their sign."""
 
-    activity_id: str
+    number: str
+    cash: Decimal
+    invested: Decimal
+
+
+class Activity(msgspec.Struct, frozen=True):
+    """Something in the account that is no execution: money in dollars, a split's new shares per old one, or neither."""
+
+    id: str
+    kind: str
     symbol: str
-    ratio: Decimal
+    amount: Decimal
+    text: str
+    ratio: Decimal | None = None
 
     def effective(self, now: int) -> int:
         """Return when it took effect, as its id begins with that time (ns UTC); ``now`` where it does not."""
         try:
-            told = datetime.strptime(f"{self.activity_id[:17]}+0000", "%Y%m%d%H%M%S%f%z")
+            told = datetime.strptime(f"{self.id[:17]}+0000", "%Y%m%d%H%M%S%f%z")
         except ValueError:
             return now
         return min(now, round(told.timestamp() * 1000) * SECOND // 1000)
+
+    @property
+    def is_for_holders(self) -> bool:
+        """Tell whether it is paid, or taken, by the share."""
+        return "DIV" in self.kind or self.kind == "CIL"
 
 
 def order_in(raw: object) -> OrderMessage:
@@ -80,16 +96,31 @@ def fills_in(raw: object) -> list[Fill]:
     return sorted(fills, key=lambda fill: fill.told.ts)  # rows of one instant stay in the order they came
 
 
-def splits_in(raw: object, held: Mapping[str, Decimal]) -> list[Split]:
-    """Read splits; where a row has no ratio, it follows from the quantity it added to the ``held`` one."""
-    splits = []
+def activities_in(raw: object, held: Mapping[str, Decimal]) -> list[Activity]:
+    """Read activities that are no executions; where a split has no ratio, it follows from what it added to ``held``."""
+    activities = []
     for row in _rows(raw):
-        symbol, ratio = row.get("symbol"), None
-        if row.get("activity_type") == "SPLIT" and isinstance(symbol, str):
-            ratio = _ratio(row, held.get(symbol, ZERO))
-        if ratio is not None:
-            splits.append(Split(str(row.get("id")), str(symbol), ratio))
-    return splits
+        kind, symbol = str(row.get("activity_type") or ""), str(row.get("symbol") or "")
+        if kind == "FILL" or not isinstance(row.get("id"), str):
+            continue
+        text = " ".join(str(row[name]) for name in ("activity_sub_type", "description") if row.get(name))[:_TEXT]
+        ratio = _ratio(row, held.get(symbol, ZERO)) if kind == "SPLIT" else None
+        activities.append(Activity(str(row["id"]), kind, symbol, _amount(row, "net_amount") or ZERO, text, ratio))
+    return activities
+
+
+def account_in(raw: object) -> AccountFigures:
+    """Read an account's figures.
+
+    Raises:
+        WireError: there are none.
+    """
+    row = raw if isinstance(raw, dict) else {}
+    cash = _amount(row, "cash")
+    if cash is None:
+        raise WireError("an account without cash", repr(raw)[:200])
+    long, short = (_amount(row, f"{side}_market_value") or ZERO for side in ("long", "short"))
+    return AccountFigures(str(row.get("account_number") or ""), cash, EXACT.add(long.copy_abs(), short.copy_abs()))
 
 
 def last_id(raw: object) -> str:

@@ -6,9 +6,11 @@
     Unavailable         surely not there: sent again with the same id, for as long as the decision is fresh
     OutcomeUnknown      looked up by its id until an answer comes
 
-"Not found" is believed after :data:`SETTLED` and :data:`NOT_FOUND` answers, because orders become visible late. An exit
-is then sent again under the same id, which the venue refuses should the first one still arrive. An entry is given up as
-REJECTED: its price is old; should it arrive after all, it is booked and canceled.
+"Not found" is believed after :data:`SETTLED` and :data:`NOT_FOUND` answers, because orders become visible late, and
+when the lists of orders and a confirmed stream have nothing of it either. An exit is then sent again under the same id,
+which the venue refuses should the first one still arrive (measured there: also after days). An entry is ABSENT: its
+price is old, its id is never used again, and what was reserved for it stays so, for it may arrive all the same.
+An order of an earlier life of this program whose outcome was not written down is in doubt from the start.
 Source: Alpaca trading API 2.0.1; refusals as recorded by users, read 2026-11.
 """
 
@@ -22,21 +24,18 @@ import structlog
 
 from trader.access.alpaca.calls import AccountCalls
 from trader.access.alpaca.limiter import Priority
+from trader.access.alpaca.lookups import Lookups
 from trader.access.alpaca.readings import order_in
 from trader.access.alpaca.rest import Throttled
-from trader.access.alpaca.tracked import Tracked
+from trader.access.alpaca.tracked import OLD, Tracked
 from trader.access.alpaca.tracker import OrderTracker
-from trader.access.alpaca.wire_time import ns_of
-from trader.access.alpaca.wire_trading import OrderMessage
-from trader.errors import OutcomeUnknown, Refused, Unavailable, WireError
+from trader.errors import EdgeError, OutcomeUnknown, Refused, Unavailable, WireError
 from trader.model.instruments import Instrument, instrument_of
 from trader.model.money import NANO, ONE, floor_to, plain
-from trader.model.orders import ExecutionReport, OrderStatus
-from trader.model.time import MINUTE, SECOND
+from trader.model.orders import OrderStatus
+from trader.model.time import DAY, MINUTE, SECOND
 
 log = structlog.get_logger()
-
-Give = Callable[[list[ExecutionReport]], None]
 
 SETTLED: Final = 60 * SECOND  # market time after which an order that is not found is not there
 SETTLED_REAL_S: Final = 5.0  # and real time, for what is still on the line, however fast the market's time runs
@@ -44,42 +43,44 @@ NOT_FOUND: Final = 3  # such answers at least
 ENTRY_FRESH: Final = 30 * SECOND  # an entry that cannot be sent is dropped after this: its price is another then
 EXIT_FRESH: Final = 10 * MINUTE  # an exit is worth waiting for
 UNBLOCKED: Final = 30 * SECOND  # how long an exit waits where no order of ours blocks it
-OLD: Final = 10 * MINUTE  # an order made so long before it was decided is another; clocks differ by less
 FIRST_WAIT: Final = SECOND // 4
 LONGEST_WAIT: Final = 15 * SECOND
-_FOUND_NOWHERE = 404
+_ABSENT = "the venue does not know it; it may still arrive"
 _NOT_UNIQUE = "must be unique"
 _BLOCKED = ("wash trade", "insufficient qty", "insufficient balance")
 
 
 class Submission:
-    """Sends orders and cancels of one account; every outcome goes through ``give``."""
+    """Sends orders and cancels of one account; every outcome goes where that of a lookup goes."""
 
     def __init__(
         self,
         calls: AccountCalls,
         tracker: OrderTracker,
         *,
-        give: Give,
+        lookups: Lookups,
         instruments: Mapping[str, Instrument],
+        is_confirmed: Callable[[], bool],
     ) -> None:
-        """Send nothing yet."""
+        """Send nothing yet; ``is_confirmed`` tells whether the stream misses nothing."""
         self.retried = 0
         self._calls = calls
         self._tracker = tracker
-        self._give = give
+        self._lookups = lookups
+        self._give = lookups.give
+        self._is_confirmed = is_confirmed
         self._instruments = instruments
         self._ended: dict[str, asyncio.Event] = {}  # by symbol: set when an order of ours in it ends
         self._unwanted: set[str] = set()  # ids of orders whose cancel was asked for
-        self._on_the_way: set[str] = set()  # ids of orders that were given to the line at least once
+        self._doubted: set[str] = set()  # ids of orders that may be on their way, whatever became of later tries
 
     async def send(self, tracked: Tracked) -> None:
         """Bring an order to the venue, or find out that it will not get there."""
-        since, wait = self._calls.now(), FIRST_WAIT
-        while not tracked.parts and not tracked.is_over:
-            if tracked.order_id in self._unwanted and tracked.order_id not in self._on_the_way:
-                canceled = OrderStatus.CANCELED
-                self._give(self._tracker.refused(tracked.order_id, "before it was sent", self._calls.now(), canceled))
+        now = self._calls.now()
+        since, wait = min(now, tracked.approved.intent.ts) if tracked.is_restored else now, FIRST_WAIT
+        while tracked.is_awaited:
+            if tracked.order_id in self._unwanted:
+                self._call_off(tracked)
                 break
             try:
                 answer = await self._post(tracked, since)
@@ -90,10 +91,17 @@ class Submission:
                 await self._take_absence(tracked, error, since, wait=wait)
             except (OutcomeUnknown, WireError) as error:
                 log.warning("order.doubted", order_id=tracked.order_id, why=str(error)[:300])
+                self._doubted.add(tracked.order_id)
                 await self.find(tracked)
             wait = min(2 * wait, LONGEST_WAIT)
         self._unwanted.discard(tracked.order_id)
-        self._on_the_way.discard(tracked.order_id)
+        self._doubted.discard(tracked.order_id)
+
+    async def resume(self, tracked: Tracked) -> None:
+        """Find out what became of an order of an earlier life; an exit that never left is sent if it is not old."""
+        self._doubted.add(tracked.order_id)
+        if not await self.find(tracked):
+            await self.send(tracked)
 
     async def cancel(self, tracked: Tracked) -> None:
         """Ask for an order's end until the venue has heard it, or the order has ended."""
@@ -104,48 +112,34 @@ class Submission:
             wait = min(2 * wait, LONGEST_WAIT)
         self._unwanted.discard(tracked.order_id)
 
-    async def look_up(self, tracked: Tracked) -> bool:
-        """Read an order; return False where the venue does not know it, or gave no answer."""
-        tracked.asked_at = self._calls.now()
-        try:
-            if tracked.venue_id:
-                answer = await self._calls.get(f"/orders/{tracked.venue_id}", priority=Priority.LOOKUP)
-            else:
-                by_id = {"client_order_id": tracked.order_id}
-                answer = await self._calls.get("/orders:by_client_order_id", by_id, priority=Priority.LOOKUP)
-            order = order_in(answer)
-        except (Refused, Unavailable, OutcomeUnknown, WireError) as error:
-            log.debug("lookup.failed", order_id=tracked.order_id, why=str(error)[:300])
-            if isinstance(error, Refused) and error.status == _FOUND_NOWHERE:
-                return False
-            raise Unavailable(str(error)) from error
-        if tracked.parts or _is_meant(order, tracked):
-            self._give(self._tracker.looked_up(order, self._calls.now()))
-        else:
-            log.error("order.mistaken", order_id=tracked.order_id, found=order.id, created_at=order.created_at)
-            self._reject(tracked, "the account has an older order of this id")
-        return True
-
     async def find(self, tracked: Tracked) -> bool:
-        """Look an order up until the venue has it or it is surely not there; an absent entry is given up."""
+        """Look an order up until the venue has it or surely does not know it; an entry is told as absent then."""
         since, since_s = self._calls.now(), asyncio.get_running_loop().time()
         absent, wait = 0, FIRST_WAIT
-        while not tracked.parts and not tracked.is_over:
+        while tracked.is_awaited:
             await self._calls.pause(wait)
             wait = min(2 * wait, LONGEST_WAIT)
             try:
-                absent += not await self.look_up(tracked)
-            except Unavailable:
+                absent += not await self._lookups.one(tracked)
+                waited_s = asyncio.get_running_loop().time() - since_s
+                is_late = self._calls.now() - since >= SETTLED and waited_s >= SETTLED_REAL_S
+                if absent >= NOT_FOUND and is_late and self._is_confirmed() and not await self._is_listed(tracked):
+                    break
+            except EdgeError:
                 continue
-            waited_s = asyncio.get_running_loop().time() - since_s
-            if absent >= NOT_FOUND and self._calls.now() - since >= SETTLED and waited_s >= SETTLED_REAL_S:
-                break
-        if tracked.parts or tracked.is_over:
+        if not tracked.is_awaited:
             return True
         log.warning("order.lost", order_id=tracked.order_id, looked_up=absent)
-        if not tracked.approved.intent.reduces or tracked.order_id in self._unwanted:
-            self._reject(tracked, "it never arrived at the venue")
+        if not tracked.approved.intent.reduces:
+            self._give(self._tracker.absent(tracked.order_id, _ABSENT, self._calls.now()))
         return False
+
+    async def _is_listed(self, tracked: Tracked) -> bool:
+        """Look for an order among the open ones and the recent ones. Raises EdgeError."""
+        await self._lookups.open(priority=Priority.LOOKUP)
+        since = max(tracked.approved.intent.ts - OLD, self._calls.now() - DAY)
+        await self._lookups.since(since, priority=Priority.LOOKUP)
+        return not tracked.is_awaited
 
     def note_end(self, symbol: str) -> None:
         """Wake the exits of a symbol: an order that may have blocked them has ended."""
@@ -159,7 +153,7 @@ class Submission:
         except Refused as error:
             log.info("cancel.refused", order_id=tracked.order_id, why=error.message)
             with suppress(Unavailable):
-                await self.look_up(tracked)
+                await self._lookups.one(tracked)
         except (OutcomeUnknown, Unavailable) as error:
             log.warning("cancel.doubted", order_id=tracked.order_id, why=str(error)[:300])
             return False
@@ -191,13 +185,11 @@ class Submission:
             raise Unavailable("canceled meanwhile")
         if self._calls.now() - since >= _fresh(tracked):
             raise Unavailable("its turn came too late")
-        self._on_the_way.add(tracked.order_id)
 
     async def _take_no(self, tracked: Tracked, error: Refused, since: int) -> None:
-        self._on_the_way.discard(tracked.order_id)
         if _NOT_UNIQUE in error.message:
             log.warning("order.duplicated", order_id=tracked.order_id, why="it had arrived before")
-            self._on_the_way.add(tracked.order_id)
+            self._doubted.add(tracked.order_id)
             await self.find(tracked)
         elif tracked.approved.intent.reduces and any(words in error.message for words in _BLOCKED):
             await self._wait_for_end(tracked, error, since)
@@ -227,7 +219,6 @@ class Submission:
 
     async def _take_absence(self, tracked: Tracked, error: Unavailable, since: int, *, wait: int) -> None:
         """Try again while the decision is fresh: nothing was sent, or it was turned away for now."""
-        self._on_the_way.discard(tracked.order_id)
         if tracked.order_id in self._unwanted:
             return
         if self._calls.now() + wait - since >= _fresh(tracked):
@@ -238,18 +229,16 @@ class Submission:
         if not isinstance(error, Throttled):  # the limiter makes everybody wait then
             await self._calls.pause(wait)
 
+    def _call_off(self, tracked: Tracked) -> None:
+        """End an order that is not wanted any more and surely never left, or else wait for it without sending it."""
+        order_id, now = tracked.order_id, self._calls.now()
+        if order_id in self._doubted:
+            self._give(self._tracker.absent(order_id, _ABSENT, now))
+        else:
+            self._give(self._tracker.refused(order_id, "before it was sent", now, OrderStatus.CANCELED))
+
     def _reject(self, tracked: Tracked, text: str) -> None:
         self._give(self._tracker.refused(tracked.order_id, text, self._calls.now()))
-
-
-def _is_meant(order: OrderMessage, tracked: Tracked) -> bool:
-    """Tell whether an order that has our id is the one we mean, not one of an earlier life of these books."""
-    intent = tracked.approved.intent
-    try:
-        is_old = order.created_at is not None and ns_of(order.created_at) < intent.ts - OLD
-    except ValueError:
-        is_old = False
-    return not is_old and order.side in {intent.side.value, None}
 
 
 def _fresh(tracked: Tracked) -> int:

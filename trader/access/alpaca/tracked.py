@@ -6,12 +6,17 @@ executions of its own, and the last one says how the whole ends.
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Final, Self
 
 from trader.access.alpaca.executions import Executions
+from trader.access.alpaca.wire_time import ns_of
 from trader.access.alpaca.wire_trading import OrderMessage
-from trader.model.money import EXACT, ZERO
+from trader.books.book import CROSSED, OrderRecord
+from trader.model.money import EXACT, NANO, ONE, ZERO, floor_to
 from trader.model.orders import TERMINAL, Approved, OrderStatus
+from trader.model.time import MINUTE
+
+OLD: Final = 10 * MINUTE  # an order made so long before it was decided is another; clocks differ by less
 
 # What Alpaca's words mean to the desk. `done_for_day` and the like are no end, and no news either.
 STATUSES: Final[Mapping[str, OrderStatus]] = {
@@ -53,8 +58,8 @@ class Tracked:
     """An order of the desk."""
 
     __slots__ = (
-        "approved", "asked_at", "crossed", "doubted_since", "is_called_off", "needs_lookup", "parts", "qty", "status",
-        "tries",
+        "approved", "asked_at", "before", "crossed", "doubted_since", "is_called_off", "is_restored", "needs_lookup",
+        "parts", "qty", "status", "tries",
     )  # fmt: skip
 
     def __init__(self, approved: Approved, now: int, crossed: Decimal = ZERO) -> None:
@@ -69,6 +74,26 @@ class Tracked:
         self.asked_at = now  # when its state was last learned, or asked for
         self.doubted_since: int | None = None  # executions are missing since then
         self.tries = 0
+        self.is_restored = False  # it was sent in an earlier life of this program, or was about to be
+        self.before: Executions | None = None  # what that life was told of it, until the order is met again
+
+    @classmethod
+    def restored(cls, record: OrderRecord, now: int) -> Self:
+        """Return an order as the books have it."""
+        tracked = cls(record.approved, now, record.crossed)
+        tracked.status, tracked.is_restored = record.status, True
+        tracked.qty = EXACT.subtract(record.filled, record.crossed)
+        tracked.before = Executions(tracked.order_id)
+        for name, one in record.executions.items():
+            if name.startswith(CROSSED):
+                continue
+            if one is None:
+                tracked.before.restore(name, ZERO, ZERO, ts=now, is_undone=True)
+            else:
+                tracked.before.restore(name, one.qty, one.price, ts=one.ts)
+        if tracked.before.standing_in:
+            tracked.doubted_since = now
+        return tracked
 
     @property
     def order_id(self) -> str:
@@ -79,6 +104,11 @@ class Tracked:
     def is_over(self) -> bool:
         """Tell whether the desk has been told the end."""
         return self.status in TERMINAL
+
+    @property
+    def is_awaited(self) -> bool:
+        """Tell whether nobody knows yet if it reached the venue, and it still might."""
+        return not self.parts and self.status in {OrderStatus.PENDING, OrderStatus.PENDING_CANCEL}
 
     @property
     def venue_id(self) -> str:
@@ -101,11 +131,31 @@ class Tracked:
         return all(part.executions.is_explained for part in self.parts)
 
     @property
+    def stands_in(self) -> bool:
+        """Tell whether an execution was made up, and the real ones are still to come."""
+        known = [part.executions for part in self.parts] + ([self.before] if self.before is not None else [])
+        return any(one.standing_in for one in known)
+
+    @property
     def venue_end(self) -> OrderStatus | None:
         """Return how the order ended at the venue, None while it lives there."""
         if not self.parts or self.parts[-1].venue_status not in TERMINAL:
             return None
         return self.parts[-1].venue_status
+
+    def is_meant(self, order: OrderMessage) -> bool:
+        """Tell whether an order that has our id is what we asked for; the id's digest is of the same.
+
+        One that stands with :attr:`crossed` less, or was cut to what the venue can trade, is.
+        """
+        intent = self.approved.intent
+        try:
+            is_old = order.created_at is not None and ns_of(order.created_at) < intent.ts - OLD
+        except ValueError:
+            is_old = False
+        is_same = order.symbol.replace("/", "") == intent.symbol.replace("/", "")
+        is_same = is_same and order.side in {intent.side.value, None}
+        return is_same and not is_old and order.qty in {None, floor_to(self.ordered, NANO), floor_to(self.ordered, ONE)}
 
     def part(self, venue_id: str) -> Part:
         """Return the part of this id, a new one at the end if it is unknown."""
@@ -114,13 +164,21 @@ class Tracked:
                 return part
         number = len(self.parts)
         part = Part(venue_id, f"{self.order_id}+{number}" if number else self.order_id)
+        if self.before is not None:
+            part.executions, self.before = self.before, None
         self.parts.append(part)
         return part
+
+    def home(self, part: Part, venue_id: str) -> None:
+        """Move an execution to the part that it turns out to be of: the books do not say."""
+        for other in self.parts:
+            if other is not part and (booked := other.executions.release(venue_id)) is not None:
+                part.executions.accept(booked)
 
     def see(self, order: OrderMessage) -> bool:
         """Take note of a snapshot; an end is final, whatever comes later. Return False where it is not understood."""
         part = self.part(order.id)
-        part.executions.show(order.filled_qty or ZERO)
+        part.executions.show(order.filled_qty or ZERO, order.filled_avg_price)
         if order.replaced_by and order.replaced_by != part.successor:
             part.successor = order.replaced_by
             successor = self.part(order.replaced_by)

@@ -6,11 +6,15 @@ Rules
 - Only executions move money. A filled quantity that they do not explain is waited for, then recovered from the
   activities, which alone have its exact price; until then no end of the order is told.
 - An unknown status or event, or a quantity that cannot be read, is noted and the order looked up. Nothing is dropped.
-- An order that is not ours is counted as external, by symbol, and left alone. What exceeds an order of ours too.
+- An order that is not ours is left alone, and what it brings is told as external (:mod:`outside`). What exceeds an
+  order of ours too, and the symbol is locked: nobody knows what else is wrong there.
+- An order that has an id of ours and is not what we asked for is not ours; the symbol is locked.
+- An order of these books that they do not know of is of their future: they are older than the venue's memory.
 
 Source: Alpaca, "Websocket Streaming" and trading API 2.0.1, read 2026-11.
 """
 
+import sys
 from collections import deque
 from collections.abc import Sequence
 from decimal import Decimal
@@ -18,87 +22,105 @@ from typing import Final
 
 import msgspec
 
-from trader.access.alpaca.executions import Booked, Executions, Told
+from trader.access.alpaca.executions import Booked, Fill, Told
+from trader.access.alpaca.outside import Outside
 from trader.access.alpaca.tracked import STATUSES, Part, Tracked
-from trader.access.alpaca.wire_time import ns_of
+from trader.access.alpaca.updates import EXECUTED, RESTATED, FeeCheck, told_in
 from trader.access.alpaca.wire_trading import OrderMessage, TradeUpdate
 from trader.access.fees import RegulatoryFees, fee_of
+from trader.books.ledger import Ledger
+from trader.model.inputs import ExternalReported
 from trader.model.instruments import instrument_of
-from trader.model.money import EXACT, NANO, ZERO, floor_to, multiply, plain
-from trader.model.orders import Approved, ExecutionReport, OrderStatus, Side
+from trader.model.money import EXACT, ZERO, plain
+from trader.model.orders import TERMINAL, Approved, ExecutionReport, OrderStatus, Side
 from trader.model.time import SECOND
 
 OVERDUE: Final = 2 * SECOND  # a quantity shown but not told for so long is asked for
 ENDED_KEPT: Final = 10_000  # orders; a bust comes within days, and so many a day are not made
-FOREIGN_KEPT: Final = 10_000  # orders of other hands that are told apart from new ones
 MOST_DOUBLED: Final = 5  # after that every 128 s
 NOTES_KEPT: Final = 1_000  # not taken; the owner takes them after every call
 
-_EXECUTED = frozenset({"fill", "partial_fill"})
-_RESTATED = frozenset({"trade_bust", "trade_correct"})
-_EVENTS = _EXECUTED | _RESTATED | frozenset(STATUSES) | frozenset({
+_EVENTS = EXECUTED | RESTATED | frozenset(STATUSES) | frozenset({
     "order_replace_rejected", "order_cancel_rejected", "restated",
 })  # fmt: skip
 
 
 class Note(msgspec.Struct, frozen=True):
-    """Something a person may want to know; ``what`` is one of a few fixed phrases."""
+    """Something a person may want to know; ``what`` is one of a few fixed phrases.
+
+    ``excess``, where there is one, locks the symbol: the signed quantity that was not expected.
+    """
 
     what: str
     order_id: str
     symbol: str
     detail: str = ""
-
-
-class External(msgspec.Struct, frozen=True):
-    """What other hands did in one symbol: signed quantity and dollars."""
-
-    qty: Decimal = ZERO
-    cash: Decimal = ZERO
+    excess: Decimal | None = None
 
 
 class OrderTracker:
-    """Every order of ours, and how much others did."""
+    """Every order of ours, and what others did."""
 
-    def __init__(self, *, overdue: int = OVERDUE, regulatory: RegulatoryFees | None = None) -> None:
-        """Begin without orders; ``overdue`` is how long a missing execution is waited for (ns)."""
+    def __init__(
+        self,
+        ledger: Ledger | None = None,
+        *,
+        overdue: int = OVERDUE,
+        regulatory: RegulatoryFees = RegulatoryFees(),  # noqa: B008 -- immutable
+    ) -> None:
+        """Know nothing before :meth:`recall`; ``overdue`` is how long a missing execution is waited for (ns)."""
         self.orders: dict[str, Tracked] = {}  # of ours by id; those that ended long ago are gone
-        self.external: dict[str, External] = {}
+        self.executed_at: dict[str, int] = {}  # by symbol: when an execution in it was last told, ours or another's
+        self.from_the_future = ""  # an order that these books will send one day, and that is at the venue already
+        self._ledger = ledger or Ledger()
         self._overdue = overdue
-        self._regulatory = regulatory or RegulatoryFees()
+        self._regulatory = regulatory
         self._by_venue_id: dict[str, Tracked] = {}
         self._ended: deque[Tracked] = deque()
-        self._foreign: dict[str, Executions] = {}
+        self._live: dict[str, Tracked] = {}
+        self._outside = Outside(regulatory)
         self._notes: deque[Note] = deque(maxlen=NOTES_KEPT)
         self._fees = FeeCheck()
+
+    def recall(self, now: int) -> None:
+        """Know what the books know of orders and executions."""
+        self._outside.recall(self._ledger)
+        for order_id, record in self._ledger.orders.items():
+            tracked = self.orders[order_id] = Tracked.restored(record, now)
+            if tracked.is_over:
+                self._ended.append(tracked)
+            else:
+                self._live[order_id] = tracked
 
     def watch(self, approved: Approved, now: int, crossed: Decimal = ZERO) -> Tracked:
         """Know an order from before it is sent; ``crossed`` of it never goes to the venue."""
         assert approved.order_id not in self.orders, f"order {approved.order_id} was sent before"
         tracked = self.orders[approved.order_id] = Tracked(approved, now, crossed)
+        self._live[approved.order_id] = tracked
         return tracked
 
     def open(self) -> list[Tracked]:
         """Return the orders whose end the desk has not been told, oldest first."""
-        return [tracked for tracked in self.orders.values() if not tracked.is_over]
+        return list(self._live.values())
 
     def update(self, update: TradeUpdate, now: int) -> list[ExecutionReport]:
         """Take what the stream told."""
         order = update.order
         tracked = self._owner(order)
-        told = _told(update, now)
+        told = told_in(update, now)
         if tracked is None:
             self._fees.check(update, None)
-            executions = self._foreign.get(order.id) or self._know_foreign(order.id, order.symbol)
-            self._take_foreign(executions, order.symbol, order.side, told)
+            self._meet(order)
+            if told is not None:
+                self._outside.take(order.id, order.symbol, order.side, told, now=now)
             return []
-        is_executed = update.event in _EXECUTED | _RESTATED
+        is_executed = update.event in EXECUTED | RESTATED
         is_understood = update.event in _EVENTS and not update.unread and (told is not None or not is_executed)
         if not is_understood:
             self._note("update not understood", tracked, f"{update.event} {' '.join(update.unread)}".strip())
         if not self._see(tracked, order, now) or not is_understood:
             tracked.needs_lookup = True
-        reports = [] if told is None else self._book(tracked, tracked.part(order.id), told)
+        reports = [] if told is None else self._book(tracked, tracked.part(order.id), told, now)
         if (difference := self._fees.check(update, reports[0] if reports else None)) is not None:
             self._note("fee is not what was expected", tracked, f"position differs by {plain(difference)}")
         return reports + self._settle(tracked, now, order)
@@ -107,8 +129,7 @@ class OrderTracker:
         """Take an order as it was read."""
         tracked = self._owner(order)
         if tracked is None:
-            if order.id not in self._foreign:
-                self._know_foreign(order.id, order.symbol)
+            self._meet(order)
             return []
         tracked.needs_lookup = False
         self._see(tracked, order, now)
@@ -116,30 +137,31 @@ class OrderTracker:
 
     def is_known(self, venue_id: str) -> bool:
         """Tell whether an order at the venue was heard of: ours or another's."""
-        return venue_id in self._by_venue_id or venue_id in self._foreign
+        return venue_id in self._by_venue_id or self._outside.knows(venue_id)
 
-    def recovered(self, rows: Sequence["Fill"], now: int, *, complete_for: str = "") -> list[ExecutionReport]:
-        """Take activities of kind FILL, oldest first; ``complete_for`` is the order of which they are all there are.
+    def recovered(self, rows: Sequence[Fill], now: int, *, since: int | None = None) -> list[ExecutionReport]:
+        """Take activities of kind FILL, oldest first: all there are from ``since`` on.
 
-        Without it they are some of many orders: each then counts as if the stream had told it. Those of orders nobody
-        has heard of are left out.
+        Of an order that was made before (of every one without ``since``) they are some: each then counts as if the
+        stream had told it. Those of orders nobody has heard of are left out.
         """
-        reports = []
+        reports, whole = [], dict[str, list[Told]]()
         for row in rows:
             tracked = self._by_venue_id.get(row.venue_order_id)
             if tracked is None:
-                if (executions := self._foreign.get(row.venue_order_id)) is not None:
-                    self._take_foreign(executions, row.symbol, row.side, row.told)
-            elif row.told.kind != "fill" or tracked.order_id != complete_for:
-                reports += self._book(tracked, tracked.part(row.venue_order_id), row.told)
-            else:
-                whole = [
-                    one.told for one in rows if one.venue_order_id == row.venue_order_id and one.told.kind == "fill"
-                ]
-                new = tracked.part(row.venue_order_id).executions.recover(whole)
-                for number, booked in enumerate(new, start=1):
-                    reports += self._report(tracked, booked, is_last=number == len(new))
-        return reports + [report for tracked in self.open() for report in self._settle(tracked, now)]
+                if self._outside.knows(row.venue_order_id):
+                    self._outside.take(row.venue_order_id, row.symbol, row.side, row.told, now=now)
+            elif row.told.kind == "fill" and since is not None and since < tracked.approved.intent.ts:
+                whole.setdefault(row.venue_order_id, []).append(row.told)
+        for venue_id, all_told in whole.items():
+            tracked = self._by_venue_id[venue_id]
+            reports += self._recover(tracked, tracked.part(venue_id), all_told, now)
+        for row in rows:
+            tracked = self._by_venue_id.get(row.venue_order_id)
+            if tracked is not None and (row.told.kind != "fill" or row.venue_order_id not in whole):
+                reports += self._book(tracked, tracked.part(row.venue_order_id), row.told, now)
+        touched = dict.fromkeys([*self.open(), *(self._by_venue_id[venue_id] for venue_id in whole)])
+        return reports + [report for one in touched for report in self._settle(one, now)]
 
     def refused(
         self, order_id: str, text: str, now: int, status: OrderStatus = OrderStatus.REJECTED
@@ -148,10 +170,26 @@ class OrderTracker:
         tracked = self.orders[order_id]
         return [] if tracked.is_over or tracked.parts else [self._moved(tracked, status, now, text)]
 
-    def split(self, symbol: str, ratio: Decimal) -> None:
-        """Count what others hold in new shares."""
-        if (external := self.external.get(symbol)) is not None:
-            self.external[symbol] = External(floor_to(multiply(external.qty, ratio), NANO), external.cash)
+    def absent(self, order_id: str, text: str, now: int) -> list[ExecutionReport]:
+        """Tell that the venue does not know an order, which may arrive all the same."""
+        tracked = self.orders[order_id]
+        return [self._moved(tracked, OrderStatus.ABSENT, now, text)] if tracked.is_awaited else []
+
+    def synthesize(self, tracked: Tracked, now: int) -> list[ExecutionReport]:
+        """Tell stand-ins for what the venue has shown of an order and nobody tells."""
+        reports = []
+        for part in tracked.parts:
+            if (booked := part.executions.synthesize(now)) is not None:
+                self._note("execution made up until the real ones come", tracked, booked.name)
+                reports += self._report(tracked, part, booked, now=now)
+        return reports + self._settle(tracked, now)
+
+    def release(self) -> None:
+        """Give up the absent orders that the books have given up."""
+        for tracked in self.open():
+            record = self._ledger.orders.get(tracked.order_id)
+            if tracked.status is OrderStatus.ABSENT and record is not None and record.status in TERMINAL:
+                self._moved(tracked, record.status, 0)
 
     def wants_recovery(self, now: int) -> list[Tracked]:
         """Return the orders whose activities are to be read: the venue has shown more than it told, for too long.
@@ -180,6 +218,13 @@ class OrderTracker:
             and not tracked.is_called_off
         ]
 
+    def external(self) -> list[ExternalReported]:
+        """Take what others did since the last call."""
+        reports = self._outside.reports()
+        for one in reports:
+            self.executed_at[one.symbol] = one.ts
+        return reports
+
     def notes(self) -> list[Note]:
         """Take what was noted since the last call."""
         taken = list(self._notes)
@@ -188,16 +233,28 @@ class OrderTracker:
 
     def _owner(self, order: OrderMessage) -> Tracked | None:
         """Return the order of ours that this is, or is a successor of."""
-        tracked = (
-            self._by_venue_id.get(order.id)
-            or self.orders.get(order.client_order_id)
-            or self._by_venue_id.get(order.replaces or "")
-        )
+        tracked = self._by_venue_id.get(order.id) or self._by_venue_id.get(order.replaces or "")
+        if tracked is None and not self._outside.knows(order.id):
+            tracked = self.orders.get(order.client_order_id)
+            if tracked is not None and not tracked.is_meant(order):
+                self._note("another order has its id", tracked, f"{order.id} of {order.created_at}", excess=ZERO)
+                return None
         if tracked is not None:
             self._by_venue_id[order.id] = tracked
             if order.replaced_by:
                 self._by_venue_id[order.replaced_by] = tracked
         return tracked
+
+    def _meet(self, order: OrderMessage) -> None:
+        """Hear of an order that is not ours, or was ours so long ago that nobody remembers it."""
+        if self._outside.knows(order.id):
+            return
+        number = _number_in(order.client_order_id, self._ledger.account.book_id)
+        if number > self._ledger.orders_created:
+            self.from_the_future = self.from_the_future or order.client_order_id
+        elif not number:
+            self._notes.append(Note("order of another hand", order.id, order.symbol))
+        self._outside.meet(order.id, is_counted=not number)
 
     def _see(self, tracked: Tracked, order: OrderMessage, now: int) -> bool:
         tracked.asked_at = now
@@ -210,11 +267,23 @@ class OrderTracker:
             self._note("replaced by another hand", tracked, tracked.venue_id)
         return is_understood
 
-    def _book(self, tracked: Tracked, part: Part, told: Told) -> list[ExecutionReport]:
+    def _recover(self, tracked: Tracked, part: Part, rows: Sequence[Told], now: int) -> list[ExecutionReport]:
+        for told in rows:
+            tracked.home(part, told.venue_id)
+        undone, new = part.executions.recover(rows)
+        if undone or new:
+            self.executed_at[tracked.approved.intent.symbol] = now
+        reports = [self._bust(tracked, part, one, now) for one in undone if one.qty_told]
+        for number, booked in enumerate(new, start=1):
+            reports += self._report(tracked, part, booked, now=now, is_last=number == len(new))
+        return reports
+
+    def _book(self, tracked: Tracked, part: Part, told: Told, now: int) -> list[ExecutionReport]:
         executions = part.executions
+        tracked.home(part, told.venue_id)
         if told.kind == "fill":
             booked = executions.take(told)
-            return [] if booked is None else self._report(tracked, booked)
+            return [] if booked is None else self._report(tracked, part, booked, now=now)
         if executions.knows(told.venue_id):
             return []
         old = executions.find(told)
@@ -224,36 +293,41 @@ class OrderTracker:
         reports = []
         if not old.is_undone:
             self._note("execution was taken back", tracked, old.name)
+            self.executed_at[tracked.approved.intent.symbol] = now
             executions.undo(old)
-            reports.append(self._bust(tracked, old, told))
+            reports += [self._bust(tracked, part, old, told.ts)] if old.qty_told else []
         if told.kind == "trade_correct":
-            reports += self._report(tracked, executions.correct(told, old))
+            reports += self._report(tracked, part, executions.correct(told, old), now=now)
         return reports
 
-    def _report(self, tracked: Tracked, booked: Booked, *, is_last: bool = True) -> list[ExecutionReport]:
+    def _report(
+        self, tracked: Tracked, part: Part, booked: Booked, *, now: int, is_last: bool = True
+    ) -> list[ExecutionReport]:
         """Tell the desk one execution; what exceeds the order is somebody else's."""
         intent = tracked.approved.intent
-        qty = min(booked.qty, tracked.room)
-        if qty < booked.qty:
-            self._note("filled beyond its quantity", tracked, plain(EXACT.subtract(booked.qty, qty)))
-            self._count(intent.symbol, intent.side, EXACT.subtract(booked.qty, qty), booked.price)
+        self.executed_at[intent.symbol] = now
+        qty = booked.qty_told = min(booked.qty, tracked.room)
+        if qty < booked.qty and self._outside.exceed(part.venue_id, intent.symbol, intent.side, booked, now=now):
+            excess = EXACT.multiply(EXACT.subtract(booked.qty, qty), intent.side.sign)
+            self._note("filled beyond its quantity", tracked, plain(excess), excess=excess)
         if not qty:
             return []
-        booked.qty_told = qty
         status = tracked.tell(qty, is_last=is_last)
         fee, asset = self._fee(intent.symbol, intent.side, qty, booked.price)
         if not tracked.is_over:
             self._moved(tracked, status, booked.ts)
         return [ExecutionReport(tracked.order_id, status, booked.ts, booked.name, qty, booked.price, fee, asset)]
 
-    def _bust(self, tracked: Tracked, undone: Booked, told: Told) -> ExecutionReport:
+    def _bust(self, tracked: Tracked, part: Part, undone: Booked, ts: int) -> ExecutionReport:
         intent = tracked.approved.intent
         tracked.qty = EXACT.subtract(tracked.qty, undone.qty_told)
+        if undone.qty_told < undone.qty:
+            self._outside.exceed(part.venue_id, intent.symbol, intent.side, undone, now=ts, is_undone=True)
         fee, asset = self._fee(intent.symbol, intent.side, undone.qty_told, undone.price)
         return ExecutionReport(
             order_id=tracked.order_id,
             status=tracked.status if tracked.is_over else OrderStatus.PARTIALLY_FILLED,
-            ts=told.ts,
+            ts=ts,
             execution_id=f"{undone.name}!bust",
             qty=undone.qty_told,
             price=undone.price,
@@ -264,14 +338,14 @@ class OrderTracker:
 
     def _settle(self, tracked: Tracked, now: int, order: OrderMessage | None = None) -> list[ExecutionReport]:
         """Tell what the status of an order has become, as far as its executions explain it."""
-        if tracked.is_explained:
+        if tracked.is_explained and not tracked.stands_in:
             tracked.doubted_since, tracked.tries = None, 0
         elif tracked.doubted_since is None:
             tracked.doubted_since = now
         if tracked.is_over or not tracked.parts:
             return []
         reports = []
-        if tracked.status is OrderStatus.PENDING:
+        if tracked.status in {OrderStatus.PENDING, OrderStatus.ABSENT}:
             reports.append(self._moved(tracked, OrderStatus.OPEN, now))
         ended = tracked.venue_end
         if ended is None:
@@ -288,6 +362,7 @@ class OrderTracker:
     def _moved(self, tracked: Tracked, status: OrderStatus, now: int, text: str = "") -> ExecutionReport:
         tracked.status = status
         if tracked.is_over:
+            self._live.pop(tracked.order_id, None)
             self._ended.append(tracked)
         if len(self._ended) > ENDED_KEPT:
             gone = self._ended.popleft()
@@ -299,94 +374,16 @@ class OrderTracker:
     def _fee(self, symbol: str, side: Side, qty: Decimal, price: Decimal) -> tuple[Decimal, str]:
         return fee_of(side, qty, price=price, instrument=instrument_of(symbol), regulatory=self._regulatory)
 
-    def _know_foreign(self, venue_id: str, symbol: str) -> Executions:
-        self._notes.append(Note("order of another hand", venue_id, symbol))
-        if len(self._foreign) >= FOREIGN_KEPT:
-            del self._foreign[next(iter(self._foreign))]
-        known = self._foreign[venue_id] = Executions(venue_id)
-        return known
-
-    def _take_foreign(self, executions: Executions, symbol: str, side: str | None, told: Told | None) -> None:
-        if told is None or side not in {"buy", "sell"} or executions.knows(told.venue_id):
-            return
-        if told.kind == "fill":
-            booked = executions.take(told)
-        else:
-            old = executions.find(told)
-            if old is not None and not old.is_undone:
-                executions.undo(old)
-                self._count(symbol, Side(side), old.qty.copy_negate(), old.price)
-            booked = executions.correct(told, old) if old is not None and told.kind == "trade_correct" else None
-        if booked is not None:
-            self._count(symbol, Side(side), booked.qty, booked.price)
-
-    def _count(self, symbol: str, side: Side, qty: Decimal, price: Decimal) -> None:
-        """Count what others did, net of its fee, as the account's position is."""
-        fee, asset = self._fee(symbol, side, qty.copy_abs(), price)
-        fee = fee.copy_negate() if qty < ZERO else fee
-        signed = EXACT.multiply(qty, side.sign)
-        moved = EXACT.subtract(signed, fee) if asset != "USD" else signed
-        cash = EXACT.multiply(signed, price).copy_negate()
-        before = self.external.get(symbol, External())
-        self.external[symbol] = External(
-            EXACT.add(before.qty, moved), EXACT.add(before.cash, EXACT.subtract(cash, fee) if asset == "USD" else cash)
-        )
-
-    def _note(self, what: str, tracked: Tracked, detail: str = "") -> None:
-        self._notes.append(Note(what, tracked.order_id, tracked.approved.intent.symbol, detail))
+    def _note(self, what: str, tracked: Tracked, detail: str = "", *, excess: Decimal | None = None) -> None:
+        self._notes.append(Note(what, tracked.order_id, tracked.approved.intent.symbol, detail, excess))
 
 
-class Fill(msgspec.Struct, frozen=True):
-    """One activity of kind FILL."""
-
-    venue_order_id: str
-    symbol: str
-    side: str
-    told: Told
-
-
-class FeeCheck:
-    """Compares the fee we expect with what the account's position says."""
-
-    def __init__(self) -> None:
-        """Begin without any position known."""
-        self._positions: dict[str, Decimal] = {}
-
-    def check(self, update: TradeUpdate, report: ExecutionReport | None) -> Decimal | None:
-        """Return by how much the position differs from what it should be now; None where that cannot be known."""
-        if update.event not in _EXECUTED | _RESTATED:
-            return None
-        symbol, after = update.order.symbol, update.position_qty
-        before = self._positions.pop(symbol, None)
-        if after is None or report is None or report.reverses:
-            return None  # something was repeated or restated: begin anew with the next execution
-        self._positions[symbol] = after
-        if before is None or report.fee_asset == "USD":
-            return None
-        received = EXACT.subtract(report.qty, report.fee)
-        difference = EXACT.subtract(EXACT.subtract(after, before), received)
-        return difference or None
-
-
-def _told(update: TradeUpdate, now: int) -> Told | None:
-    """Read the execution that an update tells, if it tells one."""
-    cumulative = update.order.filled_qty
-    if update.event not in _EXECUTED | _RESTATED or not update.qty or update.price is None or cumulative is None:
-        return None
-    kind = "fill" if update.event in _EXECUTED else update.event
-    return Told(
-        venue_id=update.execution_id or "",
-        cumulative=cumulative,
-        qty=update.qty,
-        price=update.price,
-        ts=_time(update.timestamp, now),
-        kind="trade_bust" if kind == "trade_bust" else "trade_correct" if kind == "trade_correct" else "fill",
-        undoes=update.previous_execution_id or "",
-    )
-
-
-def _time(stamp: str | None, now: int) -> int:
+def _number_in(client_order_id: str, book_id: str) -> int:
+    """Return which order of these books this is, 0 for one of other hands."""
+    book, _, rest = client_order_id.partition(".")
+    if not book_id or book != book_id:
+        return 0
     try:
-        return ns_of(stamp) if stamp else now
-    except ValueError:
-        return now
+        return int(rest.split(".")[-2], 36)
+    except (ValueError, IndexError):
+        return sys.maxsize
