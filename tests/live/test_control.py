@@ -174,6 +174,15 @@ async def test_a_megabyte_is_refused_without_being_kept(tmp_path: Path) -> None:
     assert answer["error"]["code"] == "too_long"
 
 
+async def test_many_requests_at_once_are_answered_in_order(tmp_path: Path) -> None:
+    sent = [json.dumps({"op": f"number {number}"}).encode() + b"\n" for number in range(1000)]
+    async with controlled(tmp_path), line_to(tmp_path) as line:
+        saying = asyncio.create_task(line.say(b"".join(sent)))
+        heard = [(await line.hear())["error"]["message"] for _ in sent]
+        await saying
+    assert all(f"'number {number}'" in message for number, message in enumerate(heard))
+
+
 async def test_half_a_request_does_nothing(tmp_path: Path) -> None:
     async with controlled(tmp_path) as desk, line_to(tmp_path) as line:
         await line.say(b'{"op": "halt"}')

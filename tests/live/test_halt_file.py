@@ -82,6 +82,20 @@ async def test_the_desk_is_halted_with_what_the_file_says(tmp_path: Path) -> Non
     assert desk.whys == ["bad news"]
 
 
+async def test_a_look_that_fails_is_not_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(halt_file, "LOOK_EVERY_S", 0)
+    tries: list[str] = []
+
+    async def fail(why: str) -> None:
+        tries.append(why)
+        raise OSError("the journal's disk failed")
+
+    (tmp_path / "HALT").touch()
+    looking = asyncio.create_task(HaltWatch(HaltFile(tmp_path), is_halted=lambda: False, halt=fail).run())
+    await until(lambda: len(tries) > 1)
+    looking.cancel()
+
+
 async def test_a_desk_that_is_halted_is_not_halted_again(tmp_path: Path) -> None:
     desk = Halts()
     (tmp_path / "HALT").touch()

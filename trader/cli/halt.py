@@ -25,7 +25,7 @@ def command(strategy: str, *, state_dir: Path | None, why: str, as_json: bool) -
     except (NotRunning, Unanswered, Declined) as error:
         if strategy:
             raise
-        show(_by_file(folder, why), f"{error}\n{_wrote(folder)}", as_json=as_json)
+        show(_by_file(folder, why) | {"error": str(error)}, f"{error}\n{_wrote(folder)}", as_json=as_json)
         return 0 if isinstance(error, NotRunning) else error.exit_code
     text = (
         f"halted: {whose(strategy)}. Nothing opens until `trader resume`, after a restart too.\n"

@@ -120,6 +120,7 @@ class ControlServer:
         task = asyncio.current_task()
         assert task is not None, "a client is served by a task of its own"
         while not self._is_stopping:
+            await asyncio.sleep(0)  # the desk has its turn, however many requests came at once
             try:
                 async with asyncio.timeout(READ_WITHIN_S):
                     line = await reader.readuntil(b"\n")

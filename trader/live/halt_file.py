@@ -45,6 +45,9 @@ class HaltFile:
             return False
         with open(fd, "w", encoding="utf-8") as file:  # noqa: PTH123 -- it is open already
             file.write(f"{why}\n")
+            file.flush()
+            os.fsync(fd)  # it is a promise about the next start, whatever happens to the machine until then
+        _sync_folder(self.path.parent)
         return True
 
     def _text(self) -> str:
@@ -74,12 +77,23 @@ class HaltWatch:
             await self._halt(why)
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Look until cancelled, whatever comes of it."""
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception as error:  # noqa: BLE001 -- the next look may succeed, and none would be worse
+                log.error("halt_file.unheeded", path=str(self._file.path), why=repr(error))  # noqa: TRY400
             await asyncio.sleep(LOOK_EVERY_S)
 
 
 def one_line(text: str) -> str:
     """Return a person's text as it may stand in a log: one line, nothing that moves a terminal's cursor, bounded."""
     return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:KEPT]
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
