@@ -2,26 +2,24 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Sequence
+from typing import Final, Protocol
 
 from trader.access.alpaca.broker import AlpacaBroker
 from trader.access.alpaca.line import BrokerSettings
 from trader.engine.engine import Engine, Step
 from trader.engine.sandbox import SandboxSpec
 from trader.errors import JournalFull, NotDurable, ReconcileError, TraderError
-from trader.live.answers import fetch_account, fetch_positions
 from trader.model.commands import Command, SubmitOrder
 from trader.model.events import UNJOURNALED, Event
 from trader.model.inputs import Held, History, Input, Opened, TimerFired
 from trader.model.time import SECOND
-from trader.storm.disk import Disk, MemoryJournal
+from trader.storm.disk import Journal
 from trader.storm.exchange import Exchange, StormLine
 from trader.storm.market import INSTRUMENTS, Market
 from trader.storm.timeline import Entry, VirtualLoop
 
 HISTORY_MINUTES: Final = 5
-READINGS: Final = 5  # of what the account holds, until two agree
 _COMMIT_S: Final = (0.0002, 0.005)
 _SLOW_S: Final = (0.02, 0.5)
 _SETTINGS: Final = BrokerSettings(
@@ -46,12 +44,12 @@ class Observer(Protocol):
 
 
 class Daemon:
-    """One life of the desk on a disk and an account that outlive it."""
+    """One life of the desk on a journal and an account that outlive it."""
 
     def __init__(
-        self, exchange: Exchange, disk: Disk, market: Market, *, specs: Sequence[SandboxSpec], observer: Observer
+        self, exchange: Exchange, journal: Journal, market: Market, *, specs: Sequence[SandboxSpec], observer: Observer
     ) -> None:
-        """Recover what the disk holds and begin. Raises JournalCorrupt."""
+        """Recover what the journal holds and begin. Raises JournalCorrupt."""
         self.loop = VirtualLoop(exchange.timeline)
         self.is_live = False  # inputs are taken as they come
         self.ahead = 0  # of its clock before the world's (ns)
@@ -59,7 +57,7 @@ class Daemon:
         self._exchange = exchange
         self._market = market
         self._observer = observer
-        self._journal = MemoryJournal(disk)
+        self._journal = journal
         self._has_ballast = True
         self.engine = Engine(specs, book_id="storm")
         self.engine.desk.ledger.recover(self._journal.recover())
@@ -68,6 +66,7 @@ class Daemon:
             _SETTINGS,
             now=self.now,
             deliver=self.put,
+            ledger=self.engine.desk.ledger,
             fail=self.fail,
             line=StormLine(exchange, self.loop),
         )
@@ -113,31 +112,12 @@ class Daemon:
 
     async def _begin(self) -> None:
         """Start as a run at a broker does: the account first, then the desk, then the market."""
-        opened = Opened(self.now())
-        await self.broker.start()
-        if not self.engine.desk.ledger.books:
-            opened = await self._first_reading()
-        self._take(opened)
+        found = await self.broker.start()
+        self._take(Opened(found.ts, found.number, found.cash, found.positions))
         for bars in self._market.bars[-HISTORY_MINUTES:]:
             self._take(History(self.now(), bars))
         self.is_live = True
         self._drain()
-
-    async def _first_reading(self) -> Opened:
-        """Read what the account holds before the first order of new books, until two readings agree."""
-        before = None
-        for _ in range(READINGS):
-            ts = self.now()
-            account = await fetch_account(self)
-            reading = account.cash, await fetch_positions(self, [symbol for symbol in INSTRUMENTS if "/" in symbol])
-            if reading == before:
-                return Opened(ts, account.account_number, *reading)
-            before = reading
-        raise ReconcileError("the account changes all the time")
-
-    async def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401 -- what JSON holds
-        """Read something of the account."""
-        return await self.broker.read(path, params)
 
     def _begun(self, begin: "asyncio.Task[None]") -> None:
         if not begin.cancelled() and (error := begin.exception()) is not None:

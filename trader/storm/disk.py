@@ -1,51 +1,79 @@
-"""The disk of one run: records of the journal's own codec and hash chain, in memory, that outlive every process."""
+"""The disk of one run, which outlives every process: the journal's own codec and hash chain, in memory."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from trader.model.events import Event
 from trader.store.journal import Chain, Row, opens, pack, unpack
 
 
+class Journal(Protocol):
+    """What a process needs of its journal."""
+
+    def recover(self) -> Iterator[Event]:
+        """Check everything and give the events from the newest ``BooksOpened`` on. Raises JournalCorrupt."""
+        ...
+
+    def write(self, steps: Sequence[Sequence[Event]]) -> int:
+        """Make steps durable, all of them or none; return the last one's number."""
+        ...
+
+
+class Storage(Protocol):
+    """Where journals are opened, one after the other."""
+
+    def open(self) -> Journal:
+        """Open the journal for a new process."""
+        ...
+
+    def crash(self) -> None:
+        """Lose what is not durable: the process that had the journal is dead."""
+        ...
+
+    def digest(self) -> str:
+        """Return what tells one journal from another."""
+        ...
+
+
 class Disk:
-    """What is durable: the rows of one journal, oldest first."""
+    """Rows of one journal, oldest first; all of them are durable."""
 
     def __init__(self) -> None:
         """Begin empty."""
         self.rows: list[Row] = []
 
+    def open(self) -> "MemoryJournal":
+        """Open the journal."""
+        return MemoryJournal(self.rows)
+
+    def crash(self) -> None:
+        """Lose nothing: there is nothing that is not durable."""
+
     def digest(self) -> str:
         """Return 64 hex digits of all its bytes."""
         return hashlib.sha256(b"".join(body + check for body, check in self.rows)).hexdigest()
 
-    def events(self) -> Iterator[Event]:
-        """Yield every event there is, oldest first."""
-        for body, _ in self.rows:
-            yield from unpack(body).events
-
 
 class MemoryJournal:
-    """One process's journal on a :class:`Disk`: whole steps, each of them a record."""
+    """One process's journal: each step is a record, and whole."""
 
-    def __init__(self, disk: Disk) -> None:
-        """Open the journal."""
-        self._disk = disk
+    def __init__(self, rows: list[Row]) -> None:
+        """Go on behind ``rows``."""
+        self._rows = rows
         self._chain = Chain("storm")
 
     def recover(self) -> Iterator[Event]:
-        """Check everything and give the events from the newest ``BooksOpened`` on. Raises JournalCorrupt."""
-        rows = self._disk.rows
+        """Check everything and give the events from the newest ``BooksOpened`` on."""
+        rows = self._rows
         self._chain.check(rows)
         begin = next((place for place in range(len(rows) - 1, -1, -1) if opens(rows[place][0])), 0)
         for body, _ in rows[begin:]:
             yield from unpack(body).events
 
-    def write(self, steps: Sequence[Sequence[Event]]) -> None:
-        """Make steps durable, all of them or none."""
-        chain = self._chain.copy()
-        rows = []
+    def write(self, steps: Sequence[Sequence[Event]]) -> int:
+        """Make steps durable."""
         for events in steps:
-            body = pack(chain.number + 1, events)
-            rows.append((body, chain.add(body)))
-        self._chain = chain
-        self._disk.rows += rows
+            body = pack(self._chain.number + 1, events)
+            self._rows.append((body, self._chain.add(body)))
+        return self._chain.number

@@ -26,7 +26,7 @@ from trader.exchange.rest_orders import cancel, find, find_by_client_id, list_or
 from trader.exchange.shapes import account_json, update_message
 from trader.model.calendar import Phase, StockCalendar
 from trader.model.instruments import Instrument
-from trader.model.money import plain
+from trader.model.money import EXACT, ZERO, plain
 from trader.model.time import NEW_YORK, SECOND, midnight_after
 from trader.storm.timeline import Timeline, VirtualLoop
 from trader.storm.weather import Weather
@@ -89,6 +89,8 @@ class Exchange:
         self.watcher: Watcher
         self.streams: list[Stream] = []
         self.on_way: dict[str, int] = {}  # how many requests for an order have not arrived, by client order id
+        self.wrong = "", 0, 0  # how much more of a symbol the positions show than there is, and until when
+        self.is_known = False  # there are books: before, nobody could tell a wrong answer from a right one
         self.last_arrival = 0  # of what is on its way: until then the weather is not over
         self._desk = TradingDesk(
             venue=self.venue,
@@ -160,9 +162,10 @@ class Exchange:
 
     def _handled(self, method: str, path: str, content: Mapping[str, Any]) -> Answer | Refusal:
         desk, now = self._desk, self.now()
-        if path.startswith("/account/activities/"):
-            kind = path.rpartition("/")[2]
-            return list_activities(desk, Ask(self.account, {"activity_type": kind}, content, {}, now))
+        if path == "/account/activities/FILL":
+            return list_activities(desk, Ask(self.account, {"activity_type": "FILL"}, content, {}, now))
+        if path == "/account/activities":
+            return list_activities(desk, Ask(self.account, {}, content, {}, now))
         if path == "/account":
             return Answer(200, account_json(self.account, last_equity=CASH, since=self.start))
         if path == "/orders":
@@ -190,12 +193,13 @@ class Exchange:
 
     def _positions(self) -> list[dict[str, str]]:
         self.venue.advance(self.now())
-        if self.weather.strikes("positions.empty"):
+        if self.is_known and self.weather.strikes("positions.empty"):
             return []
-        return [
-            {"symbol": symbol.replace("/", ""), "qty": plain(held.qty)}
-            for symbol, held in self.account.positions.items()
-        ]
+        held = {symbol: position.qty for symbol, position in self.account.positions.items()}
+        symbol, more, until = self.wrong
+        if self.is_known and self.timeline.now < until:
+            held[symbol] = EXACT.add(held.get(symbol, ZERO), Decimal(more))
+        return [{"symbol": symbol.replace("/", ""), "qty": plain(qty)} for symbol, qty in held.items() if qty]
 
     def _as_it_lags(self, path: str, body: object) -> object:
         """Leave out of a list what is too new for it."""
@@ -264,6 +268,8 @@ class StormLine:
 
     async def _ask(self, method: str, path: str, content: Mapping[str, Any]) -> object:
         exchange, weather = self._exchange, self._exchange.weather
+        if exchange.timeline.note is not None:
+            exchange.timeline.note(f"asks {method} {path} {dict(content) if method == 'GET' else ''}")
         if method == "POST":
             exchange.watcher.posted(content)
         if weather.strikes("request.unreachable"):

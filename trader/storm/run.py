@@ -8,14 +8,13 @@ from typing import Final, Literal
 
 import msgspec
 
-from trader.engine.desk import Desk
 from trader.errors import NotDurable
 from trader.model.inputs import Control, Ticks
 from trader.model.money import ONE, decimal_of, floor_to
 from trader.model.orders import Side
 from trader.model.time import MINUTE, SECOND
 from trader.storm.daemon import Crash, Daemon, is_mended_by_restart
-from trader.storm.disk import Disk
+from trader.storm.disk import Disk, Storage
 from trader.storm.exchange import Exchange
 from trader.storm.market import INSTRUMENTS, STEP, Market, specs
 from trader.storm.timeline import Timeline
@@ -25,7 +24,6 @@ from trader.storm.witness import Violation, Witness
 MINUTES: Final = 3  # of weather, unless told otherwise
 SETTLED_WITHIN: Final = 120 * SECOND  # after the last fault everything must have been resolved
 LOOK_EVERY: Final = 2 * SECOND
-HAS_STATES = hasattr(Desk, "control")
 MOST_FUSE: Final = 40
 DOWN_S: Final = (0.5, 30.0)  # from the death of a process to the start of the next one
 
@@ -46,9 +44,11 @@ class Outcome(msgspec.Struct, frozen=True):
     journal: str
 
 
-def run_seed(seed: int, *, minutes: int = MINUTES, trace: Callable[[str], None] | None = None) -> Outcome:
+def run_seed(
+    seed: int, *, minutes: int = MINUTES, disk: Storage | None = None, trace: Callable[[str], None] | None = None
+) -> Outcome:
     """Let one seed happen from its beginning to its end; equal seeds are equal to the last byte."""
-    storm = Storm(seed, minutes)
+    storm = Storm(seed, minutes, disk or Disk())
     if trace is not None:
         storm.timeline.trace(trace)
     try:
@@ -82,11 +82,11 @@ def _told(bug: BaseException) -> str:
 class Storm:
     """The world of one seed."""
 
-    def __init__(self, seed: int, minutes: int) -> None:
+    def __init__(self, seed: int, minutes: int, disk: Storage) -> None:
         """Set everything up; nothing happens yet."""
         self.timeline = Timeline()
         self.weather = Weather(seed)
-        self.disk = Disk()
+        self.disk = disk
         self.lives = 0
         self._start = self.weather.pick(STARTS)
         self._end = minutes * MINUTE  # of the weather
@@ -94,7 +94,7 @@ class Storm:
         self._specs = partial(specs, seed, quiet_from=self._start + self._end, chance_of_error=chance)
         self.exchange = Exchange(self.timeline, self.weather, INSTRUMENTS, self._start)
         self.market = Market(self.weather, self._start)
-        self.witness = self.exchange.watcher = Witness(self.exchange, self.disk)
+        self.witness = self.exchange.watcher = Witness(self.exchange)
         self.daemon: Daemon | None = None
         self._fuse = 0  # steps until the process dies, when not zero
 
@@ -146,7 +146,7 @@ class Storm:
     def _boot(self) -> None:
         self.lives += 1
         self._note(f"process {self.lives} begins")
-        self.daemon = Daemon(self.exchange, self.disk, self.market, specs=self._specs(), observer=self.witness)
+        self.daemon = Daemon(self.exchange, self.disk.open(), self.market, specs=self._specs(), observer=self.witness)
         self.witness.began(self.daemon)
 
     def _light(self) -> None:
@@ -163,6 +163,7 @@ class Storm:
             self.daemon.commit()  # what is being written may be on the disk though nobody was told
         self.witness.died(self.daemon)
         self.daemon.kill()
+        self.disk.crash()
         self.daemon = None
         self.timeline.after(self.weather.seconds(*DOWN_S), self._boot)
 
@@ -216,6 +217,7 @@ class Storm:
             "order.canceled": lambda: self._strike("canceled"),
             "order.rejected": lambda: self._strike("rejected"),
             "order.manual": self._order_by_hand,
+            "positions.wrong": self._show_wrong_position,
             "process.killed": self._light,
             "power.cut": self._light,
             "operator.halt": lambda: self._say("halt"),
@@ -241,7 +243,7 @@ class Storm:
 
     def _say(self, action: Literal["halt", "pause", "resume", "flatten"]) -> None:
         strategy = self.weather.pick(("", "long", "both", "coin"))
-        if self.daemon is not None and self.daemon.is_live and HAS_STATES:
+        if self.daemon is not None and self.daemon.is_live:
             self.daemon.put(Control(self.daemon.now(), action, strategy, "storm"))
 
     def _each_stream(self, how: str) -> None:
@@ -255,6 +257,12 @@ class Storm:
     def _step_clock(self) -> None:
         if self.daemon is not None:
             self.daemon.ahead += self.weather.pick((-1, 1)) * self.weather.seconds(0.1, 90.0)
+
+    def _show_wrong_position(self) -> None:
+        exchange, weather = self.exchange, self.weather
+        until = self.timeline.now + weather.seconds(20.0, 110.0)
+        exchange.wrong = weather.pick(tuple(INSTRUMENTS)), weather.pick((-3, 3)), until
+        exchange.last_arrival = max(exchange.last_arrival, until)
 
     def _bust(self) -> None:
         exchange = self.exchange

@@ -52,6 +52,7 @@ RATES: Final[dict[str, tuple[float, float]]] = {
     "order.canceled": (0.1, 2.0),
     "order.rejected": (0.1, 2.0),
     "order.manual": (0.1, 2.0),
+    "positions.wrong": (0.1, 0.7),  # for a while
     "clock.stepped": (0.1, 1.0),
     "process.killed": (0.1, 3.0),
     "power.cut": (0.1, 1.0),

@@ -11,8 +11,9 @@ I7 and I10 are looked at when the weather is over, with everything at rest; I12 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from trader.access.sim.venue_orders import TradeUpdate
@@ -43,22 +44,20 @@ from trader.model.inputs import (
     Mismatched,
     Reported,
     Settled,
-    Ticks,
-    TimerFired,
 )
 from trader.model.money import EXACT, ZERO
 from trader.model.orders import TERMINAL, Approved, OrderStatus, Side, TradingState, digest_of
+from trader.model.time import NEW_YORK, midnight_after
 from trader.storm.truth import EXTERNAL, differences, owner_of
 
 if TYPE_CHECKING:
     from trader.storm.daemon import Daemon
-    from trader.storm.disk import Disk
     from trader.storm.exchange import Exchange
 
 SLACK: Final = 1.06  # prices move between a decision and its fill, and a market order is valued at what it meets
 
 _CAUSES: Final[dict[type, tuple[type, ...]]] = {
-    OrderFilled: (Reported, Ticks, TimerFired),  # the latter two where sandboxes cross
+    OrderFilled: (Reported,),  # but where sandboxes cross
     FillReversed: (Reported,),
     ExternalFilled: (ExternalReported,),
     ExternalReversed: (ExternalReported,),
@@ -81,21 +80,23 @@ class Violation(Exception):
 class Witness:
     """Sees what the desk makes of inputs, what becomes durable, what leaves, and what the venue does."""
 
-    def __init__(self, exchange: "Exchange", disk: "Disk") -> None:
+    def __init__(self, exchange: "Exchange") -> None:
         """Begin with an empty journal and account."""
         self.created: dict[str, Approved] = {}  # durable ones; of this process also what is not durable yet
         self.durable: dict[str, Approved] = {}
         self.found: Violation | None = None
         self.books = Ledger()  # the fold of what is durable
         self._exchange = exchange
-        self._disk = disk
         self._statuses: dict[str, OrderStatus] = {}
         self._booked: defaultdict[str, dict[str, Decimal]] = defaultdict(dict)  # by order, execution id
         self._gross: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)  # by order: all the venue ever executed
         self._held: defaultdict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)  # by strategy and symbol
         self._cash: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
         self._restated: set[str] = set()  # strategies whose past was changed: what they may hold is not known
-        self._closed_since: dict[str, int] = {}  # since when a strategy, or "" for all, may not open anything
+        # Since when a strategy, or "" for all, may not open anything, and may not even send what was made before.
+        self._closed: dict[str, int] = {}
+        self._halted: dict[str, int] = {}
+        self._locked: set[str] = set()
 
     def _broken(self, invariant: str, what: str) -> Violation:
         """Keep the first violation: whoever called may swallow it."""
@@ -117,6 +118,11 @@ class Witness:
         self._booked = defaultdict(dict)
         for order_id, record in self.books.orders.items():
             self._booked[order_id] = {name: one.qty for name, one in record.executions.items() if one is not None}
+        self._locked = set(self.books.account.locks)
+        states = {name: book.state for name, book in self.books.books.items()} | {"": self.books.account.state}
+        self._closed = {name: 0 for name, state in states.items() if state is not TradingState.ACTIVE}
+        self._closed |= {name: 0 for name, book in self.books.books.items() if book.loss_reached}
+        self._halted = {name: 0 for name, state in states.items() if state is TradingState.HALTED}
 
     def _same(self, ledger: Ledger, which: str) -> None:
         if ledger.digest() != self.books.digest():
@@ -132,19 +138,55 @@ class Witness:
                 note(f"    {made}")
         for event in step.events:
             causes = _CAUSES.get(type(event))
-            if causes is not None and not isinstance(message, causes):
+            if isinstance(event, OrderFilled) and event.execution_id.startswith(CROSSED):
+                self._crossed(event, step)
+            elif causes is not None and not isinstance(message, causes):
                 raise self._broken("I11", f"{type(event).__name__} follows from {type(message).__name__}")
-            match event:
-                case OrderCreated():
-                    self._created(event.approved)
-                case OrderFilled():
-                    self._filled(event)
-                case FillReversed():
-                    self._booked[event.order_id].pop(event.execution_id, None)
-                case OrderMoved():
-                    self._moved(event.order_id, event.status)
-                case _:
-                    pass
+            if isinstance(event, StateSet) and isinstance(message, Control) and event.strategy != message.strategy:
+                raise self._broken("I11", f"a word to {message.strategy!r} sets the state of {event.strategy!r}")
+            self._made(event)
+
+    def _made(self, event: Event) -> None:
+        match event:
+            case OrderCreated():
+                self._created(event.approved)
+            case OrderFilled():
+                self._filled(event)
+            case FillReversed():
+                self._booked[event.order_id].pop(event.execution_id, None)
+            case OrderMoved():
+                self._moved(event.order_id, event.status)
+            case DayStarted():
+                self._day_started(event)
+            case StateSet(state=TradingState.ACTIVE):
+                self._open(event.strategy)
+            case SymbolLocked():
+                self._locked.add(event.symbol)
+            case SymbolUnlocked():
+                self._locked.discard(event.symbol)
+            case _:
+                pass
+
+    def _day_started(self, event: DayStarted) -> None:
+        """See counters begin anew: only a midnight does that, of the zone the strategy's day is counted in."""
+        book = self.books.books.get(event.strategy)
+        if book is not None and event.ts < min(midnight_after(book.day_ts, zone) for zone in (NEW_YORK, None)):
+            raise self._broken("I11", f"a day of {event.strategy} begins with no midnight before it")
+        if book is not None and book.state is TradingState.ACTIVE:
+            self._open(event.strategy)
+
+    def _crossed(self, event: OrderFilled, step: Step) -> None:
+        """See one side of a crossing: another sandbox has the other."""
+        figures = event.execution_id, event.symbol, event.qty, event.price
+        others = [
+            one
+            for one in step.events
+            if isinstance(one, OrderFilled)
+            and (one.execution_id, one.symbol, one.qty, one.price) == figures
+            and (one.side, one.strategy) != (event.side, event.strategy)
+        ]
+        if len(others) != 1 or event.fee:
+            raise self._broken("I7", f"{event.execution_id} of {event.strategy} has no other side")
 
     def _created(self, approved: Approved) -> None:
         intent = approved.intent
@@ -152,8 +194,10 @@ class Witness:
             raise self._broken("I2", f"{approved.order_id} was used before")
         self.created[approved.order_id] = approved
         self._statuses[approved.order_id] = OrderStatus.PENDING
-        if not intent.reduces and self._is_closed(intent.strategy):
+        if not intent.reduces and self._is_past(self._closed, intent.strategy):
             raise self._broken("I9", f"{approved.order_id} opens {intent.symbol} after {intent.strategy} was halted")
+        if not intent.reduces and intent.symbol in self._locked:
+            raise self._broken("I9", f"{approved.order_id} opens {intent.symbol}, which is locked")
 
     def _filled(self, event: OrderFilled) -> None:
         order_id, booked = event.order_id, self._booked[event.order_id]
@@ -185,27 +229,33 @@ class Witness:
             note(f"durable: {', '.join(type(event).__name__ for event in events)}")
         for event in events:
             self.books.apply(event)
+            self._exchange.is_known = True
             match event:
                 case OrderCreated():
                     self.durable[event.approved.order_id] = event.approved
-                case StateSet(state=TradingState.ACTIVE):
-                    self._closed_since.pop(event.strategy, None)
+                case OrderFilled() if event.execution_id.startswith(CROSSED):
+                    self._move(event.strategy, event.symbol, EXACT.multiply(event.qty, event.side.sign), event.price)
                 case StateSet() | StrategyFailed() | DailyLossReached():
-                    self._closed_since.setdefault(event.strategy, self._exchange.timeline.now)
-                case DayStarted():
-                    self._reopen(event.strategy)
+                    self._close(event)
                 case _:
                     pass
 
-    def _reopen(self, strategy: str) -> None:
-        """Begin a day: what the day's loss closed is open again."""
-        if self.books.books[strategy].state is TradingState.ACTIVE:
-            self._closed_since.pop(strategy, None)
+    def _open(self, strategy: str) -> None:
+        self._closed.pop(strategy, None)
+        self._halted.pop(strategy, None)
 
-    def _is_closed(self, strategy: str) -> bool:
-        """Tell whether a halt was acknowledged before this moment."""
+    def _close(self, event: StateSet | StrategyFailed | DailyLossReached) -> None:
         now = self._exchange.timeline.now
-        return any(self._closed_since.get(name, now) < now for name in (strategy, ""))
+        if isinstance(event, StateSet) and event.state is TradingState.ACTIVE:
+            return
+        self._closed.setdefault(event.strategy, now)
+        if not isinstance(event, StateSet) or event.flatten or event.state is TradingState.HALTED:
+            self._halted.setdefault(event.strategy, now)
+
+    def _is_past(self, since: Mapping[str, int], strategy: str) -> bool:
+        """Tell whether what began for a strategy, or for all, was acknowledged before this moment."""
+        now = self._exchange.timeline.now
+        return any(since.get(name, now) < now for name in (strategy, ""))
 
     # --- the venue ----------------------------------------------------------------------------------------------
 
@@ -227,7 +277,7 @@ class Witness:
         sent, crossed = Decimal(body["qty"]), self.books.orders[order_id].crossed
         if EXACT.add(sent, crossed) > intent.qty:
             raise self._broken("I5", f"{order_id}: {sent} sent and {crossed} crossed of {intent.qty}")
-        if not intent.reduces and self._is_closed(intent.strategy):
+        if not intent.reduces and self._is_past(self._halted, intent.strategy):
             raise self._broken("I9", f"{order_id} leaves after {intent.strategy} was halted")
         self._check_exposure(intent.strategy)
 
@@ -258,13 +308,16 @@ class Witness:
     def _executed(self, update: TradeUpdate, owner: str, qty: Decimal, price: Decimal) -> None:
         order_id, key = update.order.client_order_id, (owner, update.order.symbol)
         self._gross[order_id] = EXACT.add(self._gross[order_id], qty)
-        signed = EXACT.multiply(qty, update.order.side.sign)
         before = self._held[key]
-        self._held[key] = after = EXACT.add(before, signed)
-        self._cash[owner] = EXACT.subtract(self._cash[owner], EXACT.multiply(signed, price))
+        self._move(*key, EXACT.multiply(qty, update.order.side.sign), price)
+        after = self._held[key]
         is_exit = owner != EXTERNAL and self.durable[order_id].intent.reduces
         if is_exit and before * after < 0 and owner not in self._restated:
             raise self._broken("I3", f"{order_id} turns {before} {update.order.symbol} of {owner} into {after}")
+
+    def _move(self, owner: str, symbol: str, qty: Decimal, price: Decimal) -> None:
+        self._held[owner, symbol] = EXACT.add(self._held[owner, symbol], qty)
+        self._cash[owner] = EXACT.subtract(self._cash[owner], EXACT.multiply(qty, price))
 
     def _check_exposure(self, strategy: str) -> None:
         """Compare the worst that the orders of a strategy may come to with what it has."""
@@ -296,12 +349,13 @@ class Witness:
                 continue
             if left is None and order_id in self._exchange.account.by_client_id:
                 continue  # it would be refused: the venue has one of this id
-            if self.books.orders[order_id].status in TERMINAL:
+            if self.books.orders[order_id].status in TERMINAL and strategy not in self._restated:
                 raise self._broken("I3", f"{order_id} may still be filled and is {self.books.orders[order_id].status}")
             intent = approved.intent
             sums = alive.setdefault(intent.symbol, [ZERO, ZERO])
             place = 0 if intent.side is Side.BUY else 1
-            sums[place] = EXACT.add(sums[place], intent.qty if left is None else left)
+            sent = EXACT.subtract(intent.qty, self.books.orders[order_id].crossed)
+            sums[place] = EXACT.add(sums[place], sent if left is None else left)
         return {symbol: (buys, sells) for symbol, (buys, sells) in alive.items()}
 
     # --- at rest ------------------------------------------------------------------------------------------------
@@ -314,7 +368,15 @@ class Witness:
             return "not all is durable"
         if not daemon.broker.status().is_confirmed:
             return "the order stream is not confirmed"
-        return "; ".join(differences(daemon.engine.desk.ledger, self._exchange.account, self.durable))
+        ledger = daemon.engine.desk.ledger
+        return "; ".join(chain(differences(ledger, self._exchange.account, self.durable), self._unfinished(ledger)))
+
+    def _unfinished(self, ledger: Ledger) -> Iterator[str]:
+        """Say what was to be left and is held still; what a bust brought back nobody wanted to leave."""
+        for name, book in ledger.books.items():
+            for symbol, wish in book.targets.items():
+                if wish.is_leaving and book.position(symbol).qty and name not in self._restated:
+                    yield f"{name} was to leave {symbol} ({wish.reason}) and holds {book.position(symbol).qty}"
 
     def compare(self, daemon: "Daemon") -> None:
         """Look at the books once more, when all is at rest."""
