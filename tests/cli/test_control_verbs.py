@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
@@ -11,9 +12,13 @@ import click
 import pytest
 
 from tests.build import T0, bar
+from tests.cli.commands import PROGRAM, run
+from tests.conftest import ROOT
 from tests.live.controlled import ControlledDesk, controlled
+from tests.waiting import GUARD_S, until
 from trader.cli import control as shared
 from trader.cli import main
+from trader.live.control_client import is_running
 from trader.live.desk_view import AccountReading
 from trader.live.state_folder import HALT, JOURNAL, SOCKET
 from trader.model.events import OrderFilled, OrderMoved, StateSet, SymbolLocked, SymbolUnlocked
@@ -341,3 +346,25 @@ async def test_where_nothing_was_ever_traded_is_said(tmp_path: Path, say: Say) -
     assert code == 3
     assert err.startswith(f"error: {tmp_path} holds no journal")
     assert not (tmp_path / JOURNAL).exists()
+
+
+# --- a whole program ------------------------------------------------------------------------------------------------
+
+
+async def test_a_program_that_runs_is_halted_from_another_one_and_ends_with_code_6(tmp_path: Path) -> None:
+    words = ["run", "--feed", "synthetic", "--speed", "60", "--state-dir", str(tmp_path)]
+    running = await asyncio.create_subprocess_exec(
+        *PROGRAM, *words, cwd=ROOT, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        await until(lambda: is_running(tmp_path))
+        done = await asyncio.to_thread(run, "halt", "--state-dir", str(tmp_path), "--why", "enough", cwd=ROOT)
+        assert done.stdout.startswith("halted: the whole desk.")
+    finally:
+        running.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(GUARD_S):
+            code = await running.wait()
+    assert code == 6
+    log = (tmp_path / "log.jsonl").read_text()
+    assert '"event":"state.set","strategy":"","state":"halted"' in log
+    assert '"why":"enough"' in log
