@@ -2,9 +2,12 @@
 
 from decimal import Decimal
 
+import msgspec
+
 from tests.access.alpaca.test_tracker import approved, message
 from trader.access.alpaca.tracked import STATUSES, Tracked
-from trader.model.orders import TERMINAL, OrderStatus
+from trader.model.orders import TERMINAL, Approved, OrderStatus
+from trader.model.time import MINUTE
 
 
 def tracked(qty: str = "10") -> Tracked:
@@ -45,6 +48,13 @@ def test_successors_come_last_and_have_names_of_their_own() -> None:
     assert one.venue_id == "v-2"
     assert one.venue_end is None
     assert [part.venue_id for part in one.parts] == ["v-1", "v-2"]
+
+
+def test_an_order_much_older_than_the_decision_is_another_one() -> None:
+    one = Tracked(Approved("t-1", msgspec.structs.replace(approved().intent, ts=60 * MINUTE)), 60 * MINUTE)
+    assert one.is_meant(message(qty=Decimal(10), created_at="1970-01-01T00:55:00Z"))
+    assert not one.is_meant(message(qty=Decimal(10), created_at="1970-01-01T00:45:00Z"))
+    assert one.is_meant(message(created_at="long ago"))
 
 
 def test_every_end_alpaca_knows_is_one_of_ours() -> None:

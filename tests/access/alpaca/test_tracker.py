@@ -13,16 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.access.alpaca.desks import booked
 from tests.access.sim.floor import Floor
+from trader.access.alpaca import outside as outside_module
 from trader.access.alpaca import tracker as tracker_module
-from trader.access.alpaca.executions import Told
+from trader.access.alpaca.executions import Fill, Told
 from trader.access.alpaca.readings import fills_in
-from trader.access.alpaca.tracker import OVERDUE, External, Fill, OrderTracker
+from trader.access.alpaca.tracker import OVERDUE, OrderTracker
 from trader.access.alpaca.wire_trading import OrderMessage, TradeUpdate
 from trader.access.sim.venue_orders import ENDED, OrderRequest, VenueOrder
 from trader.books.ledger import Ledger
 from trader.exchange.shapes import activity_json, order_json, update_message
-from trader.model.events import OrderCreated, ReportIgnored, SandboxOpened
+from trader.model.events import BooksCreated, OrderCreated, ReportIgnored, SandboxOpened
 from trader.model.orders import TERMINAL, Approved, ExecutionReport, OrderIntent, OrderStatus, Reason, Side
 from trader.model.ticks import Quote
 from trader.model.time import SECOND
@@ -42,8 +44,9 @@ class Rehearsal:
 
     def __init__(self) -> None:
         self.floor = Floor(cash=Decimal(10_000_000), has_fees=True, has_partial_fills=True, has_sizes=True)
-        self.tracker = OrderTracker()
         self.ledger = Ledger()
+        self.tracker = OrderTracker(self.ledger)
+        self.ledger.apply(BooksCreated(0, "b", "", Decimal(10_000_000), {}))
         self.ledger.apply(SandboxOpened(0, "one", Decimal(10_000_000)))
         self.orders: dict[str, Approved] = {}
         self.on_the_line: list[TradeUpdate] = []
@@ -107,6 +110,15 @@ class Rehearsal:
             event = self.ledger.read(self.floor.now, report)
             assert not isinstance(event, ReportIgnored), event
             self.ledger.apply(event)
+        for message in self.tracker.external():
+            event_of = booked(message)
+            assert event_of is not None
+            self.ledger.apply(event_of)
+
+    def restart(self) -> None:
+        """Begin a new life of the tracker with what the books know."""
+        self.tracker = OrderTracker(self.ledger)
+        self.tracker.recall(self.floor.now)
 
     def read_orders(self) -> None:
         for order in self.floor.account.orders.values():
@@ -122,7 +134,7 @@ class Rehearsal:
         for tracked in self.tracker.wants_recovery(self.floor.now + OVERDUE):
             ids = {part.venue_id for part in tracked.parts}
             own = [row for row in self.rows(salt=salt) if row.venue_order_id in ids]
-            self.book(self.tracker.recovered(own, self.floor.now, complete_for=tracked.order_id))
+            self.book(self.tracker.recovered(own, self.floor.now, since=-1))
 
     def recover(self) -> None:
         """Do what a reconnect does: read the orders, what explains them, then all activities."""
@@ -132,12 +144,10 @@ class Rehearsal:
 
     def check(self) -> None:
         account = self.floor.account
+        holdings = self.ledger.holdings()
         for symbol in SYMBOLS:
-            external = self.tracker.external.get(symbol)
-            ours = self.ledger.books["one"].position(symbol).qty
-            assert ours + (external.qty if external else 0) == account.qty(symbol), symbol
-        cash = self.ledger.books["one"].cash + sum(external.cash for external in self.tracker.external.values())
-        assert cash == account.cash
+            assert holdings.get(symbol, 0) == account.qty(symbol), symbol
+        assert self.ledger.cash() == account.cash
         for order_id in self.orders:
             self.check_order(order_id)
         names = [report.execution_id for report in self.reports if report.execution_id]
@@ -270,7 +280,7 @@ def test_an_end_waits_for_the_executions_it_speaks_of() -> None:
     assert tracker.wants_recovery(5) == []
     assert [tracked.order_id for tracked in tracker.wants_recovery(5 + OVERDUE)] == ["t-1"]
     reports = tracker.update(fill("3", "3"), 6)
-    assert told(reports) == [(OrderStatus.PARTIALLY_FILLED, "t-1@3"), (OrderStatus.CANCELED, "")]
+    assert told(reports) == [(OrderStatus.PARTIALLY_FILLED, "x3@3"), (OrderStatus.CANCELED, "")]
 
 
 def test_asking_again_takes_longer_every_time() -> None:
@@ -321,7 +331,7 @@ def test_a_cancel_under_way_is_told_once() -> None:
     leaving = TradeUpdate(event="pending_cancel", order=message("pending_cancel"))
     assert told(tracker.update(leaving, 1)) == [(OrderStatus.OPEN, ""), (OrderStatus.PENDING_CANCEL, "")]
     assert tracker.update(leaving, 2) == []
-    assert told(tracker.update(fill("10", "10", status="filled"), 3)) == [(OrderStatus.FILLED, "t-1@10")]
+    assert told(tracker.update(fill("10", "10", status="filled"), 3)) == [(OrderStatus.FILLED, "x10@10")]
 
 
 @pytest.mark.parametrize("is_successor_first", [False, True])
@@ -333,15 +343,19 @@ def test_an_order_replaced_by_hand_lives_on_in_its_successor(is_successor_first:
     for update in (new, old) if is_successor_first else (old, new):
         assert tracker.update(update, 2) == []
     reports = tracker.update(fill("5", "5", status="filled", id="v-2", client_order_id="by hand"), 3)
-    assert told(reports) == [(OrderStatus.FILLED, "t-1+1@5")], "made smaller there, it is whole with five"
-    assert tracker.external == {}
+    assert told(reports) == [(OrderStatus.FILLED, "x5@5")], "made smaller there, it is whole with five"
+    assert tracker.external() == []
 
 
 def test_what_exceeds_an_order_is_told_to_nobodys_books() -> None:
     tracker = tracking()
     assert [report.qty for report in tracker.update(fill("14", "14", status="filled"), 1)] == [Decimal(10)]
-    assert tracker.external["SPY"].qty == Decimal(4)
-    assert tracker.notes()[0].what == "filled beyond its quantity"
+    (over,) = tracker.external()
+    assert (over.symbol, over.side, over.report.qty) == ("SPY", Side.BUY, Decimal(4))
+    (note,) = tracker.notes()
+    assert (note.what, note.excess) == ("filled beyond its quantity", Decimal(4))
+    tracker.update(fill("14", "14", event="trade_bust", execution_id="b", previous_execution_id="x14"), 2)
+    assert [one.report.reverses for one in tracker.external()] == [over.report.execution_id]
 
 
 def test_a_refused_order_ends_but_not_one_that_is_there() -> None:
@@ -375,19 +389,18 @@ def test_rows_of_orders_nobody_has_heard_of_are_left_for_later() -> None:
     tracker = tracking()
     rows = [Fill("v-9", "SPY", "buy", Told("x", Decimal(3), Decimal(3), Decimal(100), 1))]
     assert tracker.recovered(rows, 1) == []
-    assert (tracker.external, tracker.is_known("v-9")) == ({}, False)
+    assert (tracker.external(), tracker.is_known("v-9")) == ([], False)
     tracker.looked_up(message("filled", "3", id="v-9", client_order_id="theirs"), 2)
     tracker.recovered(rows, 3)
     tracker.recovered(rows, 4)
-    assert tracker.external["SPY"] == External(Decimal(3), Decimal(-300))
+    (one,) = tracker.external()
+    assert (one.symbol, one.side, one.report.qty, one.report.execution_id) == ("SPY", Side.BUY, Decimal(3), "x@3")
     assert [note.what for note in tracker.notes()] == ["order of another hand"]
-    tracker.split("SPY", Decimal(2))
-    assert tracker.external["SPY"].qty == Decimal(6)
 
 
 def test_ended_orders_are_forgotten_when_there_are_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracker_module, "ENDED_KEPT", 1)
-    monkeypatch.setattr(tracker_module, "FOREIGN_KEPT", 1)
+    monkeypatch.setattr(outside_module, "KEPT", 1)
     tracker = tracking()
     tracker.looked_up(message("canceled"), 1)
     tracker.watch(approved("t-2"), 2)
@@ -397,3 +410,112 @@ def test_ended_orders_are_forgotten_when_there_are_very_many(monkeypatch: pytest
     for number in (8, 9):
         tracker.looked_up(message(id=f"v-{number}", client_order_id="theirs"), 4)
     assert (tracker.is_known("v-8"), tracker.is_known("v-9")) == (False, True)
+
+
+@settings(deadline=None, max_examples=100)
+@given(actions, st.booleans(), st.data())
+def test_a_restart_between_any_two_updates_books_nothing_twice_and_loses_nothing(
+    script: list[tuple[Any, ...]], has_restated: bool, data: st.DataObject
+) -> None:
+    rehearsal = Rehearsal()
+    act(rehearsal, [one for one in script if has_restated or one[0] != "restate"])
+    for update in rehearsal.on_the_line:
+        rehearsal.deliver([update] * data.draw(st.integers(0, 2)))
+        if data.draw(st.booleans()):
+            rehearsal.restart()
+    rehearsal.restart()
+    for _ in range(2):
+        rehearsal.recover()
+        rehearsal.check()
+        rehearsal.restart()
+
+
+def from_books(**executions: str) -> OrderTracker:
+    """Return the tracker of a new life, whose books have an order with executions of quantities by their names."""
+    ledger = Ledger()
+    ledger.apply(BooksCreated(0, "t", "", Decimal(10_000), {}))
+    ledger.apply(SandboxOpened(0, "one", Decimal(10_000)))
+    one = approved()
+    ledger.apply(OrderCreated(0, one))
+    for name, amount in executions.items():
+        report = ExecutionReport(
+            "t-1", OrderStatus.PARTIALLY_FILLED, 1, f"{name}@{amount}", Decimal(amount), Decimal(100)
+        )
+        ledger.apply(ledger.read(1, report))
+    tracker = OrderTracker(ledger)
+    tracker.recall(5)
+    return tracker
+
+
+def test_what_the_books_have_is_known_and_the_rest_of_the_order_is_told() -> None:
+    tracker = from_books(x3="3")
+    assert tracker.update(fill("3", "3"), 6) == []
+    assert told(tracker.update(fill("10", "7", status="filled"), 7)) == [(OrderStatus.FILLED, "x10@10")]
+
+
+def test_what_was_crossed_between_sandboxes_is_not_expected_of_the_venue() -> None:
+    tracker = from_books(**{"x:1:2": "4"})
+    (tracked,) = tracker.open()
+    assert (tracked.ordered, tracked.room, tracked.qty) == (Decimal(6), Decimal(6), Decimal(0))
+    assert told(tracker.update(fill("6", "6", status="filled"), 7))[-1][0] is OrderStatus.FILLED
+
+
+def test_an_order_of_these_books_that_they_do_not_know_is_of_their_future() -> None:
+    tracker = from_books()
+    tracker.looked_up(message(id="v-2", client_order_id="t.one.1.00000000"), 6)
+    assert tracker.from_the_future == "", "one was created: this was it, and it was forgotten long ago"
+    row = Fill("v-2", "SPY", "buy", Told("x", Decimal(3), Decimal(3), Decimal(100), 1))
+    tracker.recovered([row], 7)
+    assert tracker.external() == [], "what it brought is in the books"
+    tracker.looked_up(message(id="v-3", client_order_id="t2.one.2.00000000"), 6)
+    assert tracker.from_the_future == ""
+    tracker.looked_up(message(id="v-4", client_order_id="t.one.2.00000000"), 6)
+    assert tracker.from_the_future == "t.one.2.00000000"
+
+
+@pytest.mark.parametrize("other", [{"qty": Decimal(9)}, {"side": "sell"}, {"symbol": "QQQ"}])
+def test_an_order_of_our_id_that_is_not_what_was_asked_for_is_not_adopted_and_locks_the_symbol(
+    other: dict[str, Any],
+) -> None:
+    tracker = tracking()
+    assert tracker.looked_up(message(**other), 1) == []
+    (note,) = tracker.notes()
+    assert (note.what, note.excess) == ("another order has its id", Decimal(0))
+    assert (
+        tracker.update(
+            TradeUpdate(event="fill", order=message("filled", "10", **other), qty=Decimal(10), price=Decimal(1)), 2
+        )
+        == []
+    )
+
+
+def test_what_is_shown_and_told_by_nobody_is_made_up_at_the_price_it_must_have_had_and_taken_back_later() -> None:
+    tracker = tracking()
+    tracker.update(fill("4", "4"), 1)
+    tracker.looked_up(message("filled", "10", filled_avg_price=Decimal(103)), 2)
+    (tracked,) = tracker.wants_recovery(2 + OVERDUE)
+    (made_up,) = tracker.synthesize(tracked, 3)
+    assert (made_up.execution_id, made_up.qty, made_up.price) == ("syn:t-1:10", Decimal(6), Decimal(105))
+    assert made_up.status is OrderStatus.FILLED
+    assert tracker.synthesize(tracked, 4) == []
+    assert tracker.wants_recovery(4 + OVERDUE) == [tracked], "the real ones are still asked for"
+    real = Fill("v-1", "SPY", "buy", Told("real", Decimal(10), Decimal(6), Decimal(105), 2))
+    first = Fill("v-1", "SPY", "buy", Told("x4", Decimal(4), Decimal(4), Decimal(100), 1))
+    busted, booked_instead = tracker.recovered([first, real], 5, since=-1)
+    assert (busted.reverses, busted.qty) == ("syn:t-1:10", Decimal(6))
+    assert (booked_instead.execution_id, booked_instead.qty) == ("real@10", Decimal(6))
+    assert tracker.wants_recovery(5 + 100 * OVERDUE) == []
+
+
+def test_without_an_average_price_nothing_is_made_up() -> None:
+    tracker = tracking()
+    tracker.looked_up(message("filled", "10"), 2)
+    (tracked,) = tracker.wants_recovery(2 + OVERDUE)
+    assert tracker.synthesize(tracked, 3) == []
+
+
+def test_an_order_the_venue_does_not_know_is_absent_until_it_turns_up() -> None:
+    tracker = tracking()
+    assert told(tracker.absent("t-1", "nowhere", 1)) == [(OrderStatus.ABSENT, "")]
+    assert tracker.absent("t-1", "nowhere", 2) == []
+    assert told(tracker.looked_up(message(), 3)) == [(OrderStatus.OPEN, "")]

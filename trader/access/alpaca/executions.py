@@ -79,14 +79,19 @@ class Executions:
 
     def __init__(self, name: str) -> None:
         """Begin with nothing; ``name`` begins the names of executions that the venue gave no id."""
-        self.shown = ZERO  # the most that the venue has shown as filled
         self.gross = ZERO  # booked, whatever was taken back later
         self.net = ZERO  # booked and standing
         self.repeated = 0
         self.is_doubtful = False
         self._name = name
+        self._shown = ZERO
         self._worth: Decimal | None = None  # dollars of what was shown last
         self._booked: list[Booked] = []
+
+    @property
+    def shown(self) -> Decimal:
+        """Return the most that the venue has shown as filled."""
+        return max((self._shown, *(one.cumulative for one in self._booked)))
 
     @property
     def is_explained(self) -> bool:
@@ -104,7 +109,7 @@ class Executions:
             self._worth = EXACT.multiply(filled, average)
         elif filled > self.shown:
             self._worth = None
-        self.shown = max(self.shown, filled)
+        self._shown = max(self._shown, filled)
 
     def restore(self, name: str, qty: Decimal, price: Decimal, *, ts: int, is_undone: bool = False) -> Booked:
         """Know an execution from before, as the books have it."""

@@ -26,10 +26,12 @@ class Outside:
         self._orders: dict[str, Executions | None] = {}  # by the venue's id; None: not to be counted
         self._reports: list[ExternalReported] = []
         self._booked: frozenset[str] = frozenset()  # in an earlier life
+        self._undone: frozenset[str] = frozenset()  # likewise
 
     def recall(self, ledger: Ledger) -> None:
         """Know what the books have of them."""
         self._booked = frozenset(ledger.account.executions)
+        self._undone = frozenset(name for name, filled in ledger.account.executions.items() if filled is None)
         for name, filled in ledger.account.executions.items():
             if filled is not None and not name.endswith(EXCESS):
                 known = self._orders.setdefault(filled.order_id, Executions(filled.order_id))
@@ -89,7 +91,7 @@ class Outside:
     def _tell(
         self, venue_id: str, symbol: str, side: Side, booked: Booked, *, now: int, is_undone: bool = False
     ) -> bool:
-        if booked.name in self._booked and not is_undone:
+        if booked.name in (self._undone if is_undone else self._booked):
             return False
         fee, asset = fee_of(
             side, booked.qty, price=booked.price, instrument=instrument_of(symbol), regulatory=self._regulatory

@@ -238,6 +238,7 @@ class OrderTracker:
             tracked = self.orders.get(order.client_order_id)
             if tracked is not None and not tracked.is_meant(order):
                 self._note("another order has its id", tracked, f"{order.id} of {order.created_at}", excess=ZERO)
+                self._outside.meet(order.id)
                 return None
         if tracked is not None:
             self._by_venue_id[order.id] = tracked
