@@ -1,11 +1,13 @@
 """The control socket: what is asked is done, durable and true before it is answered, whoever else is at the door."""
 
 import asyncio
+import errno
 import getpass
 import json
 import os
 import socket
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.build import bar
+from tests.build import T0, bar
 from tests.live.controlled import controlled, line_to
 from tests.waiting import until
 from trader.errors import ConfigError, NotDurable
@@ -22,8 +24,9 @@ from trader.live.control_client import NotRunning, Unanswered, ask, is_running
 from trader.live.control_messages import Act, Declined
 from trader.live.halt_file import HaltFile
 from trader.live.state_folder import HALT, SOCKET
-from trader.model.events import OrderCreated, StateSet
+from trader.model.events import OrderCreated, StateSet, SymbolLocked
 from trader.model.inputs import Input
+from trader.model.orders import OrderStatus
 
 # --- what is asked ------------------------------------------------------------------------------------------------
 
@@ -121,6 +124,50 @@ async def test_nothing_is_resumed_while_the_halt_file_is_there(tmp_path: Path) -
     assert refused["error"]["code"] == "halt_file"
     assert "remove it first" in refused["error"]["message"]
     assert resumed["result"]["states"]["desk"] == "active"
+
+
+async def test_a_copy_of_the_journal_is_made_at_a_new_absolute_path_only(tmp_path: Path) -> None:
+    (tmp_path / "there").touch()
+    async with controlled(tmp_path), line_to(tmp_path) as line:
+        made = await line.ask("backup", path=str(tmp_path / "copy"))
+        relative = await line.ask("backup", path="copy")
+        there = await line.ask("backup", path=str(tmp_path / "there"))
+        nowhere = await line.ask("backup", path=str(tmp_path / "none" / "copy"))
+    assert made["result"] == {"path": str(tmp_path / "copy")}
+    assert (tmp_path / "copy").is_file()
+    assert "is not absolute" in relative["error"]["message"]
+    assert "is there already" in there["error"]["message"]
+    assert not nowhere["ok"]
+
+
+async def test_a_difference_that_is_another_one_by_now_is_not_booked(tmp_path: Path) -> None:
+    async with controlled(tmp_path) as desk, line_to(tmp_path) as line:
+        desk.engine.desk.ledger.apply(SymbolLocked(T0, "SPY", Decimal(48), Decimal(50), "three readings agree"))
+        changed = [await line.ask("accept", symbol="SPY", difference=shown) for shown in ("-1", "2", "much", "NaN")]
+        booked = await line.ask("accept", symbol="SPY", difference="-2.0")
+    assert {answer["error"]["code"] for answer in changed} == {"changed"}
+    assert booked["ok"]
+
+
+async def test_a_decision_that_the_desk_does_not_follow_is_not_called_done(tmp_path: Path) -> None:
+    async with controlled(tmp_path) as desk, line_to(tmp_path) as line:
+        desk.minute(bar(minute=1))
+        (order_id,) = desk.engine.desk.ledger.orders
+        desk.engine.desk.ledger.orders[order_id].status = OrderStatus.ABSENT
+        desk.engine.desk.ledger.apply(SymbolLocked(T0, "SPY", Decimal(48), Decimal(50), "three readings agree"))
+        desk.receipts._put = lambda message: desk.receipts.settle(message, [])  # noqa: SLF001 -- a desk that is deaf
+        accepted = await line.ask("accept", symbol="SPY", difference="-2")
+        released = await line.ask("release", order_id=order_id)
+    assert accepted["error"]["code"] == released["error"]["code"] == "not_taken"
+
+
+async def test_a_bug_is_told_without_its_insides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with controlled(tmp_path) as desk, line_to(tmp_path) as line:
+        monkeypatch.setattr(desk.view, "states", lambda: 1 // 0)
+        answer = await line.ask("states")
+        monkeypatch.undo()
+        assert (await line.ask("states"))["ok"]
+    assert answer["error"] == {"code": "failed", "message": "unexpected ZeroDivisionError; the log says more"}
 
 
 # --- hostile clients ----------------------------------------------------------------------------------------------
@@ -313,6 +360,29 @@ async def test_an_answer_under_way_is_given_before_the_desk_ends(tmp_path: Path)
     assert answer["ok"]
 
 
+async def test_where_no_more_files_may_be_open_clients_are_let_in_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full:
+        def accept(self) -> None:
+            raise OSError(errno.EMFILE, "too many open files")
+
+        def fileno(self) -> int:
+            assert listener is not None
+            return listener.fileno()
+
+    monkeypatch.setattr(control, "LISTEN_AGAIN_AFTER_S", 0.01)
+    async with controlled(tmp_path) as desk, line_to(tmp_path) as line:
+        listener = desk.server._listener  # noqa: SLF001 -- what the kernel refuses cannot be brought about politely
+        desk.server._accept(Full())  # type: ignore[arg-type] # noqa: SLF001
+        assert (await line.ask("states"))["ok"]
+
+
+def test_a_user_without_a_name_is_a_number() -> None:
+    assert control.user_name(os.getuid()) == getpass.getuser()
+    assert control.user_name(2**31 - 9) == f"uid {2**31 - 9}"
+
+
 # --- the client ---------------------------------------------------------------------------------------------------
 
 
@@ -342,6 +412,33 @@ async def test_a_desk_that_ends_instead_of_answering_is_not_taken_for_halted(tmp
     async with server:
         with pytest.raises(Unanswered, match="ended before it answered"):
             await asyncio.to_thread(ask, tmp_path, "halt", Act())
+
+
+async def test_who_asks_while_too_many_do_gives_up_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "MAX_CLIENTS", 0)
+    async with controlled(tmp_path):
+        with pytest.raises(Declined) as caught:
+            await asyncio.to_thread(ask, tmp_path, "halt", Act(), within_s=0.05)
+        assert is_running(tmp_path)
+    assert caught.value.code == "busy"
+
+
+async def test_what_answers_without_sense_is_not_believed(tmp_path: Path) -> None:
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"halted!\n")
+        writer.close()
+
+    async with await asyncio.start_unix_server(babble, str(tmp_path / SOCKET)):
+        with pytest.raises(Unanswered):
+            await asyncio.to_thread(ask, tmp_path, "halt", Act())
+
+
+def test_what_takes_no_connection_is_there_all_the_same(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.bind(str(tmp_path / SOCKET))
+        with pytest.raises(Unanswered, match="takes no connection"):
+            ask(tmp_path, "halt", Act())
+        assert is_running(tmp_path)
 
 
 def test_where_no_folder_is_no_desk_runs(tmp_path: Path) -> None:

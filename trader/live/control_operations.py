@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from trader.engine.states import state_after
 from trader.live.control_messages import (
     Accept,
     Act,
@@ -39,9 +40,6 @@ CHANGE_WITHIN_S = 10.0  # a commit takes milliseconds; a disk that needs this lo
 COPY_WITHIN_S = 300.0  # a journal of gigabytes
 
 Deliver = Callable[[Input], Awaitable[Sequence[Event]]]  # gives its events when they are durable
-
-_RANK = {state.value: rank for rank, state in enumerate(TradingState)}
-_AT_LEAST = {"halt": TradingState.HALTED, "pause": TradingState.PAUSED, "flatten": TradingState.PAUSED}
 
 
 class ControlView(Protocol):
@@ -89,10 +87,8 @@ async def act(desk: Desk, wanted: Act, *, action: Action) -> Done:
         raise Declined("halt_file", f"{desk.halt_file.path} is there: remove it first, it halts for as long as it is")
     await desk.deliver(Control(view.now(), action, name, desk.by, one_line(wanted.why)))
     states = view.states()
-    state = states.strategies[name] if name else states.desk
-    least = _AT_LEAST.get(action)
-    is_so = state == TradingState.ACTIVE if least is None else _RANK[state] >= _RANK[least]
-    if not is_so:
+    state = TradingState(states.strategies[name] if name else states.desk)
+    if state_after(action, state) is not state:
         raise Declined("not_taken", f"the desk took {action} and is {state} all the same; its log says why")
     return Done(action, name, desk.by, states)
 
