@@ -6,14 +6,8 @@ from typing import Any
 
 from trader import MultiTraderCoordinator, RunOptions
 from trader.books.ledger import Ledger
-from trader.config import parse
-from trader.director.grid import GRACE
-from trader.engine.engine import Step
-from trader.live.replay import head_of
 from trader.model.events import BooksOpened
-from trader.model.inputs import Input
 from trader.model.time import MINUTE
-from trader.store.tape import TapeWriter
 
 LIVELY = {"lookback_period": 2, "momentum_threshold": 0.0002}
 
@@ -37,28 +31,10 @@ def own_strategy(folder: Path, body: str, name: str = "Own", **settings: Any) ->
 
 async def record(path: Path, *strategies: dict[str, Any], minutes: int = 60, books: Ledger | None = None) -> Ledger:
     """Run ``strategies`` on the synthetic market, going on with ``books``; keep a tape of it, return its books."""
-    coordinator = MultiTraderCoordinator(
-        strategies, options=RunOptions(feed="synthetic", speed=None, duration=minutes * MINUTE, report="none")
-    )
-    engine = coordinator.engine
+    options = RunOptions(feed="synthetic", speed=None, duration=minutes * MINUTE, report="none", tape=path)
+    coordinator = MultiTraderCoordinator(strategies, options=options)
+    ledger = coordinator.engine.desk.ledger
     if books is not None:
-        engine.desk.ledger.recover([BooksOpened(0, books.snapshot())])
-    config = parse({"strategies": list(strategies)})
-    writer = TapeWriter(path, head_of(config, book_id="sim", grace=GRACE, is_alpaca=False, ledger=engine.desk.ledger))
-    handle = engine.handle
-
-    def recorded(message: Input) -> Step:
-        try:
-            step = handle(message)
-        except Exception:
-            writer.write(message, None)
-            raise
-        writer.write(message, step.events)
-        return step
-
-    engine.handle = recorded  # type: ignore[method-assign]
-    try:
-        await coordinator.run()
-    finally:
-        writer.close()
-    return engine.desk.ledger
+        ledger.recover([BooksOpened(0, books.snapshot())])
+    await coordinator.run()
+    return ledger
