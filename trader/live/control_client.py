@@ -68,29 +68,32 @@ def is_running(folder: Path) -> bool:
 
 
 def _exchange(folder: Path, line: bytes, until: float) -> dict[str, Any]:
-    received = bytearray()
-    with _connected(folder, until) as connection:
-        try:
-            _send(connection, line)
-            while not received.endswith(b"\n") and len(received) < MAX_ANSWER:
-                connection.settimeout(max(0.01, until - time.monotonic()))
-                chunk = connection.recv(_CHUNK)
-                if not chunk:
-                    break
-                received += chunk
-        except TimeoutError as error:
-            raise Unanswered(
-                f"the program that trades with {folder} did not answer: it may have done it, or not"
-            ) from error
-        except OSError as error:
-            raise Unanswered(
-                f"the connection to the program that trades with {folder} broke: {error.strerror}"
-            ) from error
     try:
+        with _connected(folder, until) as connection:
+            _send(connection, line)
+            received = _receive(connection, until)
         answer: dict[str, Any] = json.loads(received)
+    except TimeoutError as error:
+        raise Unanswered(
+            f"the program that trades with {folder} did not answer: it may have done it, or not"
+        ) from error
+    except OSError as error:
+        raise Unanswered(f"the connection to the program that trades with {folder} broke: {error.strerror}") from error
     except ValueError as error:
         raise Unanswered(f"the program that trades with {folder} ended before it answered: look at its log") from error
     return answer
+
+
+def _receive(connection: socket.socket, until: float) -> bytes:
+    """Return one line, or what came of it."""
+    received = bytearray()
+    while not received.endswith(b"\n") and len(received) < MAX_ANSWER:
+        connection.settimeout(max(0.01, until - time.monotonic()))
+        chunk = connection.recv(_CHUNK)
+        if not chunk:
+            break
+        received += chunk
+    return bytes(received)
 
 
 def _send(connection: socket.socket, line: bytes) -> None:
