@@ -96,8 +96,9 @@ class JournalContract:
         kept(make_journal, steps(20))
         with closing(make_journal()) as journal:
             events = journal.recover()
-            next(events)
+            first = next(events)
             assert journal.write([step(21)]) == 21
+            assert [first, *events] == [event for events in steps(20) for event in events]
         with closing(make_journal()) as journal:
             assert journal.verify().records == 21
 

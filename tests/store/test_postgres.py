@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -182,6 +183,27 @@ def test_a_server_that_loses_what_it_acknowledged_is_refused(postgres: PostgresS
             open_postgres(postgres.url(schema))
     finally:
         turn("on")
+
+
+def test_what_is_set_for_the_user_makes_the_journal_neither_lose_nor_leave(
+    postgres: PostgresServer, schema: str
+) -> None:
+    for name, value in {
+        "synchronous_commit": "off",
+        "idle_session_timeout": "20ms",
+        "statement_timeout": "20ms",
+    }.items():
+        postgres.execute(f"ALTER ROLE trader SET {name} TO '{value}'")
+    try:
+        with closing(open_postgres(postgres.url(schema))) as journal:
+            recovered(journal)
+            own: Any = journal._db  # noqa: SLF001 -- nobody else can see what is set in a session
+            assert own.execute("SHOW synchronous_commit").fetchone() == ("on",)
+            own.execute("SELECT pg_sleep(0.05)")
+            postgres.execute("SET statement_timeout TO 0; SELECT pg_sleep(0.1)")
+            assert journal.write(steps(3)) == 3
+    finally:
+        postgres.execute("ALTER ROLE trader RESET ALL")
 
 
 def test_a_server_that_is_not_there_is_said_without_the_password(tmp_path: Path) -> None:

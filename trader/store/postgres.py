@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Final, LiteralString
 
@@ -41,9 +42,10 @@ _CONNECTION: Final = {
     "tcp_user_timeout": "25000",
     "target_session_attrs": "read-write",  # of several servers the one that may be written
 }
+# What is set for the user or the data base may be meant for other programs.
 _SESSION: Final[tuple[LiteralString, ...]] = (
     "SET synchronous_commit TO on",
-    "SET statement_timeout TO 0",
+    "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('statement_timeout', 'idle_session_timeout')",
     "SET tcp_keepalives_idle TO 10",
     "SET tcp_keepalives_interval TO 5",
     "SET tcp_keepalives_count TO 3",
@@ -115,7 +117,7 @@ class PostgresJournal:
         """Check everything, then give the events from the newest ``BooksOpened`` on."""
         self._check()
         self._is_written = True
-        return self._events_from(self._opened())
+        return self._events_from(self._opened(), self.last)
 
     def verify(self) -> Verdict:
         """Check everything and say what there is."""
@@ -195,13 +197,13 @@ class PostgresJournal:
             before -= len(rows)
         return 0
 
-    def _events_from(self, opened: int) -> Iterator[Event]:
+    def _events_from(self, opened: int, last: int) -> Iterator[Event]:
         records = self._records(max(opened - 1, 0))
         if opened:
             events = next(records).events
             newest = max(at for at, event in enumerate(events) if isinstance(event, BooksOpened))
             yield from events[newest:]
-        for record in records:
+        for record in islice(records, last - opened):  # not what is written meanwhile
             yield from record.events
 
     def _records(self, after: int) -> Iterator[Record]:
