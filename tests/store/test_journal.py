@@ -83,7 +83,7 @@ def test_what_is_no_record_is_said_to_be_none(body: bytes) -> None:
 
 
 def test_an_event_that_nobody_knows_is_said() -> None:
-    body = msgspec.msgpack.encode((1, 1, 5, False, [{"type": "MoonRose", "ts": 5}]))
+    body = msgspec.msgpack.encode((1, False, 1, 5, [{"type": "MoonRose", "ts": 5}]))
     with pytest.raises(ValueError, match="MoonRose"):
         unpack(body)
 
@@ -113,7 +113,7 @@ def test_events_of_an_older_format_are_read_in_todays_form(monkeypatch: pytest.M
     # Given a record of the format before
     old = {"type": "CashBooked", "ts": 5, "id": "a", "kind": "DIV", "strategy": "", "symbol": "SPY", "cents": 120}
     untouched = {"type": "SandboxWarmed", "ts": 6, "strategy": "momentum"}
-    body = msgspec.msgpack.encode((journal.FORMAT, 3, 5, False, [old, untouched]))
+    body = msgspec.msgpack.encode((journal.FORMAT, False, 3, 5, [old, untouched]))
 
     # When a program of the next format reads it
     with next_format(monkeypatch):

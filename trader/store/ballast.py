@@ -1,6 +1,7 @@
 """Room that is kept for the last records of a full disk: a file beside the journal that can be deleted."""
 
 import os
+from itertools import repeat
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +14,8 @@ def keep(journal: Path) -> bool:
     path = _beside(journal)
     try:
         if not path.exists() or path.stat().st_size < SIZE:
-            with path.open("wb") as file:
-                for _ in range(0, SIZE, len(_PIECE)):
-                    file.write(_PIECE)
+            with open(path, "wb", opener=_private) as file:
+                file.writelines(repeat(_PIECE, SIZE // len(_PIECE)))
                 file.flush()
                 os.fsync(file.fileno())
     except OSError:
@@ -35,3 +35,7 @@ def release(journal: Path) -> bool:
 
 def _beside(journal: Path) -> Path:
     return journal.with_name(journal.name + ".ballast")
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

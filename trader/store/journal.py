@@ -1,6 +1,6 @@
 """The journal as others see it: steps of events go in durably, and come back checked, in order.
 
-A record is one step. Its body is msgpack: ``[format, number, ts, opens, events]``, and its hash is the SHA-256 of all
+A record is one step. Its body is msgpack: ``[format, opens, number, ts, events]``, and its hash is the SHA-256 of all
 bodies and hashes before it, in order, and its own body. So the last hash stands for the whole journal.
 """
 
@@ -21,6 +21,9 @@ _AT_ONCE: Final = 1024  # records hashed in one go: enough that the calls cost n
 
 # Format -> what turns that format's events, as plain dicts, into those of the next one.
 UPCASTS: dict[int, Callable[[list[dict[str, Any]]], list[dict[str, Any]]]] = {}
+
+OPENS_AT: Final = 2  # the byte of a body, from 0, that tells whether a snapshot is in it
+OPENS: Final = b"\xc3"
 
 Row = tuple[bytes, bytes]  # body and hash
 
@@ -99,9 +102,9 @@ class Envelope(NamedTuple):
     """A body, opened as far as recovery needs: ``opens`` tells that a ``BooksOpened`` is among the events."""
 
     format: int
+    opens: bool
     number: int
     ts: int
-    opens: bool
     events: msgspec.Raw
 
 
@@ -114,7 +117,7 @@ _PLAIN: Final = msgspec.msgpack.Decoder(list[dict[str, Any]])
 def pack(number: int, events: Sequence[Event]) -> bytes:
     """Return the body of a record of at least one event."""
     opens = any(isinstance(event, BooksOpened) for event in events)
-    return _ENCODER.encode((FORMAT, number, events[0].ts, opens, events))
+    return _ENCODER.encode((FORMAT, opens, number, events[0].ts, events))
 
 
 def unpack(body: bytes) -> Record:
@@ -136,7 +139,7 @@ def unpack(body: bytes) -> Record:
 
 def opens(body: bytes) -> bool:
     """Say whether a fold may begin at this record."""
-    return _ENVELOPES.decode(body).opens
+    return body[OPENS_AT : OPENS_AT + 1] == OPENS
 
 
 def refuse_newer(number: int, *, source: str = "") -> None:

@@ -2,16 +2,17 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
-from trader.errors import ConfigError, JournalCorrupt, JournalFull, NotDurable
+from trader.errors import ConfigError, JournalCorrupt, JournalFull, NotDurable, StoreError
 from trader.model.events import BooksOpened, Event
 from trader.store import ballast, sqlite_file, wal
-from trader.store.journal import WAY_OUT, Chain, Journal, Record, Row, Verdict, opens, pack, unpack
+from trader.store.journal import FORMAT, OPENS, OPENS_AT, WAY_OUT, Chain, Journal, Record, Row, Verdict, pack, unpack
 from trader.store.lock import Lock
 from trader.store.watermark import SUFFIX, Watermark
 
@@ -19,14 +20,14 @@ LOCK: Final = ".lock"  # behind the journal's name
 
 # The log is copied into the file when it is this long and nothing else is to do; a page is 4 KiB.
 _LOG_PAGES: Final = 1_000
-_LOG_PAGES_AT_MOST: Final = 16_000  # then it is copied before the next commit, idle or not
+_LOG_PAGES_AT_MOST: Final = 4_000  # then it is copied before the next commit, idle or not
 _BACKUP_PAGES: Final = 256  # copied at a time: a writer waits for no more than these
 
 _ROWS_AT_ONCE: Final = 512  # read while others wait
 
 _INSERT: Final = "INSERT INTO events VALUES (?, ?, ?)"
 _ROWS: Final = "SELECT body, hash FROM events WHERE number > ? ORDER BY number"
-_BACKWARDS: Final = "SELECT number, body FROM events ORDER BY number DESC"
+_OPENED: Final = "SELECT number FROM events WHERE substr(body, ?, 1) = ? ORDER BY number DESC LIMIT 1"
 _HASH: Final = "SELECT hash FROM events WHERE number = ?"
 _ENDS: Final = "SELECT ifnull(min(number), 1), ifnull(max(number), 0) FROM events"
 
@@ -49,7 +50,7 @@ def open_journal(target: str | Path, *, is_new_allowed: bool = True) -> Journal:
         raise ConfigError("there is no journal of this name", source=str(path))
     lock = Lock(path.with_name(path.name + LOCK))
     try:
-        if path.exists():
+        if path.exists() and not lock.path.exists():
             sqlite_file.refuse_others(path)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock.acquire(f"the journal {path}")
@@ -71,7 +72,7 @@ class SqliteJournal:
         """Open it and keep ``lock`` until the end; nothing is read yet but what it is."""
         self.path = path
         self._lock = lock
-        self._mutex = threading.Lock()  # between the writer's thread and one that backs up
+        self._mutex = threading.RLock()  # between the writer's thread and one that backs up
         self._db = sqlite_file.connect(path, vfs)
         self._db.set_wal_hook(self._logged)
         self._mark = Watermark(path, vfs)
@@ -89,9 +90,7 @@ class SqliteJournal:
     def recover(self) -> Iterator[Event]:
         """Check everything, then give the events from the newest ``BooksOpened`` on."""
         self._check()
-        self._is_written = True
-        ballast.keep(self.path)
-        self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)  # no frames from before behind those that will be written
+        self._begin_writing()
         return self._events_from(self._opened())
 
     def verify(self) -> Verdict:
@@ -137,12 +136,11 @@ class SqliteJournal:
         part = path.with_name(path.name + ".part")
         part.unlink(missing_ok=True)
         sqlite_file.create(part)
-        with sqlite_file.told(path):
-            copy = apsw.Connection(str(part))
-            try:
-                self._copy_to(copy)
-            finally:
-                copy.close()
+        try:
+            self._copy_to(part)
+        except BaseException:
+            part.unlink()
+            raise
         part.rename(path)
         sqlite_file.sync_folder(path)
 
@@ -153,7 +151,7 @@ class SqliteJournal:
     def close(self) -> None:
         """Empty the log into the file where that is still possible, and let go."""
         try:
-            if not self._failure:
+            if self._chain is not None and not self._failure:  # a damaged one stays as it is
                 self._leave_cleanly()
         finally:
             self._failure = self._failure or "it was closed"
@@ -162,9 +160,19 @@ class SqliteJournal:
             if self._lock:
                 self._lock.release()
 
+    def _begin_writing(self) -> None:
+        with self._mutex, sqlite_file.told(self.path):
+            if self._db.readonly("main"):
+                raise StoreError(f"{self.path}: cannot be written to: it is read-only, or its first bytes are damaged")
+            if self._db.pragma("user_version") < FORMAT:
+                self._db.pragma("user_version", FORMAT)  # from here on an older program refuses it
+            self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)  # no frames from before behind those that will come
+        ballast.keep(self.path)
+        self._is_written = True
+
     def _leave_cleanly(self) -> None:
         """Copy the log into the file, if it is ours, and let SQLite delete it once it is empty."""
-        with self._mutex:
+        with self._mutex, sqlite_file.told(self.path):
             if self._is_written:
                 self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
             frames, _ = self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
@@ -174,11 +182,11 @@ class SqliteJournal:
         """Check the file's structure and every record; only then may anything be read or written."""
         chain = Chain(str(self.path))
         with sqlite_file.told(self.path):
-            (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone() or ("nothing",)
+            (verdict,) = self._one("PRAGMA quick_check(1)") or ("nothing",)
             if verdict != "ok":
                 raise JournalCorrupt(f"{self.path}: is damaged ({' '.join(str(verdict).split())}); {WAY_OUT}")
             chain.check(self._rows(0))
-            first, last = self._db.execute(_ENDS).fetchone() or (1, 0)
+            first, last = self._one(_ENDS) or (1, 0)
         if (first, last) != (1, chain.number):
             raise JournalCorrupt(
                 f"{self.path}: has {chain.number} records, numbered {first} to {last}: some are missing; {WAY_OUT}"
@@ -190,10 +198,11 @@ class SqliteJournal:
     def _check_end(self) -> None:
         """Check that nothing is missing at the end, where SQLite drops what it cannot read."""
         with sqlite_file.told(self.path):
-            ended, _ = self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
-            problem = wal.damage(self.path, ended, self._vfs)
+            with self._mutex:
+                ended, _ = self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+                problem = wal.damage(self.path, ended, self._vfs)
             mark = self._mark.read()
-            row = self._db.execute(_HASH, (mark.number,)).fetchone() if mark else None
+            row = self._one(_HASH, mark.number) if mark else None
         if problem:
             raise JournalCorrupt(f"{self.path}{wal.SUFFIX}: {problem}, so records are missing; {WAY_OUT}")
         if mark and row != (mark.hash,):
@@ -206,7 +215,8 @@ class SqliteJournal:
     def _opened(self) -> int:
         """Return the number of the newest record that a fold may begin at, zero for none."""
         with sqlite_file.told(self.path):
-            return next((number for number, body in self._db.execute(_BACKWARDS) if opens(body)), 0)
+            row = self._one(_OPENED, OPENS_AT + 1, OPENS)
+        return row[0] if row else 0
 
     def _events_from(self, opened: int) -> Iterator[Event]:
         records = self._records(max(opened - 1, 0))
@@ -233,12 +243,22 @@ class SqliteJournal:
         """Read in pieces, between which another thread may have the connection."""
         with self._mutex:
             cursor = self._db.execute(_ROWS, (after,))
-        while True:
+        try:
+            while rows := self._next(cursor):
+                yield from rows
+        finally:
             with self._mutex:
-                rows: list[Row] = list(islice(cursor, _ROWS_AT_ONCE))
-            if not rows:
-                return
-            yield from rows
+                cursor.close()
+
+    def _next(self, cursor: apsw.Cursor) -> list[Row]:
+        with self._mutex:
+            return list(islice(cursor, _ROWS_AT_ONCE))
+
+    def _one(self, statement: str, *values: object) -> tuple[Any, ...] | None:
+        """Return the only row of what is asked."""
+        with self._mutex:
+            rows = self._db.execute(statement, values).fetchall()
+        return rows[0] if rows else None
 
     def _commit(self, rows: list[tuple[int, bytes, bytes]]) -> None:
         if self._log_pages >= _LOG_PAGES_AT_MOST:
@@ -279,8 +299,14 @@ class SqliteJournal:
         self._log_pages = pages
         return apsw.SQLITE_OK
 
-    def _copy_to(self, copy: apsw.Connection) -> None:
-        with copy.backup("main", self._db, "main") as copying:
-            while not copying.done:
+    def _copy_to(self, path: Path) -> None:
+        with sqlite_file.told(path), closing(apsw.Connection(str(path))) as copy:
+            with self._mutex:
+                copying = copy.backup("main", self._db, "main")
+            try:
+                while not copying.done:
+                    with self._mutex:
+                        copying.step(_BACKUP_PAGES)
+            finally:
                 with self._mutex:
-                    copying.step(_BACKUP_PAGES)
+                    copying.finish()

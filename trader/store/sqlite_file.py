@@ -96,10 +96,7 @@ def _identify(connection: apsw.Connection, path: Path) -> None:
         return
     if application != APPLICATION or tables != [TABLE.encode()]:
         raise JournalCorrupt(f"{path}: is no journal of trader, or its description is damaged; {WAY_OUT}")
-    number = connection.pragma("user_version")
-    refuse_newer(number, source=str(path))
-    if number < FORMAT:
-        connection.pragma("user_version", FORMAT)  # from here on an older program refuses it
+    refuse_newer(connection.pragma("user_version"), source=str(path))
 
 
 def _begin(connection: apsw.Connection) -> None:
