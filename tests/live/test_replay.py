@@ -105,6 +105,13 @@ async def test_the_lines_of_a_traceback_are_not_compared_but_the_error_is(folder
     assert (found.recorded.error, found.replayed.error) == ("ValueError: so", "ValueError: other")
 
 
+async def test_an_address_in_the_words_of_an_error_is_not_compared(folder: Path) -> None:
+    await record(path := folder / "t", own_strategy(folder, "return object()"), minutes=5)
+    with TapeReader(path) as tape:
+        assert any(b"object object at 0x" in bytes(entry.events) for entry in tape)
+    assert replay(path).difference is None
+
+
 async def test_a_desk_that_goes_on_with_recovered_books_is_the_same_when_its_tape_is_played(tmp_path: Path) -> None:
     books = await record(tmp_path / "t", *MANY)
     await record(path := tmp_path / "u", *MANY, books=books)

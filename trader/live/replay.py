@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 from decimal import Decimal
 from itertools import zip_longest
 from pathlib import Path
@@ -18,6 +19,7 @@ from trader.model.events import BooksOpened, Event, OrderCreated, OrderDenied, S
 from trader.store.tape import Entry, Head, TapeReader, packed
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
+_ADDRESS = re.compile(r"\b0x[0-9A-Fa-f]+")
 _EVENTS = msgspec.msgpack.Decoder(list[Event] | None)
 
 
@@ -77,8 +79,8 @@ def head_of(config: Config, *, book_id: str, grace: int, is_alpaca: bool, ledger
 def replay(path: Path) -> Verdict:
     """Give every input of a tape to a desk like the one that had it, until one makes other events than then.
 
-    Two words are about the program and not its decisions, and are not compared: the version that a session names, and
-    the lines of a traceback.
+    What is about the process and not its decisions is not compared: the version that a session names, the lines of a
+    traceback, and addresses in memory in the words of an error.
 
     Raises:
         DataError: it is no tape, or of another format.
@@ -155,7 +157,8 @@ def _in_words_of(then: Event | None, now: Event | None) -> Event | None:
     if isinstance(then, SessionStarted) and isinstance(now, SessionStarted):
         return msgspec.structs.replace(now, version=then.version)
     if isinstance(then, StrategyFailed) and isinstance(now, StrategyFailed):
-        return msgspec.structs.replace(now, traceback=then.traceback)
+        is_same = _ADDRESS.sub("", now.error) == _ADDRESS.sub("", then.error)
+        return msgspec.structs.replace(now, error=then.error if is_same else now.error, traceback=then.traceback)
     return now
 
 

@@ -82,13 +82,11 @@ def open_postgres(url: str, *, is_new_allowed: bool = True) -> "PostgresJournal"
     try:
         with _told(name):
             name = _prepare(database, name)
+            if _find(database, name) is None and is_new_allowed:
+                _create(database)
             table = _find(database, name)
             if table is None:
-                if not is_new_allowed:
-                    raise ConfigError("there is no journal", source=name)
-                _create(database)
-                table = _find(database, name)
-                assert table is not None, "a table that was made is there"
+                raise ConfigError("there is no journal", source=name)
             _lock(database, table, name)
     except BaseException:
         database.close()
