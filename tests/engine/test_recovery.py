@@ -11,6 +11,7 @@ from tests.build import T0, Rehearsal, bar, by_minute, spec
 from trader.books.ledger import Ledger
 from trader.engine.engine import Engine
 from trader.engine.sandbox import SandboxSpec
+from trader.engine.summary import summarize
 from trader.model.events import (
     BooksCreated,
     BooksOpened,
@@ -48,6 +49,14 @@ def test_a_desk_that_is_opened_again_has_the_same_books_and_says_so() -> None:
     assert started.digest == digest == Ledger.fold(desk.events).digest()
     assert again.of(SandboxOpened) == again.of(BooksCreated) == []
     assert again.book().cash == desk.book().cash
+
+
+def test_recovered_books_that_were_not_opened_are_no_result_of_a_run() -> None:
+    desk = Rehearsal(spec(by_minute({1: 1.0})))
+    desk.closes(100, 101)
+    fresh = Engine([spec(by_minute({}))], book_id="other")
+    fresh.desk.ledger.recover(desk.events)
+    assert summarize(fresh, "PAPER").strategies == []
 
 
 def test_a_stop_that_was_due_is_asked_for_again_after_a_restart() -> None:

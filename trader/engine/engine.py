@@ -68,6 +68,7 @@ class Engine:
         """
         self.book_id = book_id
         self.grace = grace
+        self.is_open = False  # until then sandboxes have no books, not even recovered ones
         self._moment = Moment()
         self.sandboxes = tuple(Sandbox(spec, rank=rank, moment=self._moment) for rank, spec in enumerate(specs))
         self.desk = Desk(self.sandboxes, book_id=book_id)
@@ -115,6 +116,7 @@ class Engine:
             case Opened():
                 is_recovered = bool(self.desk.ledger.books)
                 open_books(self.desk, message)
+                self.is_open = True
                 if is_recovered:
                     self._days.resume()
             case _:

@@ -47,7 +47,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 def summarize(engine: Engine, mode: str) -> Summary:
     """Take stock at the newest marks; of a desk that was never opened there is nothing to tell."""
-    if not engine.desk.ledger.books:
+    if not engine.is_open:
         return Summary(mode, [], ZERO)
     strategies = [_strategy(sandbox) for sandbox in engine.sandboxes]
     total = ZERO
