@@ -67,7 +67,7 @@ def unnamed(image: Image, name: str, places: Iterable[int]) -> list[int]:
         try:
             is_fine = read_on(disk) == whole
         except (StoreError, ConfigError) as error:
-            is_fine = str(PATH) in str(error) and disk.image() == damaged
+            is_fine = str(PATH) in str(error) and damaged.items() <= disk.image().items()
         disk.close()
         if not is_fine:
             found.append(at)
@@ -85,9 +85,8 @@ def test_any_byte_of_a_closed_journal() -> None:
 def test_any_byte_of_the_pages_that_lead_to_the_others() -> None:
     image = without_mark(left_by([[snapshot(number, 3_000) for number in range(1, 40)]], ends_cleanly=True))
     assert len(image[FILE]) > 20 * PAGE
-    assert (
-        unnamed(image, FILE, [*range(PAGE), *range(PAGE, 2 * PAGE, 3), *range(2 * PAGE, len(image[FILE]), 211)]) == []
-    )
+    places = [*range(100), *range(100, PAGE, 17), *range(PAGE, 2 * PAGE, 9), *range(2 * PAGE, len(image[FILE]), 499)]
+    assert unnamed(image, FILE, places) == []
 
 
 def test_any_byte_of_the_log_that_a_killed_process_leaves() -> None:
