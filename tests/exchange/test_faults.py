@@ -268,6 +268,15 @@ def test_a_manual_order_that_the_venue_refuses_is_tried_again() -> None:
     assert after(theatre, 1)[0] == "fired"
 
 
+def test_money_moves_without_a_trade() -> None:
+    theatre = Theatre({"kind": "money_moved", "account": "A", "type": "DIV", "symbol": "SPY", "amount": "3.25"})
+    before = theatre.books().cash
+    assert after(theatre) == ("fired", "3.25 dollars (DIV) of A")
+    assert theatre.books().cash - before == Decimal("3.25")
+    assert [row.activity_type for row in theatre.books().activities] == ["DIV"]
+    theatre.books().check()
+
+
 # The market
 
 

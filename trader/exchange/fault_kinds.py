@@ -35,14 +35,21 @@ from trader.exchange.faults_market import (
     Split,
     TradeCorrection,
 )
-from trader.exchange.faults_orders import Bust, CorrectExecution, ManualOrder, RejectAfterAccept, UnsolicitedCancel
+from trader.exchange.faults_orders import (
+    Bust,
+    CorrectExecution,
+    ManualOrder,
+    MoneyMoved,
+    RejectAfterAccept,
+    UnsolicitedCancel,
+)
 from trader.model.time import SECOND
 
 _CLASSES: Final[tuple[type[Fault], ...]] = (
     Drop, HalfOpen, Mute, Slow, ConnectionLimit, TooManyRequests,
     RestStatus, AcceptedThen504, AnswerLost, AnswerLate, GarbageAnswer, FillBeforeAnswer,
     DuplicateUpdate, ReorderUpdates, MissingUpdate,
-    UnsolicitedCancel, RejectAfterAccept, Bust, CorrectExecution, ManualOrder,
+    UnsolicitedCancel, RejectAfterAccept, Bust, CorrectExecution, ManualOrder, MoneyMoved,
     BadBar, LateBar, DuplicateBar, CorrectedBar, TradeCorrection, Halt, Resume, Asset, Split,
 )  # fmt: skip
 KINDS: Final[dict[str, type[Fault]]] = {str(cls.__struct_config__.tag): cls for cls in _CLASSES}

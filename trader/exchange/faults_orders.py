@@ -1,13 +1,14 @@
-"""Faults of orders and executions: ended unasked, taken back, corrected, placed by another hand."""
+"""Faults of orders and executions: ended unasked, taken back, corrected, placed by another hand; money."""
 
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Final, Literal
 
 from trader.access.sim.accounts import Account
+from trader.access.sim.execution import activity_id, id_of
 from trader.access.sim.venue_orders import ENDED, Activity, Ending, OrderRequest, Refusal, VenueOrder
 from trader.exchange.fault_terms import Amount, Chance, Fault, Miss, Pick, Stage
-from trader.model.money import EXACT, ONE, floor_to
+from trader.model.money import EXACT, ONE, ZERO, floor_to, plain
 from trader.model.orders import Side
 
 _SMALL_COIN_ORDER: Final = Decimal(100)  # dollars: above every minimum, below what matters
@@ -152,6 +153,24 @@ class ManualOrder(Fault, frozen=True, tag="manual_order"):
             limit_price=self.limit_price,
             stop_price=self.stop_price,
         )
+
+
+class MoneyMoved(Fault, frozen=True, tag="money_moved"):
+    """Enter dollars that come, or go, without a trade; ``symbol`` is what they are paid for."""
+
+    account: str = ""
+    symbol: str = ""
+    type: Literal["DIV", "INT", "FEE", "CSD", "CSW", "JNLC"] = "INT"
+    amount: Decimal = Decimal("1.25")
+
+    def fire(self, stage: Stage, now: int, chance: Chance) -> str:
+        """Enter them."""
+        account = chance.choose(list(stage.accounts(self.account)))
+        if account is None:
+            return Miss("no such account")
+        name = activity_id(now, id_of(account.name, self.type, str(len(account.activities))))
+        stage.venue.pay(account.name, Activity(name, self.type, now, "", self.symbol, ZERO, self.amount))
+        return f"{plain(self.amount)} dollars ({self.type}) of {account.name}"
 
 
 def _any(order: VenueOrder) -> bool:

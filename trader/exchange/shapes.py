@@ -106,7 +106,10 @@ Body = dict[str, object]
 
 _RATIO: Final = Decimal("1e-16")
 _INITIAL, _MAINTENANCE = Decimal("0.5"), Decimal("0.3")  # of what stocks are worth
-_DESCRIPTIONS: Final = {"FEE": "Regulatory fee", "CFEE": "Coin Pair Transaction Fee", "SPLIT": "Stock split"}
+_DESCRIPTIONS: Final = {
+    "FEE": "Regulatory fee", "CFEE": "Coin Pair Transaction Fee", "SPLIT": "Stock split", "DIV": "Cash DIV",
+    "INT": "Interest", "CSD": "Cash deposit", "CSW": "Cash withdrawal", "JNLC": "Journal of cash",
+}  # fmt: skip
 
 
 def account_json(account: Account, *, last_equity: Decimal, since: int) -> Body:

@@ -45,23 +45,23 @@ SYMBOLS = ("SPY", "QQQ", "BTC/USD")
 
 def booked(message: Input) -> Event | None:
     """Return what an input about the account makes true, as the engine does."""
+    event: Event | None = None
     match message:
-        case ExternalReported(ts=ts, symbol=symbol, side=side, report=one):
-            if one.reverses:
-                return ExternalReversed(ts, one.reverses, one.qty, one.price)
-            return ExternalFilled(
+        case ExternalReported(ts=ts, report=one) if one.reverses:
+            event = ExternalReversed(ts, one.reverses, one.qty, one.price)
+        case ExternalReported(symbol=symbol, side=side, report=one):
+            event = ExternalFilled(
                 one.ts, symbol, side, one.qty, one.price, one.fee, one.fee_asset, one.order_id, one.execution_id
             )
         case ActivityReported(ts=ts, activity_id=name, kind=kind, amount=amount):
-            return CashBooked(ts, name, kind, "", "", amount)
+            event = CashBooked(ts, name, kind, "", "", amount)
         case Reconciled(ts=ts, until=until):
-            return AccountReconciled(ts, until)
+            event = AccountReconciled(ts, until)
         case Mismatched(ts=ts, symbol=symbol, held=held, expected=expected, why=why):
-            return SymbolLocked(ts, symbol, held, expected, why)
+            event = SymbolLocked(ts, symbol, held, expected, why)
         case Settled(ts=ts, symbol=symbol, by=by, adjusted=adjusted):
-            return SymbolUnlocked(ts, symbol, by, adjusted)
-        case _:
-            return None
+            event = SymbolUnlocked(ts, symbol, by, adjusted)
+    return event
 
 
 class Desk:

@@ -5,8 +5,17 @@ from typing import Any
 
 import pytest
 
-from trader.access.alpaca.readings import fills_in, last_id, order_in, orders_in, positions_in, splits_in
+from trader.access.alpaca.readings import (
+    account_in,
+    activities_in,
+    fills_in,
+    last_id,
+    order_in,
+    orders_in,
+    positions_in,
+)
 from trader.errors import WireError
+from trader.model.time import parse_time
 
 ORDER: dict[str, Any] = {"id": "v-1", "client_order_id": "t-1", "symbol": "SPY", "status": "new", "filled_qty": "0"}
 FILL: dict[str, Any] = {
@@ -92,12 +101,45 @@ SPLITS: dict[str, tuple[dict[str, Any], str | None]] = {
 def test_splits(case: str) -> None:
     fields, ratio = SPLITS[case]
     row = {"id": "s-1", "activity_type": "SPLIT", "symbol": "SPY", **fields}
-    told = [split.ratio for split in splits_in([row], {"SPY": Decimal(10)})]
-    assert told == ([] if ratio is None else [Decimal(ratio)])
+    (activity,) = activities_in([row], {"SPY": Decimal(10)})
+    assert activity.ratio == (None if ratio is None else Decimal(ratio))
 
 
-def test_a_split_of_what_nobody_holds_is_none() -> None:
-    assert splits_in([{"id": "s", "activity_type": "SPLIT", "symbol": "SPY", "qty": "1"}], {}) == []
+def test_a_split_of_what_nobody_holds_has_no_ratio() -> None:
+    (activity,) = activities_in([{"id": "s", "activity_type": "SPLIT", "symbol": "SPY", "qty": "1"}], {})
+    assert activity.ratio is None
+
+
+def test_a_row_of_the_account_is_read_whatever_its_kind_and_executions_are_not_among_them() -> None:
+    rows = [
+        FILL,
+        {"id": "20260105000000000::d", "activity_type": "DIVNRA", "symbol": "SPY", "net_amount": "-1.5", "qty": "3"},
+        {"id": "20260105000000000::t", "activity_type": "FEE", "activity_sub_type": "TAF", "description": "TAF fee"},
+        {"activity_type": "INT", "net_amount": "1"},
+    ]
+    dividend, fee = activities_in(rows, {})
+    assert (dividend.kind, dividend.symbol, dividend.amount, dividend.is_for_holders) == (
+        "DIVNRA", "SPY", Decimal("-1.5"), True
+    )  # fmt: skip
+    assert (fee.kind, fee.amount, fee.text, fee.is_for_holders) == ("FEE", Decimal(0), "TAF TAF fee", False)
+
+
+def test_an_activity_took_effect_when_its_id_says() -> None:
+    told, untold = activities_in(
+        [{"id": "20260105143000123::x", "activity_type": "SPLIT"}, {"id": "x", "activity_type": "SPLIT"}], {}
+    )
+    then = parse_time("2026-01-05T14:30") + 123_000_000
+    assert (told.effective(then + 5), told.effective(then - 5), untold.effective(7)) == (then, then - 5, 7)
+
+
+def test_an_accounts_figures_are_read_and_without_cash_it_is_none() -> None:
+    figures = account_in(
+        {"account_number": "PA1", "cash": "10.5", "long_market_value": "3", "short_market_value": "-2"}
+    )
+    assert (figures.number, figures.cash, figures.invested) == ("PA1", Decimal("10.5"), Decimal(5))
+    assert account_in({"cash": "-1"}).invested == 0
+    with pytest.raises(WireError):
+        account_in([])
 
 
 def test_the_last_row_asks_for_the_next_page() -> None:

@@ -13,6 +13,7 @@ from tests.access.alpaca.http_server import Request, Server, says, server
 from tests.waiting import until
 from trader.access.alpaca import submission as module
 from trader.access.alpaca.calls import AccountCalls
+from trader.access.alpaca.lookups import Lookups
 from trader.access.alpaca.rest import RestDesk
 from trader.access.alpaca.submission import Submission
 from trader.access.alpaca.tracked import Tracked
@@ -47,20 +48,26 @@ class Line:
         now = _clock()
         self.rest = RestDesk(there.url, "k", "s")
         self.calls = AccountCalls(self.rest, now=now, pace=PACE)
+        self.is_confirmed = True
         self.submission = Submission(
-            self.calls, self.tracker, give=self.reports.extend, instruments={"SPY": instrument_of("SPY")}
+            self.calls,
+            self.tracker,
+            lookups=Lookups(self.calls, self.tracker, self.reports.extend),
+            instruments={"SPY": instrument_of("SPY")},
+            is_confirmed=lambda: self.is_confirmed,
         )
 
     async def answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
-        answers = self.script[request.method]
+        answers = self.script["LIST" if request.target.startswith("/v2/orders?") else request.method]
         status, body = answers.pop(0) if len(answers) > 1 else answers[0]
         await says(status, body)(request, writer)
 
     def watch(
         self, order_id: str = "t-1", symbol: str = "SPY", side: str = "buy", qty: str = "3", crossed: str = "0"
     ) -> Tracked:
+        now = self.calls.now()
         intent = OrderIntent(
-            "one", symbol, Side(side), Decimal(qty), Decimal(1), reduces=side == "sell", reason=Reason.SIGNAL, ts=0
+            "one", symbol, Side(side), Decimal(qty), Decimal(1), reduces=side == "sell", reason=Reason.SIGNAL, ts=now
         )
         return self.tracker.watch(Approved(order_id, intent), self.calls.now(), Decimal(crossed))
 
@@ -81,7 +88,7 @@ class Line:
 @asynccontextmanager
 async def line(**script: list[Any]) -> AsyncIterator[Line]:
     async with server(says()) as there:
-        one = Line(there, {"POST": [order()], "GET": [order()], "DELETE": [(204, None)], **script})
+        one = Line(there, {"POST": [order()], "GET": [order()], "LIST": [(200, [])], "DELETE": [(204, None)], **script})
         try:
             async with asyncio.timeout(30):
                 yield one
@@ -97,7 +104,7 @@ def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_an_order_is_written_as_alpaca_wants_it() -> None:
     async with line() as one:
         await one.send("t-1", "SPY", "buy", "1.50000000019")
-        one.script["POST"] = [order("t-2")]
+        one.script["POST"] = [order("t-2", symbol="BTC/USD")]
         await one.send("t-2", "BTC/USD", "sell", "0.000000001")
         bodies = [request.json for request in one.there.asked]
     assert bodies[0] == {
@@ -133,7 +140,7 @@ async def test_an_older_order_of_the_same_id_is_not_taken_for_this_one() -> None
         )
         await one.submission.send(one.tracker.watch(Approved("t-1", intent), one.calls.now()))
         assert one.statuses == [OrderStatus.REJECTED]
-        assert "older order" in one.reports[0].text
+        assert "another order of this id" in one.reports[0].text
 
 
 @pytest.mark.parametrize("answer", [BROKEN, (200, {}), (200, order("t-7")[1]), (200, None)])
@@ -144,13 +151,64 @@ async def test_an_answer_that_tells_nothing_is_followed_by_questions_only(answer
         assert tracked.status is OrderStatus.OPEN
 
 
-async def test_an_entry_found_nowhere_for_a_minute_is_given_up() -> None:
+async def test_an_entry_found_nowhere_for_a_minute_is_absent() -> None:
     async with line(POST=[BROKEN], GET=[NOT_FOUND]) as one:
         began = one.calls.now()
         await one.send()
         assert one.calls.now() - began >= module.SETTLED
         assert one.methods.count("POST") == 1
-        assert one.methods.count("GET") >= module.NOT_FOUND
+        lists = [request.target for request in one.there.asked if "status=" in request.target]
+        assert one.methods.count("GET") >= module.NOT_FOUND + len(lists)
+        assert ["open" in target for target in lists] == [True, False], "open orders and recent ones were asked for too"
+        assert one.statuses == [OrderStatus.ABSENT]
+
+
+async def test_an_order_that_only_a_list_shows_is_found() -> None:
+    async with line(POST=[BROKEN], GET=[NOT_FOUND], LIST=[(200, [order()[1]])]) as one:
+        await one.send()
+        assert one.statuses == [OrderStatus.OPEN]
+
+
+async def test_while_the_stream_may_miss_something_nothing_is_absent() -> None:
+    async with line(POST=[BROKEN], GET=[NOT_FOUND]) as one:
+        one.is_confirmed = False
+        sending = asyncio.ensure_future(one.send())
+        await until(lambda: one.calls.now() > 2 * module.SETTLED and len(one.methods) > 2 * module.NOT_FOUND)
+        assert one.statuses == []
+        one.is_confirmed = True
+        await sending
+        assert one.statuses == [OrderStatus.ABSENT]
+
+
+async def test_an_exit_in_doubt_that_is_not_wanted_any_more_is_absent_and_not_sent_again() -> None:
+    async with line(POST=[BROKEN], GET=[NOT_FOUND]) as one:
+        tracked = one.watch(side="sell")
+        sending = asyncio.ensure_future(one.submission.send(tracked))
+        await until(lambda: "GET" in one.methods)
+        canceling = asyncio.ensure_future(one.submission.cancel(tracked))
+        await sending
+        assert (one.methods.count("POST"), one.statuses) == (1, [OrderStatus.ABSENT])
+        canceling.cancel()
+
+
+async def test_an_order_of_an_earlier_life_is_looked_up_before_anything_is_sent() -> None:
+    async with line(GET=[NOT_FOUND]) as one:
+        for order_id, side in (("t-1", "buy"), ("t-2", "sell")):
+            tracked = one.watch(order_id, side=side)
+            tracked.is_restored = True
+            one.script["POST"] = [order(order_id)]
+            await one.submission.resume(tracked)
+        assert one.statuses == [OrderStatus.ABSENT, OrderStatus.OPEN]
+        assert [request.json["client_order_id"] for request in one.there.asked if request.body] == ["t-2"]
+
+
+async def test_an_old_exit_of_an_earlier_life_is_not_sent_any_more() -> None:
+    async with line(GET=[NOT_FOUND]) as one:
+        tracked = one.watch(side="sell")
+        tracked.is_restored = True
+        await until(lambda: one.calls.now() - tracked.approved.intent.ts > module.EXIT_FRESH)
+        await one.submission.resume(tracked)
+        assert "POST" not in one.methods
         assert one.statuses == [OrderStatus.REJECTED]
 
 

@@ -190,8 +190,9 @@ class Restoring:
         """Tell what happened before the books begin without its money, so that it is known for good."""
         for activity in activities_in(await self._activities("", self._since - START_OVERLAP), {}):
             self._told[activity.id] = None
-            now, text = self._calls.now(), "before these books"
-            self._deliver(ActivityReported(now, activity.id, activity.kind, "", ZERO, text))
+            if not self._is_in_executions(activity):
+                now, text = self._calls.now(), "before these books"
+                self._deliver(ActivityReported(now, activity.id, activity.kind, "", ZERO, text))
 
     def _tell(self, activity: Activity) -> None:
         if activity.id in self._told or activity.id in self._ledger.account.activities:
@@ -204,16 +205,16 @@ class Restoring:
             log.warning("share.split", symbol=symbol, ratio=plain(floor_to(activity.ratio, NANO)))
             self._tracker.executed_at[symbol] = now
             self._deliver(Split(now, symbol, activity.ratio, activity.effective(now), activity.id))
-        elif self._is_in_executions(activity, symbol):
+        elif self._is_in_executions(activity):
             self.unbooked_fees = EXACT.add(self.unbooked_fees, activity.amount)
         else:
             whose = symbol if activity.is_for_holders else ""
             text = activity.text if whose else f"{symbol} {activity.text}".strip()
             self._deliver(ActivityReported(now, activity.id, activity.kind, whose, activity.amount, text))
 
-    def _is_in_executions(self, activity: Activity, symbol: str) -> bool:
+    def _is_in_executions(self, activity: Activity) -> bool:
         """Tell whether a row is of a fee that executions were booked with."""
-        is_coin = "/" in symbol or "coin" in activity.text.lower()
+        is_coin = "/" in self._pairs.slashed(activity.symbol) or "coin" in activity.text.lower()
         return activity.kind == "CFEE" or (activity.kind == "FEE" and (is_coin or self._has_stock_fees))
 
     async def _meet(self, rows: Sequence[Fill]) -> None:

@@ -19,6 +19,7 @@ from trader.access.sim.restatement import restated, restatement_refusal, split_o
 from trader.access.sim.venue_classes import exits_refusal, leg_orders, sorted_out
 from trader.access.sim.venue_orders import (
     ENDED,
+    Activity,
     Ending,
     OrderRequest,
     Refusal,
@@ -153,6 +154,11 @@ class Venue(Matching):
         for books in self.accounts.values():
             if books.qty(symbol):
                 books.book([split_of(books, symbol, ratio, self._now)])
+
+    def pay(self, account: str, row: Activity) -> None:
+        """Enter money that moves without a trade: a dividend, interest, a fee, a deposit."""
+        self.advance(row.ts)
+        self.accounts[account].book([row])
 
     def set_asset(self, asset: VenueAsset) -> None:
         """List a symbol, or change what is allowed with it; orders that are there stay."""

@@ -173,7 +173,7 @@ class TradeUpdate(msgspec.Struct, frozen=True):
 
 
 class Activity(msgspec.Struct, frozen=True):
-    """One row of an account's ledger: an execution (FILL), a fee in dollars (FEE), in coins (CFEE), or a SPLIT.
+    """One row of an account's ledger: an execution (FILL), a fee in dollars (FEE), in coins (CFEE), a SPLIT, money.
 
     ``net_amount`` is what it did to the cash. ``qty`` of a CFEE is what it did to the position, negative as a rule, and
     of a SPLIT likewise: new shares less old ones, with ``old_qty`` and ``new_qty`` signed. A row that takes back an
@@ -182,7 +182,7 @@ class Activity(msgspec.Struct, frozen=True):
     """
 
     id: str
-    activity_type: Literal["FILL", "FEE", "CFEE", "SPLIT"]
+    activity_type: Literal["FILL", "FEE", "CFEE", "SPLIT", "DIV", "INT", "CSD", "CSW", "JNLC"]
     ts: int
     order_id: str
     symbol: str
