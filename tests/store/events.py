@@ -2,9 +2,11 @@
 
 from decimal import Decimal
 
-from tests.build import T0
 from trader.model.events import BooksOpened, CashBooked, Event, OrderCreated
 from trader.model.orders import Approved, OrderIntent, Reason, Side
+from trader.model.time import parse_time
+
+T0 = parse_time("2026-01-05T14:30:00")  # as in tests.build, which imports the desk
 
 Step = list[Event]
 
