@@ -16,7 +16,7 @@ What the order shows and nobody tells for half a minute is booked as a stand-in,
 at the price that the order's average implies; it is taken back when the real ones come.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Final, Literal
 
@@ -189,6 +189,18 @@ class Executions:
         self._booked.append(booked)
         self.net = EXACT.add(self.net, told.qty)
         return booked
+
+    def restate(self, new: Sequence[Booked], rows: Iterable[Told]) -> list[Booked]:
+        """Return what is left of new executions, that nobody was told of yet, after busts and corrections of them."""
+        left = list(new)
+        for told in rows:
+            old = self._by_id(told.undoes)
+            if old is None or old not in left:
+                continue
+            self.undo(old)
+            place = left.index(old)
+            left[place : place + 1] = [self.correct(told, old)] if told.kind == "trade_correct" else []
+        return left
 
     def knows(self, venue_id: str) -> bool:
         """Tell whether an execution of this id is booked."""

@@ -146,16 +146,21 @@ class OrderTracker:
         stream had told it. Those of orders nobody has heard of are left out.
         """
         reports, whole = [], dict[str, list[Told]]()
+        restated: dict[str, deque[Told]] = {}
         for row in rows:
             tracked = self._by_venue_id.get(row.venue_order_id)
             if tracked is None:
                 if self._outside.knows(row.venue_order_id):
                     self._outside.take(row.venue_order_id, row.symbol, row.side, row.told, now=now)
-            elif row.told.kind == "fill" and since is not None and since < tracked.approved.intent.ts:
+            elif row.told.kind != "fill":
+                restated.setdefault(row.venue_order_id, deque()).append(row.told)
+            elif since is not None and since < tracked.approved.intent.ts:
                 whole.setdefault(row.venue_order_id, []).append(row.told)
         for venue_id, all_told in whole.items():
             tracked = self._by_venue_id[venue_id]
-            reports += self._recover(tracked, tracked.part(venue_id), all_told, now)
+            reports += self._recover(
+                tracked, tracked.part(venue_id), all_told, restated.get(venue_id, deque()), now=now
+            )
         for row in rows:
             tracked = self._by_venue_id.get(row.venue_order_id)
             if tracked is not None and (row.told.kind != "fill" or row.venue_order_id not in whole):
@@ -268,14 +273,20 @@ class OrderTracker:
             self._note("replaced by another hand", tracked, tracked.venue_id)
         return is_understood
 
-    def _recover(self, tracked: Tracked, part: Part, rows: Sequence[Told], now: int) -> list[ExecutionReport]:
+    def _recover(
+        self, tracked: Tracked, part: Part, rows: Sequence[Told], restated: deque[Told], *, now: int
+    ) -> list[ExecutionReport]:
+        """Tell what is new in all of an order's executions, as it stands; what was taken back made room for it."""
         for told in rows:
             tracked.home(part, told.venue_id)
         undone, new = part.executions.recover(rows)
+        new = part.executions.restate(new, restated)
         if undone or new:
             self.executed_at[tracked.approved.intent.symbol] = now
         reports = [self._bust(tracked, part, one, now) for one in undone if one.qty_told]
         for number, booked in enumerate(new, start=1):
+            while restated and restated[0].ts <= booked.ts:
+                reports += self._book(tracked, part, restated.popleft(), now)
             reports += self._report(tracked, part, booked, now=now, is_last=number == len(new))
         return reports
 
