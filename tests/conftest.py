@@ -33,6 +33,14 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def state_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a place for state that is this test's alone, for the programs that it starts too."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("XDG_STATE_HOME", str(home))
+    return home
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip the tests marked ``recorded`` where there is no recorded data."""
     if shared_folder() is None:

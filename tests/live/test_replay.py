@@ -125,7 +125,7 @@ async def test_a_later_version_decides_the_same_though_its_name_is_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as before:
-        before.setattr("trader.engine.opening.__version__", "0.0.9")
+        before.setattr("trader.live.coordinator.__version__", "0.0.9")
         before.setattr("trader.live.replay.__version__", "0.0.9")
         await record(path := tmp_path / "t", *MANY, minutes=5)
     verdict = replay(path)

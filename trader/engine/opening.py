@@ -2,7 +2,6 @@
 
 import math
 
-from trader import __version__
 from trader.engine.desk import Desk
 from trader.engine.sandbox import Slot
 from trader.model.events import BooksCreated, CapitalChanged, SandboxOpened, SessionStarted
@@ -32,7 +31,7 @@ def open_books(desk: Desk, message: Opened) -> None:
     desk.traffic.resume(slots)
     for slot in slots:
         _resume(desk, slot, ts)
-    desk.emit(SessionStarted(ts, ledger.digest(), message.settings, __version__))
+    desk.emit(SessionStarted(ts, ledger.digest(), message.settings, message.version))
 
 
 def _create(desk: Desk, message: Opened) -> None:

@@ -16,7 +16,6 @@ from trader.access.ports import BrokerAdapter, SimulatedBroker
 from trader.books.ledger import Ledger
 from trader.config import Config
 from trader.engine.engine import Engine
-from trader.errors import EdgeError, JournalFull
 from trader.live.access import Access
 from trader.live.admission import admit
 from trader.live.clock import MarketClock, WallClock
@@ -108,28 +107,15 @@ class AlpacaWorld:
         return self._feed.history({symbol: max(minutes, USUAL_MINUTES) for symbol, minutes in depth.items()})
 
     async def inputs(self, wake: Callable[[], int | None]) -> AsyncGenerator[Input, None]:
-        """Yield what happens until the clock is stopped; then what becomes of the orders that are still open.
-
-        Raises:
-            EdgeError: an edge is lost for good; open orders are canceled before it is raised.
-        """
+        """Yield what happens until the clock is stopped. Raises EdgeError: an edge is lost for good."""
         now = self.clock.now()
         end = sys.maxsize if self._duration is None else now + round(self._duration * self.clock.pace)
         self._inbox.listen(self._feed.take)
         self._feed.go_live()
         self._is_live = True
         messages = self._inbox.inputs(self.clock, wake, end=end)
-        failure: EdgeError | JournalFull | None = None
-        try:
-            async for message in messages if self._simulated is None else filled(self._simulated, messages):
-                yield message
-        except (EdgeError, JournalFull) as error:  # what is open may still be canceled: that makes nothing worse
-            failure = error
-        if self._alpaca is not None:
-            async for message in self._settled(self._alpaca):
-                yield message
-        if failure is not None:
-            raise failure
+        async for message in messages if self._simulated is None else filled(self._simulated, messages):
+            yield message
 
     async def close(self) -> None:
         """Close the streams with a goodbye, so that the next start finds its place free; say how the data were."""
@@ -147,8 +133,11 @@ class AlpacaWorld:
         if self._alpaca is not None:
             await self._alpaca.stop()
 
-    async def _settled(self, broker: AlpacaBroker) -> AsyncGenerator[Input, None]:
+    async def settle(self) -> AsyncGenerator[Input, None]:
         """Cancel what is open and yield what becomes of it, for a bounded time."""
+        broker = self._alpaca
+        if broker is None:
+            return
         broker.cancel_open()
         until = time.monotonic() + SETTLE_WITHIN_S
         while True:

@@ -3,23 +3,23 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import ExitStack, aclosing, asynccontextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, aclosing
 from functools import partial
 from typing import TextIO
 
 import msgspec
 import structlog
 
+from trader import __version__
 from trader.config import BrokerConfig, StrategyConfig, parse
 from trader.engine.engine import Step
 from trader.engine.summary import Summary, summarize
-from trader.errors import ConfigError
+from trader.errors import ConfigError, EdgeError, JournalFull
 from trader.live import build, summary
 from trader.live.access import Access
-from trader.live.control import ControlServer
 from trader.live.desk_view import DeskView
-from trader.live.halt_file import HaltFile, HaltWatch
+from trader.live.door import Door
 from trader.live.narrate import Narrator
 from trader.live.options import RunOptions
 from trader.live.outputs import Outputs
@@ -27,7 +27,7 @@ from trader.live.receipts import Receipts
 from trader.live.recorder import Committer, NoJournal, Recorder
 from trader.live.recover import Recovered, check, recover, settings_of
 from trader.live.replay import head_of
-from trader.live.state_folder import SOCKET, default_folder
+from trader.live.state_folder import default_folder
 from trader.live.trades import TradesFile
 from trader.model.commands import SubmitOrder
 from trader.model.events import UNJOURNALED, OrderFilled
@@ -79,7 +79,9 @@ class MultiTraderCoordinator:
         self._tape: TapeWriter | None = None
         self._journal: Journal | None = None
         self._recorder: Recorder = NoJournal()
-        self._receipts = Receipts(self._take)
+        self._receipts = Receipts(self._take_from_outside)
+        self._view: DeskView | None = None
+        self._door: Door | None = None
 
     async def run(self) -> Summary:
         """Trade until the data ends, the duration is over or :meth:`stop` is called; return where everything stands.
@@ -152,20 +154,40 @@ class MultiTraderCoordinator:
             if prepared.cancelled():
                 return  # it was asked to end before it began
             prepared.result()
-            async with self._operated(), aclosing(world.inputs(self.engine.next_timer)) as inputs:
-                async for message in inputs:
-                    self._take(message)
+            await self._go_live()
         finally:
             await world.close()
+            if self._door is not None:
+                await self._door.stop()
 
     async def _prepare(self) -> None:
-        """Open the world and show the desk what was before its first minute."""
+        """Open the world, let operators in, and show the desk what was before its first minute."""
         opened = await self._world.open(self.engine.desk.ledger)
         if self._options.tape is not None:
             self._tape = TapeWriter(self._options.tape, self._head())
-        self._take(msgspec.structs.replace(opened, settings=settings_of(self.engine)))
+        self._take(msgspec.structs.replace(opened, settings=settings_of(self.engine), version=__version__))
+        if self._options.state_dir is not None:
+            self._view = self._sight()
+            self._door = Door(self._options.state_dir, self._view, deliver=self._receipts.deliver)
+            await self._door.open()
         async for bars in self._world.history(build.depth_of(self.engine)):
             self._take(History(self._world.clock.now(), bars))
+
+    async def _go_live(self) -> None:
+        """Take what happens, until the end or a failure; then see what becomes of the orders that are still open."""
+        failure: EdgeError | JournalFull | None = None
+        try:
+            async with aclosing(self._world.inputs(self.engine.next_timer)) as inputs:
+                async for message in inputs:
+                    self._take(message)
+        except (EdgeError, JournalFull) as error:  # one of the edges; what is open may still be canceled by the other
+            failure = error
+        await self._recorder.flush()  # what was decided last has left, or never will
+        async with aclosing(self._world.settle()) as inputs:
+            async for message in inputs:
+                self._take(message)
+        if failure is not None:
+            raise failure
 
     def _head(self) -> Head:
         return head_of(
@@ -176,14 +198,8 @@ class MultiTraderCoordinator:
             ledger=self.engine.desk.ledger,
         )
 
-    @asynccontextmanager
-    async def _operated(self) -> AsyncIterator[None]:
-        """Let operators in: by the control socket, and by the file that halts."""
-        folder = self._options.state_dir
-        if folder is None:
-            yield
-            return
-        view = DeskView(
+    def _sight(self) -> DeskView:
+        return DeskView(
             self.engine,
             mode=self._world.mode,
             now=self._world.clock.now,
@@ -191,19 +207,14 @@ class MultiTraderCoordinator:
             journal=self._journal,
             on_journal=self._recorder.on_journal,
         )
-        server = ControlServer(folder / SOCKET, deliver=self._receipts.deliver, view=view)
-        watch = HaltWatch(HaltFile(folder), is_halted=lambda: view.is_halted, halt=self._halt)
-        await watch.look()  # before the first decision
-        watching = asyncio.ensure_future(watch.run())
-        await server.start()
-        try:
-            yield
-        finally:
-            watching.cancel()
-            await server.stop()
 
-    async def _halt(self, why: str) -> None:
-        await self._receipts.deliver(Control(self._world.clock.now(), "halt", "", "the HALT file", why))
+    def _take_from_outside(self, message: Input) -> None:
+        """Give the desk an operator's input; where the desk breaks, the run ends, not only the operator's request."""
+        try:
+            self._take(message)
+        except Exception as error:
+            self._world.fail(error)
+            raise
 
     def _take(self, message: Input) -> None:
         """Give the desk one input; what it decided is done when what it made true is durable."""
@@ -221,6 +232,8 @@ class MultiTraderCoordinator:
             log.warning("strategy.slow", strategy=name, symbol=symbol, took_ms=took_ns // 1_000_000)
 
     def _record(self, message: Input, step: Step) -> None:
+        if self._view is not None:
+            self._view.note(step.events)
         for event in step.events:
             self._narrator.narrate(event)
             if self._trades is not None and isinstance(event, OrderFilled):

@@ -8,7 +8,8 @@ import asyncio
 import queue
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from contextlib import suppress
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -32,6 +33,9 @@ class Recorder(Protocol):
     def record(self, events: Sequence[Event], then: Then | None) -> None:
         """Write one step's events; call ``then`` on the loop's thread when they, and all before, are durable."""
 
+    async def flush(self) -> None:
+        """Wait until all that was recorded is durable and acted on, or surely will not be."""
+
     def on_journal(self, work: Callable[[Journal], Result]) -> Awaitable[Result]:
         """Run ``work`` on the journal between two commits."""
 
@@ -46,6 +50,9 @@ class NoJournal:
         """Go on at once."""
         if then is not None:
             then()
+
+    async def flush(self) -> None:
+        """Do nothing: all is done."""
 
     async def on_journal(self, work: Callable[[Journal], Result]) -> Result:
         """Refuse. Raises StoreError."""
@@ -66,6 +73,7 @@ class Committer:
         self._loop = asyncio.get_running_loop()
         self._waiting: queue.SimpleQueue[_Step | Callable[[], None] | None] = queue.SimpleQueue()
         self._failure: Exception | None = None  # set on the loop's thread
+        self._asked: set[asyncio.Future[Any]] = set()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -77,11 +85,19 @@ class Committer:
         if self._waiting.qsize() > MOST_WAITING:
             self._lose(NotDurable(f"the disk of the journal does not answer: {MOST_WAITING:,} steps wait for it"))
 
+    async def flush(self) -> None:
+        """Wait until all that was recorded is durable and acted on, or surely will not be."""
+        if self._failure is None:
+            with suppress(StoreError):
+                await self.on_journal(lambda _: None)
+
     async def on_journal(self, work: Callable[[Journal], Result]) -> Result:
-        """Run ``work`` on the journal between two commits. Raises what it raises."""
+        """Run ``work`` on the journal between two commits. Raises what it raises, StoreError where it is lost."""
         if self._failure is not None:
             raise self._failure
         answer: asyncio.Future[Result] = self._loop.create_future()
+        self._asked.add(answer)
+        answer.add_done_callback(self._asked.discard)
 
         def run() -> None:
             try:
@@ -148,12 +164,17 @@ class Committer:
     def _go_on(self, then: list[Then]) -> None:
         for one in then:
             if self._failure is None:
-                one()
+                try:
+                    one()
+                except Exception as error:  # noqa: BLE001 -- whatever it is, nothing goes on as if it had been done
+                    self._lose(error)
 
     def _lose(self, error: Exception) -> None:
         if self._failure is None:
             self._failure = error
             log.critical("journal.lost", why=str(error))
+            for answer in self._asked:
+                answer.set_exception(NotDurable(f"the journal is lost: {error}"))
             self._fail(error)
 
     def _tell(self, function: Callable[..., None], *arguments: object) -> None:

@@ -64,6 +64,12 @@ class Simulation:
         async for message in filled(self.broker, paced(self._feed, self.clock, wake=wake, end=self._end)):
             yield message
 
+    async def settle(self) -> AsyncGenerator[Input, None]:
+        """Yield nothing: what is open stays open."""
+        nothing: tuple[Input, ...] = ()
+        for message in nothing:
+            yield message
+
     def account(self) -> AccountReading | None:
         """Return None: there is no account."""
         return None

@@ -45,6 +45,9 @@ class World(Protocol):
     def inputs(self, wake: Callable[[], int | None]) -> AsyncGenerator[Input, None]:
         """Yield what happens, and the wakings that the desk asks for by ``wake``, earliest first."""
 
+    def settle(self) -> AsyncGenerator[Input, None]:
+        """Withdraw what is still open and yield what becomes of it, for a bounded time."""
+
     def account(self) -> AccountReading | None:
         """Return what the broker's account holds, as it was read last; None where there is none."""
 

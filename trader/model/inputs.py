@@ -15,7 +15,7 @@ class Opened(msgspec.Struct, frozen=True, tag=True):
     """The desk opens: new books with their capital, books that were recovered as they are.
 
     ``account``, ``cash`` (dollars) and ``positions`` are the broker's own figures, empty for a simulated venue; new
-    books take them for external. ``settings`` is a digest of what the desk was told to do.
+    books take them for external. ``settings`` is what the desk was told to do, ``version`` the program's.
     """
 
     ts: int
@@ -23,6 +23,7 @@ class Opened(msgspec.Struct, frozen=True, tag=True):
     cash: Decimal | None = None
     positions: Mapping[str, Decimal] = {}
     settings: str = ""
+    version: str = ""
 
 
 class History(msgspec.Struct, frozen=True, tag=True):
