@@ -67,15 +67,16 @@ def booked(message: Input) -> Event | None:
 class Desk:
     """Books what a broker delivers, as the engine does."""
 
-    def __init__(self, at: LocalExchange, **settings: Any) -> None:
+    def __init__(self, at: LocalExchange, *, books: Ledger | None = None, **settings: Any) -> None:
         self.at = at
-        self.ledger = Ledger()
-        self.ledger.apply(BooksCreated(0, "", "", at.options.cash, {}))
-        self.ledger.apply(SandboxOpened(0, "one", at.options.cash))
+        self.ledger = books or Ledger()
+        if books is None:
+            self.ledger.apply(BooksCreated(at.clock.now(), "b", "", at.options.cash, {}))
+            self.ledger.apply(SandboxOpened(0, "one", at.options.cash))
         self.inputs: list[Input] = []
         self.ignored: list[ReportIgnored] = []
         self.failures: list[Exception] = []
-        self.sent = 0
+        self.sent = self.ledger.orders_created
         key = at.key
         given = {
             "trading_url": at.base_url,
@@ -103,6 +104,12 @@ class Desk:
 
     def order(self, symbol: str = "SPY", side: str = "buy", qty: str = "3") -> str:
         """Approve and send an order; return its id."""
+        order_id = self.intend(symbol, side, qty)
+        self.broker.submit(self.ledger.orders[order_id].approved)
+        return order_id
+
+    def intend(self, symbol: str, side: str, qty: str) -> str:
+        """Approve an order that is not sent; return its id."""
         self.sent += 1
         now = self.at.clock.now()
         intent = OrderIntent(
@@ -110,7 +117,6 @@ class Desk:
         )
         approved = Approved(f"t-{self.sent:04d}", intent)
         self.ledger.apply(OrderCreated(now, approved))
-        self.broker.submit(approved)
         return approved.order_id
 
     def held(self) -> Mapping[str, Decimal]:

@@ -5,17 +5,18 @@ from decimal import Decimal
 
 import pytest
 
-from tests.access.alpaca.desks import Desk, desk
+from tests.access.alpaca.desks import SYMBOLS, Desk, desk
 from tests.exchange.exchanges import NIGHT, exchange
 from tests.waiting import until
 from trader.access.alpaca import broker, submission
 from trader.access.alpaca.broker import CAUSE
 from trader.access.sim.venue_orders import OrderRequest
-from trader.errors import EdgeError
+from trader.errors import EdgeError, ReconcileError
 from trader.exchange.rest_faults import FaultKind, RestFault
 from trader.model.events import OrderMoved
-from trader.model.inputs import Reported, Settled
+from trader.model.inputs import ExternalReported, Held, Released, Reported, Settled
 from trader.model.orders import OrderStatus, Side
+from trader.model.time import MINUTE
 
 
 async def test_orders_fill_and_the_books_are_the_accounts_to_the_last_digit() -> None:
@@ -265,3 +266,67 @@ async def test_stopping_leaves_nothing_behind() -> None:
         await asyncio.sleep(0)
     names = {task.get_name() for task in asyncio.all_tasks()}
     assert not {name for name in names if CAUSE in name or name.startswith(("order", "account", "cancel"))}
+
+
+async def test_when_nothing_happens_twenty_requests_a_minute_are_enough() -> None:
+    async with desk() as one:
+        await one.ended(one.order("SPY", qty="3"))
+        await one.seen(lambda desk: desk.broker.status().is_compared)
+        before, began = one.at.log.totals.total(), one.at.clock.now()
+        await until(lambda: one.at.clock.now() - began > 5 * MINUTE)
+        minutes = (one.at.clock.now() - began) / MINUTE
+        assert (one.at.log.totals.total() - before) / minutes <= 20
+
+
+async def test_entries_are_held_until_books_and_account_were_compared() -> None:
+    async with desk() as one:
+        await one.seen(lambda desk: desk.broker.status().is_compared)
+        held = [(type(kept).__name__, kept.cause) for kept in one.inputs if isinstance(kept, Held | Released)]
+        assert held == [("Held", "reconciliation"), ("Released", "reconciliation")]
+        reading = one.broker.status().reading
+        assert reading is not None
+        assert (reading.cash, reading.positions) == (one.at.options.cash, {})
+
+
+async def test_what_happened_while_nobody_listened_is_told_at_the_next_start() -> None:
+    async with desk() as one:
+        await one.ended(one.order("SPY", qty="3"))
+        one.at.venue.set_halted("QQQ", is_halted=True)
+        resting = one.order("QQQ", qty="2")
+        await one.seen(lambda desk: desk.status(resting) is OrderStatus.OPEN)
+        await one.broker.stop()
+        one.at.venue.set_halted("QQQ", is_halted=False)
+        request = OrderRequest("SPY", Side.BUY, qty=Decimal(5))
+        one.at.venue.submit(one.at.key.account, request, now=one.at.clock.now())
+        account = one.at.venue.accounts[one.at.key.account]
+        await until(lambda: not account.working)
+        again = Desk(one.at, books=one.ledger)
+        await again.broker.start()
+        await again.ended(resting)
+        assert [row.report.qty for row in again.of(ExternalReported)] == [Decimal(5)]
+        again.check()
+        await again.broker.stop()
+
+
+async def test_an_order_whose_outcome_was_not_written_down_is_found_or_sent_and_never_twice() -> None:
+    async with desk() as one:
+        await one.ended(one.order("SPY", qty="3"))
+        await one.broker.stop()
+        there, nowhere = (one.intend("SPY", "sell", qty) for qty in ("1", "2"))
+        request = OrderRequest("SPY", Side.SELL, qty=Decimal(1), client_order_id=there)
+        one.at.venue.submit(one.at.key.account, request, now=one.at.clock.now())
+        again = Desk(one.at, books=one.ledger)
+        await again.broker.start()
+        await again.ended(there, nowhere)
+        assert one.at.log.by_client_id.keys() == {"t-0001", nowhere}
+        again.check()
+        await again.broker.stop()
+
+
+async def test_books_that_are_older_than_the_accounts_memory_are_not_traded_on() -> None:
+    async with exchange(symbols=SYMBOLS) as at:
+        one = Desk(at)
+        request = OrderRequest("SPY", Side.BUY, qty=Decimal(1), client_order_id="b.one.7.0123abcd")
+        at.venue.submit(at.key.account, request, now=at.clock.now())
+        with pytest.raises(ReconcileError, match="older than the broker's memory"):
+            await one.broker.start()
