@@ -2,15 +2,17 @@
 
 import traceback
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 
+from trader.access.sim.venue_orders import Activity, OrderRequest
 from trader.errors import NotDurable
 from trader.model.inputs import Control, Ticks
-from trader.model.money import ONE, decimal_of, floor_to
+from trader.model.money import decimal_of
 from trader.model.orders import Side
 from trader.model.time import MINUTE, SECOND
 from trader.storm.daemon import Crash, Daemon, is_mended_by_restart
@@ -264,15 +266,20 @@ class Storm:
         exchange.wrong = weather.pick(tuple(INSTRUMENTS)), weather.pick((-3, 3)), until
         exchange.last_arrival = max(exchange.last_arrival, until)
 
+    def _executions(self) -> list[Activity]:
+        """Return what may be restated: what happened before there were books nobody has booked."""
+        books = self.witness.books.account
+        return [row for row in self.exchange.account.executions.values() if 0 < books.opened_at < row.ts]
+
     def _bust(self) -> None:
         exchange = self.exchange
-        if executions := list(exchange.account.executions):
-            exchange.venue.bust(exchange.account.name, self.weather.pick(executions), now=exchange.now())
+        if rows := self._executions():
+            exchange.venue.bust(exchange.account.name, self.weather.pick(rows).execution_id, now=exchange.now())
 
     def _correct(self) -> None:
         exchange, weather = self.exchange, self.weather
-        if executions := list(exchange.account.executions.values()):
-            row = weather.pick(executions)
+        if rows := self._executions():
+            row = weather.pick(rows)
             assert row.price is not None
             price = decimal_of(round(float(row.price) * weather.uniform(0.995, 1.005), 2))
             exchange.venue.correct(exchange.account.name, row.execution_id, price=price, now=exchange.now())
@@ -287,11 +294,11 @@ class Storm:
             exchange.venue.strike(exchange.account.name, order.id, status, now=exchange.now())  # type: ignore[arg-type]
 
     def _order_by_hand(self) -> None:
+        """Trade by another hand; coins are only bought: who sells coins of ours leaves us none to sell."""
         exchange, weather = self.exchange, self.weather
-        from trader.access.sim.venue_orders import OrderRequest
-
         symbol = weather.pick(tuple(INSTRUMENTS))
-        side, qty = weather.pick((Side.BUY, Side.SELL)), decimal_of(float(1 + weather.below(5)))
-        tif = "gtc" if "/" in symbol else "day"
-        request = OrderRequest(symbol, side, "market", tif, qty=floor_to(qty, ONE))
+        is_coin = "/" in symbol
+        side = Side.BUY if is_coin else weather.pick((Side.BUY, Side.SELL))
+        qty = Decimal(1 + weather.below(5))
+        request = OrderRequest(symbol, side, "market", "gtc" if is_coin else "day", qty=qty)
         exchange.venue.submit(exchange.account.name, request, now=exchange.now())
