@@ -1,5 +1,6 @@
 """The journal in PostgreSQL: a real server, and what it does when it is ended, full, or not fit for it."""
 
+import asyncio
 import itertools
 import select
 import socket
@@ -19,10 +20,15 @@ pytest.importorskip("psycopg", reason="the extra `postgres` is not installed")
 from tests.contracts.journal import Alter, JournalContract, MakeJournal, recovered
 from tests.store.events import order, step, steps
 from tests.store.postgres_server import PostgresServer
+from tests.stories.exchange import rehearse
+from trader.books.ledger import Ledger
 from trader.errors import ConfigError, JournalCorrupt, JournalFull, NotDurable, StoreError
+from trader.model.signals import Signals, Target
+from trader.model.ticks import Bar
 from trader.store.journal import Journal
 from trader.store.postgres import open_postgres
 from trader.store.sqlite import open_journal
+from trader.strategies import Context, Strategy
 
 _numbers = itertools.count(1)
 
@@ -265,3 +271,36 @@ def test_a_pooler_is_refused_because_no_lock_holds_through_it(postgres: Postgres
         with pytest.raises(ConfigError, match="a pooler stands before the server"):
             open_postgres(url)
         pooler.join()
+
+
+class Holder(Strategy):
+    """Buys and keeps."""
+
+    def on_bar(self, bar: Bar, ctx: Context) -> Signals:
+        return Target(bar.symbol, 0.4)
+
+
+def holder() -> dict[str, Any]:
+    return {"name": "holder", "strategy": Holder(), "tickers": ["BTC/USD", "ETH/USD"], "min_warmup_bars": 1}
+
+
+async def test_a_run_keeps_its_books_there_and_ends_when_the_server_does(
+    postgres: PostgresServer, schema: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    url = postgres.url(schema)
+    open_postgres(url).close()  # there is a table to look at
+    run = rehearse([holder()], minutes=100, monkeypatch=monkeypatch, state_dir=tmp_path / "s", journal=url)
+    running = asyncio.ensure_future(run)
+    filled = "SELECT 1 FROM trader_events WHERE position('OrderFilled'::bytea IN body) > 0"
+    while not await asyncio.to_thread(postgres.execute, filled, schema=schema):
+        assert not running.done()
+    await asyncio.to_thread(postgres.crash)
+    try:
+        with pytest.raises(NotDurable, match="records may not be in the data base"):
+            await running
+    finally:
+        postgres.start()
+    with closing(open_journal(url)) as journal:
+        ledger = Ledger.fold(journal.recover())
+    assert ledger.books["holder"].fills > 0
