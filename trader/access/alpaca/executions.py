@@ -192,15 +192,20 @@ class Executions:
 
     def restate(self, new: Sequence[Booked], rows: Iterable[Told]) -> list[Booked]:
         """Return what is left of new executions, that nobody was told of yet, after busts and corrections of them."""
-        left = list(new)
+        places = {one.name: place for place, one in enumerate(new)}
+        left: list[Booked | None] = list(new)
         for told in rows:
             old = self._by_id(told.undoes)
-            if old is None or old not in left:
+            if old is None or old.name not in places:
                 continue
-            self.undo(old)
-            place = left.index(old)
-            left[place : place + 1] = [self.correct(told, old)] if told.kind == "trade_correct" else []
-        return left
+            place = places[old.name]
+            if not old.is_undone:
+                self.undo(old)
+                left[place] = None
+            if told.kind == "trade_correct" and not self.knows(told.venue_id):
+                left[place] = corrected = self.correct(told, old)
+                places[corrected.name] = place
+        return [one for one in left if one is not None]
 
     def knows(self, venue_id: str) -> bool:
         """Tell whether an execution of this id is booked."""

@@ -15,7 +15,7 @@ Source: Alpaca, "Websocket Streaming" and trading API 2.0.1, read 2026-11.
 """
 
 import sys
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
@@ -145,15 +145,14 @@ class OrderTracker:
         Of an order that was made before (of every one without ``since``) they are some: each then counts as if the
         stream had told it. Those of orders nobody has heard of are left out.
         """
-        reports, whole = [], dict[str, list[Told]]()
-        restated: dict[str, deque[Told]] = {}
+        reports, whole, restated = [], dict[str, list[Told]](), defaultdict[str, deque[Told]](deque)
         for row in rows:
             tracked = self._by_venue_id.get(row.venue_order_id)
             if tracked is None:
                 if self._outside.knows(row.venue_order_id):
                     self._outside.take(row.venue_order_id, row.symbol, row.side, row.told, now=now)
             elif row.told.kind != "fill":
-                restated.setdefault(row.venue_order_id, deque()).append(row.told)
+                restated[row.venue_order_id].append(row.told)
             elif since is not None and since < tracked.approved.intent.ts:
                 whole.setdefault(row.venue_order_id, []).append(row.told)
         for venue_id, all_told in whole.items():
@@ -307,7 +306,8 @@ class OrderTracker:
             self._note("execution was taken back", tracked, old.name)
             self.executed_at[tracked.approved.intent.symbol] = now
             executions.undo(old)
-            reports += [self._bust(tracked, part, old, told.ts)] if old.qty_told else []
+            bust = self._bust(tracked, part, old, told.ts)
+            reports += [bust] if old.qty_told else []  # else all of it was beyond the order
         if told.kind == "trade_correct":
             reports += self._report(tracked, part, executions.correct(told, old), now=now)
         return reports
