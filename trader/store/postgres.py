@@ -18,7 +18,7 @@ from trader.errors import ConfigError, JournalCorrupt, JournalFull, JournalLocke
 from trader.model.events import BooksOpened, Event
 from trader.model.time import SECOND, iso
 from trader.store import sqlite_file
-from trader.store.journal import FORMAT, WAY_OUT, Chain, Record, Verdict, opens, pack, refuse_newer, unpack
+from trader.store.journal import FORMAT, OPENS, OPENS_AT, WAY_OUT, Chain, Record, Verdict, pack, refuse_newer, unpack
 
 try:
     import psycopg
@@ -66,7 +66,7 @@ _HOLDER: Final = """
 """
 _INSERT: Final = "INSERT INTO trader_events SELECT * FROM unnest(%b::bigint[], %b::bytea[], %b::bytea[])"
 _ROWS: Final = "SELECT number, body, hash FROM trader_events WHERE number > %s ORDER BY number LIMIT %s"
-_BACKWARDS: Final = "SELECT number, body FROM trader_events WHERE number < %s ORDER BY number DESC LIMIT %s"
+_OPENED: Final = "SELECT number FROM trader_events WHERE substr(body, %s, 1) = %b ORDER BY number DESC LIMIT 1"
 
 
 def open_postgres(url: str, *, is_new_allowed: bool = True) -> "PostgresJournal":
@@ -185,15 +185,9 @@ class PostgresJournal:
 
     def _opened(self) -> int:
         """Return the number of the newest record that a fold may begin at, zero for none."""
-        before = self.last + 1
-        while before > 1:
-            with _told(self._name):
-                rows = self._db.execute(_BACKWARDS, (before, _AT_ONCE), binary=True).fetchall()
-            for number, body in rows:
-                if opens(body):
-                    return int(number)
-            before -= len(rows)
-        return 0
+        with _told(self._name):
+            row = self._db.execute(_OPENED, (OPENS_AT + 1, OPENS)).fetchone()
+        return int(row[0]) if row else 0
 
     def _events_from(self, opened: int, last: int) -> Iterator[Event]:
         records = self._records(max(opened - 1, 0))
