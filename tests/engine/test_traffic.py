@@ -399,7 +399,7 @@ def test_a_restart_keeps_an_absent_entry_absent() -> None:
 wishes_of = st.dictionaries(st.integers(1, 25), st.sampled_from([-1.0, -0.37, 0.0, 0.21, 0.5, 1.0]), min_size=2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     wishes=st.lists(wishes_of, min_size=2, max_size=4),
     closes=st.lists(st.integers(85, 115), min_size=25, max_size=25),

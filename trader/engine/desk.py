@@ -146,16 +146,17 @@ class Desk:
         """Close a position, as far as the account lets it pass; an opening of ours that stands in the way is ended."""
         held = slot.position.qty
         side, wanted = (Side.SELL if held > 0 else Side.BUY), held.copy_abs()
-        blockers = self.traffic.opposite(slot, side)
-        self._clear(blockers, slot, ts)
-        qty = ZERO if blockers else self.traffic.passing(slot, side, wanted, reduces=True)
-        if qty < wanted and not blockers:
-            self._clear(self.traffic.rivals(slot, side), slot, ts)
+        qty = self.traffic.passing(slot, side, wanted, reduces=True)
+        rivals = self.traffic.rivals(slot, side) if qty < wanted else []
+        if rivals:
+            self._clear(rivals, slot, ts)
             qty = self.traffic.passing(slot, side, wanted, reduces=True)
+        blockers = self.traffic.opposite(slot, side) if qty else []
+        self._clear(blockers, slot, ts)
         slot.is_part = qty < wanted
-        if not qty:
+        if blockers or not qty:
             slot.unsettled = True
-            slot.listing.waiting[slot] = None
+            slot.listing.waiting[slot] = bool(blockers or rivals)
             return
         decided = decimal_of(slot.listing.mark if price is None else price)
         self._send(slot, OrderIntent(
@@ -183,7 +184,7 @@ class Desk:
             why = "" if qty or not wanted else "other orders close the account's position first"
         if why:
             qty = wanted
-            slot.listing.waiting[slot] = None
+            slot.listing.waiting[slot] = False
         slot.is_part = slot.is_part or qty < wanted
         self._send(slot, OrderIntent(
             slot.sandbox.spec.name, slot.symbol, side, qty, decided, reduces=False, reason=Reason.SIGNAL, ts=ts
@@ -297,10 +298,10 @@ class Desk:
         else:
             is_next = slot.unsettled and slot.held != 0
         if is_next:
-            slot.listing.waiting[slot] = None
+            slot.listing.waiting[slot] = False
         self.wake(slot.listing, ts)
         if slot.unsettled and slot.order is None and status is not OrderStatus.FILLED:
-            slot.listing.waiting[slot] = None
+            slot.listing.waiting[slot] = False
 
     def _miss(self, slot: Slot, ts: int) -> None:
         """Go on without an entry that never showed up: no other one is made meanwhile, but what is held may be left."""

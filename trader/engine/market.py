@@ -153,6 +153,7 @@ class Listing:
         self.quoted = 0  # time of the newest quote or trade
         self.series: list[Series] = []
         self.slots: list[Slot] = []
-        self.guards: dict[Slot, None] = {}  # a set that keeps its order; likewise the next two
+        self.guards: dict[Slot, None] = {}  # a set that keeps its order; likewise the next
         self.working: dict[Slot, None] = {}  # have an order on its way
-        self.waiting: dict[Slot, None] = {}  # ask again as soon as one of those has ended
+        # Ask again as soon as one of those has ended; whether it is an exit that nothing but those keeps waiting.
+        self.waiting: dict[Slot, bool] = {}

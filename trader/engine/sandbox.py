@@ -122,7 +122,8 @@ class Sandbox:
     @property
     def trading_state(self) -> TradingState:
         """Return what it may do: the tighter of its own state and the whole desk's."""
-        return tightest(self.book.state, self.account.state)
+        desk = self.account.state
+        return self.book.state if desk is TradingState.ACTIVE else tightest(self.book.state, desk)
 
     @property
     def state(self) -> str:

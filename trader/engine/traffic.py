@@ -55,12 +55,16 @@ class Traffic:
 
     def obstacle(self, slot: Slot, side: Side) -> str:
         """Return why no entry may leave for a slot now, empty if one may."""
-        if lock := self._ledger.account.locks.get(slot.symbol):
+        locks = self._ledger.account.locks
+        if locks and (lock := locks.get(slot.symbol)):
             return f"locked: the account has {plain(lock.held)}, the books say {plain(lock.expected)}"
         if slot.absent is not None:
             return f"order {slot.absent.approved.order_id} never showed up and still may"
-        blocker = next(iter(self.opposite(slot, side)), None)
-        return "" if blocker is None else f"order {_order_of(blocker).approved.order_id} on the other side is open"
+        for other, is_exit in slot.listing.waiting.items():
+            if is_exit and other.unsettled:
+                return f"an exit of {other.sandbox.spec.name} goes first"
+        blockers = self.opposite(slot, side)
+        return f"order {_order_of(blockers[0]).approved.order_id} on the other side is open" if blockers else ""
 
     def opposite(self, slot: Slot, side: Side) -> list[Slot]:
         """Return the slots whose orders at the venue would make it refuse an order of ``slot`` on ``side``."""
@@ -78,6 +82,8 @@ class Traffic:
 
     def rivals(self, slot: Slot, side: Side) -> list[Slot]:
         """Return the slots whose openings on the same side close the account's position, as ``slot`` wants to."""
+        if EXACT.multiply(self._booked(slot.symbol), side.sign) >= 0:
+            return []
         return [
             other
             for other in slot.listing.working
@@ -88,7 +94,8 @@ class Traffic:
 
     def passing(self, slot: Slot, side: Side, qty: Decimal, *, reduces: bool) -> Decimal:
         """Return how much of a quantity the account's position lets through now."""
-        lock = self._ledger.account.locks.get(slot.symbol)
+        locks = self._ledger.account.locks
+        lock = locks.get(slot.symbol) if locks else None
         if lock is None and not self._is_mixed(slot, is_short=side is Side.SELL and not reduces):
             return qty
         account = self._booked(slot.symbol)
@@ -104,12 +111,13 @@ class Traffic:
 
     def _is_mixed(self, slot: Slot, *, is_short: bool) -> bool:
         """Tell whether the account might go through zero: only where somebody is short, or is to be."""
-        listing = slot.listing
-        if is_short or any(other.held < 0 for other in listing.slots) or any(map(_opens_short, listing.working)):
+        listing, external = slot.listing, self._ledger.account.external
+        if is_short or (external and external.get(slot.symbol, ZERO) < 0):
             return True
-        others = [self._ledger.account.external.get(slot.symbol, ZERO)]
-        others += [book.position(slot.symbol).qty for book in self._unmanned if slot.symbol in book.positions]
-        return min(others) < 0
+        for other in listing.slots:
+            if other.held < 0 or (other.order is not None and _opens_short(other)):
+                return True
+        return any(book.position(slot.symbol).qty < 0 for book in self._unmanned if slot.symbol in book.positions)
 
     def _booked(self, symbol: str) -> Decimal:
         total = self._ledger.account.external.get(symbol, ZERO)
@@ -141,6 +149,9 @@ class Traffic:
     def settle(self, ts: int) -> list[ExecutionReport]:
         """Send what was made in this step, less what crosses; return what crossed or was withdrawn, as reports."""
         fresh, self.fresh = list(self.fresh), {}
+        if len(fresh) == 1:
+            self._send(SubmitOrder(_order_of(fresh[0]).approved))
+            return []
         sides: dict[Listing, Side] = {}
         crossing: dict[Listing, list[Slot]] = {}
         for slot in fresh:
