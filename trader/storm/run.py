@@ -27,6 +27,7 @@ MINUTES: Final = 3  # of weather, unless told otherwise
 SETTLED_WITHIN: Final = 120 * SECOND  # after the last fault everything must have been resolved
 LOOK_EVERY: Final = 2 * SECOND
 MOST_FUSE: Final = 40
+CLOCK_OFF_S: Final = 1.5  # of the desk from the world's: more is a machine that a person has to mend
 DOWN_S: Final = (0.5, 30.0)  # from the death of a process to the start of the next one
 
 # The first ends in the middle of a New York day, the others pass a midnight: New York's, and UTC's.
@@ -258,7 +259,7 @@ class Storm:
 
     def _step_clock(self) -> None:
         if self.daemon is not None:
-            self.daemon.ahead += self.weather.pick((-1, 1)) * self.weather.seconds(0.1, 90.0)
+            self.daemon.ahead = round(self.weather.uniform(-CLOCK_OFF_S, CLOCK_OFF_S) * SECOND)
 
     def _show_wrong_position(self) -> None:
         exchange, weather = self.exchange, self.weather
