@@ -95,6 +95,12 @@ class AccountDesk:
         if held := desk.ledger.account.external.get(split.symbol):
             qty = floor_to(multiply(held, split.ratio), NANO)
             desk.emit(PositionSplit(split.ts, "", split.symbol, split.ratio, qty))
+        if split.activity_id:
+            desk.emit(CashBooked(split.ts, split.activity_id, "SPLIT", "", split.symbol, ZERO))
+
+    def knows(self, activity_id: str) -> bool:
+        """Tell whether something that happened in the account is in the books."""
+        return activity_id in self._desk.ledger.account.activities
 
     def take_external(self, message: ExternalReported) -> None:
         """Book an execution of another hand, or its reversal; each once, and none from before the books began."""
@@ -114,7 +120,7 @@ class AccountDesk:
 
     def take_activity(self, message: ActivityReported) -> None:
         """Book money that moved without a trade: to those who hold what it was paid for, else to the account."""
-        if message.activity_id in self._desk.ledger.account.activities:
+        if self.knows(message.activity_id):
             return
         left = message.amount
         held = self._desk.ledger.holdings().get(message.symbol, ZERO)

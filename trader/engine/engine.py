@@ -44,6 +44,7 @@ from trader.model.inputs import (
     Ticks,
     TimerFired,
 )
+from trader.model.orders import TradingState
 from trader.model.ticks import Bar, Quote, Trade
 from trader.model.time import MINUTE
 
@@ -233,7 +234,10 @@ class Engine:
     def _on_split(self, message: Split) -> None:
         """Scale positions, marks and windows; memories cannot be scaled, so their sandboxes warm up anew."""
         listing, ratio = self.listings.get(message.symbol), float(message.ratio)
+        if self._account.knows(message.activity_id):
+            return
         if listing is None:
+            self._account.split((), message)
             return
         if max(listing.newest, listing.quoted) <= message.effective:
             listing.mark /= ratio
@@ -370,7 +374,8 @@ class Engine:
             sandbox = slot.sandbox
             if not sandbox.has_failed and all(other.is_warm for other in sandbox.slots.values()):
                 sandbox.is_warm = True
-                self.desk.emit(SandboxWarmed(ts, sandbox.spec.name))
+                if sandbox.trading_state is TradingState.ACTIVE:  # that it trades now is what the event says
+                    self.desk.emit(SandboxWarmed(ts, sandbox.spec.name))
 
     def _start_days(self, content_ts: int) -> None:
         if content_ts >= self._days.next_midnight:
