@@ -23,7 +23,7 @@ from trader.store.sqlite import SqliteJournal, open_journal
 from trader.store.watermark import Watermark
 
 SEED = 20261121
-KILLS = 6
+KILLS = 4
 
 
 @pytest.fixture
@@ -170,6 +170,18 @@ def test_a_log_does_not_grow_for_ever_where_it_never_rests(path: Path, monkeypat
         for number in range(1, 100):
             journal.write([step(number)])
         assert path.with_name("journal-wal").stat().st_size < 20 * 4120
+
+
+def test_a_log_is_copied_another_time_where_somebody_still_reads(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "_LOG_PAGES", 1)
+    monkeypatch.setattr(sqlite, "_ROWS_AT_ONCE", 1)
+    with closing(recovered(path)) as journal:
+        journal.write(steps(5))
+        records = journal.read()
+        assert next(records).number == 1
+        journal.rest()
+        assert journal.write([step(6)]) == 6
+        assert [record.number for record in records] == [2, 3, 4, 5, 6]
 
 
 # --- killed ---------------------------------------------------------------------------------------------------------

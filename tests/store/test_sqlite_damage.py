@@ -5,12 +5,14 @@ from contextlib import closing
 from pathlib import Path
 
 import apsw
+import msgspec
 import pytest
 
 from tests.store.disk import Disk, Image
 from tests.store.events import Step, snapshot, steps
 from trader.errors import ConfigError, JournalCorrupt, StoreError
 from trader.model.events import Event
+from trader.store.journal import FORMAT, Chain
 from trader.store.sqlite import SqliteJournal
 
 PATH = Path("/nowhere/journal")  # on disks in memory only
@@ -156,12 +158,18 @@ def test_no_edit_by_hand_goes_unnamed(statement: str) -> None:
         read(edited(statement))
 
 
-def edited(statement: str) -> Image:
+def test_a_record_that_nobody_can_read_is_named_though_it_is_as_it_was_written() -> None:
+    chain, body = Chain("made"), msgspec.msgpack.encode((FORMAT, False, 1, 5, [{"type": "MoonRose", "ts": 5}]))
+    with pytest.raises(JournalCorrupt, match=r"record 1 cannot be read .*MoonRose"):
+        read(edited("INSERT INTO events VALUES (1, ?, ?)", body, chain.add(body), of=left_by([], ends_cleanly=True)))
+
+
+def edited(statement: str, *values: bytes, of: Image | None = None) -> Image:
     """Return a closed journal after somebody ran a statement on it."""
-    disk = Disk(left_by(GROUPS, ends_cleanly=True))
+    disk = Disk(of or left_by(GROUPS, ends_cleanly=True))
     connection = apsw.Connection(FILE, vfs=disk.name)
     connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
-    connection.execute(statement).fetchall()
+    connection.execute(statement, values).fetchall()
     connection.close()
     disk.close()
     return disk.image()

@@ -19,7 +19,8 @@ FORMAT: Final = 1  # of events; raise it when old records could not be read as t
 HASH_BYTES: Final = 32
 _AT_ONCE: Final = 1024  # records hashed in one go: enough that the calls cost nothing, little enough to hold
 
-# Format -> what turns that format's events, as plain dicts, into those of the next one.
+# Format -> what turns that format's events, as plain dicts, into those of the next one. The ``state`` of a BooksOpened
+# is the ledger's, as msgpack: it changes along.
 UPCASTS: dict[int, Callable[[list[dict[str, Any]]], list[dict[str, Any]]]] = {}
 
 OPENS_AT: Final = 2  # the byte of a body, from 0, that tells whether a snapshot is in it
@@ -60,7 +61,7 @@ class Journal(Protocol):
         It comes before the first :meth:`write`, and must have been checked, not read to its end.
 
         Raises:
-            JournalCorrupt: naming file and record, before any event is given.
+            JournalCorrupt: naming file and record, at once; later only where it holds an event that nobody knows.
         """
         ...
 
