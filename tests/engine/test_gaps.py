@@ -210,6 +210,16 @@ def test_a_split_of_a_symbol_nobody_trades_changes_nothing() -> None:
     assert not desk.take(Split(T0, "TSLA", Decimal(3), T0)).events
 
 
+def test_a_split_that_is_told_again_after_a_restart_splits_nothing_twice() -> None:
+    desk = Rehearsal(spec(by_minute({1: 0.5})))
+    desk.closes(100, 100)
+    held = desk.book().position("SPY").qty
+    for _ in range(2):
+        desk.take(Split(T0 + 3 * MINUTE, "SPY", Decimal(4), T0 + 2 * MINUTE, "s-1"))
+    assert desk.book().position("SPY").qty == held * 4
+    assert "s-1" in desk.engine.desk.ledger.account.activities
+
+
 def test_a_split_reaches_the_longer_bar_that_is_being_built() -> None:
     watcher = Scripted(lambda _: None)
     desk = Rehearsal(spec(watcher, bar_minutes=5))
