@@ -218,7 +218,8 @@ class TapeReader:
                     break
                 entries = _ENTRIES.decode(_LIST.pack(_LIST_32, count) + zlib.decompress(body))
             except (_FlawError, msgspec.MsgspecError) as flaw:
-                self.flaw = f"after input {number - 1:,}, at byte {at:,}: {flaw}"
+                what = flaw if isinstance(flaw, _FlawError) else f"this version does not know what it says ({flaw})"
+                self.flaw = f"after input {number - 1:,}, at byte {at:,}: {what}"
                 return
             yield from entries
             number += count
