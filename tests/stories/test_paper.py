@@ -29,8 +29,10 @@ def trader(tmp_path: Path) -> Iterator[Any]:
     """Start programs that are over with the test."""
     started: list[Program] = []
 
-    def start(told: Told | None, *arguments: str | Path, **more: Any) -> Program:
+    def start(told: Told | None, *arguments: str | Path, is_other_user: bool = False, **more: Any) -> Program:
         env = {**(variables(told) if told else {}), **more.pop("env", {})}
+        if is_other_user:  # with locks and a state folder of its own
+            env["XDG_STATE_HOME"] = str(tmp_path / f"home{len(started)}")
         started.append(Program("run", "--log-format", "console", *arguments, cwd=tmp_path, env=env, **more))
         return started[-1]
 
@@ -99,9 +101,13 @@ def test_on_a_weekend_it_says_when_the_market_opens_and_coins_trade(trader: Any,
         assert "BTC/USD" in program.seen.splitlines()[-1]
         program.process.terminate()
         said(program, 0)
-        again = trader(told, "--config", strategy(tmp_path), "--speed", SPEED, "--for", "1s")
-        again.until("positions why=the account already holds")
-        said(again, 0, "BTC/USD; no strategy owns that")
+        line = [told, "--config", strategy(tmp_path), "--speed", SPEED, "--for", "1s"]
+        again = trader(*line)
+        _, log = said(again, 0)
+        assert "account already holds" not in log  # it is its own
+        other = trader(*line, is_other_user=True)
+        other.until("positions why=the account already holds")
+        said(other, 0, "BTC/USD; no strategy owns that")
 
 
 # --- keys and modes --------------------------------------------------------------------------------------------------
@@ -126,7 +132,7 @@ def test_wrong_keys_are_told_with_what_to_do(trader: Any, market: Told) -> None:
     for changes, arguments, _, _ in WRONG_KEYS.values():
         changed = {names[name]: values.get(value or "", value) for name, value in changes.items()}
         env = {name: value for name, value in (right | changed).items() if value is not None}
-        programs.append(trader(None, "--speed", SPEED, *arguments, env=env))
+        programs.append(trader(None, "--speed", SPEED, *arguments, env=env, is_other_user=True))
     for program, (_, _, code, words) in zip(programs, WRONG_KEYS.values(), strict=True):
         _, log = said(program, code, *words)
         assert values["secret"][-4:] not in log
@@ -136,9 +142,8 @@ def test_real_money_takes_the_accounts_number(trader: Any, tmp_path: Path) -> No
     with exchange(tmp_path, "--speed", SPEED, "--live-keys") as (_, told):
         (number,) = [key["account"] for key in told["keys"]]
         line = [told, "--config", strategy(tmp_path), "--speed", SPEED, "--for", "1s", "--live"]
-        refused = [trader(*line), trader(*line, "--yes-live", "123")]
-        said(refused[0], 3, "there is no terminal to ask at; add --yes-live NUMBER")
-        said(refused[1], 3, "'123', is not the number of the account", "nothing was started")
+        said(trader(*line), 3, "there is no terminal to ask at; add --yes-live NUMBER")
+        said(trader(*line, "--yes-live", "123"), 3, "'123', is not the number of the account", "nothing was started")
         said(trader(*line, "--yes-live", number), 0, "Mode: LIVE (REAL MONEY)", " LIVE [INFO] ")
         for typed, code, words in ((number, 0, "LIVE [INFO] feed.subscribed"), ("yes", 3, "'yes', is not the number")):
             ours, theirs = pty.openpty()
@@ -192,7 +197,7 @@ TIMES = {
 
 
 def test_another_time_than_the_exchanges_is_told(trader: Any, market: Told) -> None:
-    programs = [trader(market, *arguments) for arguments, _ in TIMES.values()]
+    programs = [trader(market, *arguments, is_other_user=True) for arguments, _ in TIMES.values()]
     only_keys = {name: value for name, value in variables(market).items() if not name.endswith("_URL")}
     programs.append(trader(None, "--speed", SPEED, env=only_keys))
     wanted = [words for _, words in TIMES.values()] + [f"--speed {SPEED}: only a local exchange's time"]
@@ -207,7 +212,8 @@ def test_the_second_program_with_one_key_says_why_it_stops(trader: Any, tmp_path
     config = strategy(tmp_path, "BTC/USD")
     first = trader(market, "--config", config, "--speed", SPEED)
     first.until("feed.subscribed")
-    second = trader(market, "--config", config, "--speed", SPEED)
+    said(trader(market, "--config", config, "--speed", SPEED), 3, "is in use by process", "stop that one first")
+    second = trader(market, "--config", config, "--speed", SPEED, is_other_user=True)  # nobody here can see the first
     second.until("another program with these keys holds the account's place; stop it, or wait")
     said(second, 5, "another program with these keys still holds", "Stop that program")
     first.process.terminate()

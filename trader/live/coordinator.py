@@ -266,7 +266,7 @@ class MultiTraderCoordinator:
             self._trades.close()
         if self._tape is not None:
             self._tape.close()
-        if not self.engine.desk.ledger.books and not self._world.clock.is_stopped:
+        if not self.engine.is_open and not self._world.clock.is_stopped:
             return  # it failed before it opened: there is nothing to sum up
         result = summarize(self.engine, self._world.mode)
         log.info("coordinator.stopped", total_pnl=result.total_pnl)
