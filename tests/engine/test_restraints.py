@@ -99,9 +99,7 @@ def test_flatten_passes_whatever_holds_entries_back_and_reaches_entries_on_their
 
 
 def test_opposite_positions_flatten_against_each_other() -> None:
-    desk, told = quiet(
-        spec(by_minute({1: 0.5}), name="bull"), spec(by_minute({1: -0.5}), name="bear", allow_short=True)
-    )
+    desk, _ = quiet(spec(by_minute({1: 0.5}), name="bull"), spec(by_minute({1: -0.5}), name="bear", allow_short=True))
     desk.closes(100)
     say(desk, "flatten")
     assert desk.engine.desk.ledger.holdings() == {}

@@ -10,7 +10,7 @@ the venue, on one side only: two opposite market orders of one account are refus
   and its sandboxes ask again when the way is free.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -77,21 +77,23 @@ def net(offers: Sequence[Offer], price: Decimal, *, may_cross: bool = True) -> N
 
 def _pair(ranked: Sequence[Offer], left: dict[str, Decimal]) -> list[Cross]:
     """Let every buyer take from the sellers, front to front."""
-    crosses = []
+    crosses: list[Cross] = []
     sellers = [offer for offer in ranked if offer.side is Side.SELL]
     for buyer in ranked:
-        if buyer.side is Side.SELL:
-            continue
-        for seller in sellers:
-            qty = _shared(buyer, seller, left)
-            if qty:
-                crosses.append(Cross(buyer.order_id, seller.order_id, qty))
-                for order_id in (buyer.order_id, seller.order_id):
-                    left[order_id] = EXACT.subtract(left[order_id], qty)
-            if not left[buyer.order_id]:
-                break
-        sellers = [seller for seller in sellers if left[seller.order_id]]
+        if buyer.side is Side.BUY:
+            crosses += _fill(buyer, sellers, left)
+            sellers = [seller for seller in sellers if left[seller.order_id]]
     return crosses
+
+
+def _fill(buyer: Offer, sellers: Sequence[Offer], left: dict[str, Decimal]) -> Iterator[Cross]:
+    for seller in sellers:
+        if not left[buyer.order_id]:
+            return
+        if qty := _shared(buyer, seller, left):
+            for order_id in (buyer.order_id, seller.order_id):
+                left[order_id] = EXACT.subtract(left[order_id], qty)
+            yield Cross(buyer.order_id, seller.order_id, qty)
 
 
 def _shared(buyer: Offer, seller: Offer, left: dict[str, Decimal]) -> Decimal:

@@ -10,8 +10,8 @@ from trader.engine.account import AccountDesk
 from trader.engine.answers import failure_of, wishes_of
 from trader.engine.days import Days
 from trader.engine.desk import Desk
-from trader.engine.market import WINDOW_BARS, Listing, Series
-from trader.engine.opening import open_books
+from trader.engine.market import Listing, Series
+from trader.engine.opening import open_books, wire
 from trader.engine.restraints import Restraints
 from trader.engine.sandbox import Moment, Sandbox, SandboxSpec, Slot
 from trader.model.commands import Command
@@ -75,7 +75,7 @@ class Engine:
         self.desk = Desk(self.sandboxes, book_id=book_id)
         self._account = AccountDesk(self.desk)
         self._restraints = Restraints(self.desk)
-        self.listings = _wire(self.sandboxes)
+        self.listings = wire(self.sandboxes)
         self._grid = MinuteGrid(len(self.listings))
         self._buckets: dict[int, list[Series]] = {}  # end of the longer bars being built -> whose
         self._days = Days(self.sandboxes)
@@ -386,25 +386,3 @@ class Engine:
                 self._restraints.start_day(content_ts, sandboxes)
             if ended:
                 self.desk.emit(BooksOpened(content_ts, self.desk.ledger.snapshot()))
-
-
-def _wire(sandboxes: Sequence[Sandbox]) -> dict[str, Listing]:
-    """Connect every sandbox's tickers to one listing per symbol and one series per symbol and bar size."""
-    listings: dict[str, Listing] = {}
-    series_of: dict[tuple[str, int], Series] = {}
-    capacity: dict[tuple[str, int], int] = {}
-    pairs = [(sandbox, instrument) for sandbox in sandboxes for instrument in sandbox.spec.instruments]
-    for sandbox, instrument in pairs:
-        key = instrument.symbol, sandbox.spec.bar_minutes
-        capacity[key] = max(capacity.get(key, WINDOW_BARS), sandbox.spec.warm_at)
-    for rank, (sandbox, instrument) in enumerate(pairs):
-        listing = listings.setdefault(instrument.symbol, Listing(instrument))
-        key = instrument.symbol, sandbox.spec.bar_minutes
-        if key not in series_of:
-            series_of[key] = Series(key[1], capacity[key])
-            listing.series.append(series_of[key])
-        slot = Slot(sandbox, instrument, listing=listing, series=series_of[key], rank=rank)
-        sandbox.slots[instrument.symbol] = slot
-        listing.slots.append(slot)
-        slot.series.cold.append(slot)
-    return listings

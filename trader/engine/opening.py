@@ -1,9 +1,11 @@
-"""How a desk begins: with new books, or where recovered ones end."""
+"""How a desk begins: every ticker connected with its symbol; with new books, or where recovered ones end."""
 
 import math
+from collections.abc import Sequence
 
 from trader.engine.desk import Desk
-from trader.engine.sandbox import Slot
+from trader.engine.market import WINDOW_BARS, Listing, Series
+from trader.engine.sandbox import Sandbox, Slot
 from trader.model.events import BooksCreated, CapitalChanged, SandboxOpened, SessionStarted
 from trader.model.inputs import Opened
 from trader.model.money import EXACT, ZERO
@@ -11,6 +13,28 @@ from trader.model.time import MINUTE
 
 # A wish to enter that was still waiting when a process ended is worth this long; an exit is worth any time.
 ENTRY_FRESH = 10 * MINUTE
+
+
+def wire(sandboxes: Sequence[Sandbox]) -> dict[str, Listing]:
+    """Connect every sandbox's tickers to one listing per symbol and one series per symbol and bar size."""
+    listings: dict[str, Listing] = {}
+    series_of: dict[tuple[str, int], Series] = {}
+    capacity: dict[tuple[str, int], int] = {}
+    pairs = [(sandbox, instrument) for sandbox in sandboxes for instrument in sandbox.spec.instruments]
+    for sandbox, instrument in pairs:
+        key = instrument.symbol, sandbox.spec.bar_minutes
+        capacity[key] = max(capacity.get(key, WINDOW_BARS), sandbox.spec.warm_at)
+    for rank, (sandbox, instrument) in enumerate(pairs):
+        listing = listings.setdefault(instrument.symbol, Listing(instrument))
+        key = instrument.symbol, sandbox.spec.bar_minutes
+        if key not in series_of:
+            series_of[key] = Series(key[1], capacity[key])
+            listing.series.append(series_of[key])
+        slot = Slot(sandbox, instrument, listing=listing, series=series_of[key], rank=rank)
+        sandbox.slots[instrument.symbol] = slot
+        listing.slots.append(slot)
+        slot.series.cold.append(slot)
+    return listings
 
 
 def open_books(desk: Desk, message: Opened) -> None:
