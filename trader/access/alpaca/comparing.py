@@ -53,6 +53,12 @@ class Comparison:
         """Tell whether there was a reading, and every difference in it is told."""
         return self.last is not None and all(count >= AGREEING for _, count in self._doubts.values())
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Tell whether more readings are wanted soon: for a difference, or for a lock that may have lost its cause."""
+        locks = (symbol for symbol, lock in self._ledger.account.locks.items() if lock.why == DRIFTED)
+        return not self.is_settled or any(symbol not in self._doubts for symbol in locks)
+
     def take(
         self,
         reading: Reading,
