@@ -92,7 +92,9 @@ class _Kept:
 
 def differences(after: Rehearsed) -> list[str]:
     """Compare the daemon's books with the account's: executions, positions, cash, open orders, windows."""
-    return [*_executions(after), *_positions(after), *_cash(after), *_open(after), *_windows(after)]
+    return [
+        *_executions(after), *_positions(after), *_cash(after), *_whole(after), *_open(after), *_windows(after)
+    ]  # fmt: skip
 
 
 def _account(after: Rehearsed) -> Any:
@@ -140,13 +142,26 @@ def _foreign(after: Rehearsed) -> list[Any]:
 
 def _cash(after: Rehearsed) -> list[str]:
     change = ZERO
-    for row in _foreign(after):
+    rows = [*_foreign(after), *(row for row in _account(after).activities if not row.order_id)]
+    for row in rows:
         change = EXACT.add(change, row.net_amount)
+    for book in after.engine.desk.ledger.books.values():  # a part of those rows, which sandboxes were paid
+        change = EXACT.subtract(change, book.income)
     for book in after.engine.desk.ledger.books.values():
         change = EXACT.add(change, EXACT.subtract(book.cash, book.opening_cash))
     account = _account(after)
     moved = EXACT.subtract(account.cash, account.opening)
     return [] if change == moved else [f"cash: sandboxes moved {plain(change)}, the account {plain(moved)}"]
+
+
+def _whole(after: Rehearsed) -> list[str]:
+    """Sandboxes and what is external are all that the account has, to the last digit, and nothing is locked."""
+    account, ledger = _account(after), after.engine.desk.ledger
+    held = {symbol: position.qty for symbol, position in account.positions.items()}
+    found = [] if ledger.holdings() == held else [f"the books hold {ledger.holdings()}, the account {held}"]
+    if ledger.cash() != account.cash:
+        found.append(f"the books have {plain(ledger.cash())} dollars, the account {plain(account.cash)}")
+    return found + [f"{symbol} is locked: {lock.why}" for symbol, lock in ledger.account.locks.items()]
 
 
 def _open(after: Rehearsed) -> list[str]:
