@@ -77,6 +77,21 @@ async def test_a_tape_cut_short_says_after_which_input_and_the_rest_of_it_was_co
     assert lines[2].startswith(f"the tape is not whole: after input {count}, at byte ")
 
 
+async def test_how_the_desk_failed_is_said(tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("books do not balance")
+
+    monkeypatch.setattr("trader.engine.desk.Desk.report", fail)
+    with pytest.raises(AssertionError):
+        await record(path := tmp_path / "t", lively("one", "SPY"))
+    capsys.readouterr()
+    assert main(["replay", str(path)]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "the same events as then, byte for byte",
+        "the last input ended the run, then and now: AssertionError: books do not balance",
+    ]
+
+
 async def test_another_version_is_said_beside_the_verdict(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

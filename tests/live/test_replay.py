@@ -14,10 +14,12 @@ from trader.config import parse
 from trader.director.grid import GRACE
 from trader.errors import ConfigError
 from trader.live.replay import Difference, head_of, replay
-from trader.model.events import Event, OrderCreated, StrategyFailed, TargetSet
+from trader.model.events import Event, OrderCreated, OrderDenied, StrategyFailed, TargetSet
 from trader.model.inputs import Input, Ticks, TimerFired
+from trader.model.orders import Denied
 from trader.model.signals import Signals
 from trader.model.ticks import Bar, Quote
+from trader.risk import gate
 from trader.store.tape import TapeReader, TapeWriter
 from trader.strategies import Context, Strategy
 
@@ -75,6 +77,18 @@ async def test_of_two_strategies_in_a_difference_the_one_that_decides_first_is_n
     found = replay(path).difference
     assert found is not None
     assert found.strategy == "Own"
+
+
+async def test_an_order_that_is_refused_now_is_a_difference_of_its_strategy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await record(path := tmp_path / "t", lively("other", "BTC/USD"), lively("one", "SPY"), minutes=20)
+    monkeypatch.setattr(gate, "check", lambda intent, *_, **__: Denied(intent, "max_daily_trades", "0", "1"))
+    found = replay(path).difference
+    assert found is not None
+    assert isinstance(found.recorded, OrderCreated)
+    assert isinstance(found.replayed, OrderDenied)
+    assert found.strategy == found.recorded.approved.intent.strategy
 
 
 async def test_an_event_that_is_only_made_now_or_was_only_made_then_is_shown_alone(folder: Path) -> None:

@@ -43,7 +43,7 @@ def _lines(verdict: "Verdict") -> list[str]:
     else:
         lines.append("the same events as then, byte for byte")
     if verdict.failure:
-        lines.append(f"the last input ended the run, then and now; {verdict.failure}")
+        lines.append(f"the last input ended the run, then and now: {verdict.failure}")
     if verdict.flaw:
         lines.append(f"the tape is not whole: {verdict.flaw}")
     if verdict.version != __version__:

@@ -15,7 +15,7 @@ from trader.config import Config, parse
 from trader.engine.engine import Engine
 from trader.errors import ConfigError
 from trader.live.build import Stopwatch, desk
-from trader.model.events import BooksOpened, Event, OrderCreated, OrderDenied, SessionStarted, StrategyFailed
+from trader.model.events import BooksOpened, Event, OrderCreated, OrderDenied, StrategyFailed
 from trader.store.tape import Entry, Head, TapeReader, packed
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
@@ -79,8 +79,8 @@ def head_of(config: Config, *, book_id: str, grace: int, is_alpaca: bool, ledger
 def replay(path: Path) -> Verdict:
     """Give every input of a tape to a desk like the one that had it, until one makes other events than then.
 
-    What is about the process and not its decisions is not compared: the version that a session names, the lines of a
-    traceback, and addresses in memory in the words of an error.
+    What is about the process and not its decisions is not compared: the lines of a traceback, and addresses in memory
+    in the words of an error.
 
     Raises:
         DataError: it is no tape, or of another format.
@@ -153,9 +153,7 @@ def _repeat(engine: Engine, entry: Entry, verdict: Verdict) -> None:
 
 
 def _in_words_of(then: Event | None, now: Event | None) -> Event | None:
-    """Return ``now`` with the words of ``then`` that are about the program."""
-    if isinstance(then, SessionStarted) and isinstance(now, SessionStarted):
-        return msgspec.structs.replace(now, version=then.version)
+    """Return ``now`` with the words of ``then`` that are about the process."""
     if isinstance(then, StrategyFailed) and isinstance(now, StrategyFailed):
         is_same = _ADDRESS.sub("", now.error) == _ADDRESS.sub("", then.error)
         return msgspec.structs.replace(now, error=then.error if is_same else now.error, traceback=then.traceback)
