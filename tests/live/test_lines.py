@@ -2,14 +2,15 @@
 
 import json
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
 
 from tests.build import T0
 from trader.live.lines import RULE, as_console, as_json, money, quantity
-from trader.model.events import DailyLossReached, OrderFilled, StrategyFailed
-from trader.model.orders import OrderStatus, Reason, Side
+from trader.model.events import DailyLossReached, OrderFilled, StateSet, StrategyFailed, SymbolLocked, SymbolUnlocked
+from trader.model.orders import OrderStatus, Reason, Side, TradingState
 
 FILL = OrderFilled(
     ts=T0,
@@ -47,6 +48,42 @@ def test_a_buy_reads_as_in_the_guide() -> None:
 def test_a_sell_tells_what_it_realised_and_why_where_it_was_no_signal() -> None:
     text = filled(side=Side.SELL, opened=False, realized=Decimal("-12.345"), reason=Reason.STOP_LOSS)
     assert text.endswith("🔴 SELL 23.5000 SPY @ $450.23 (Order ID: sim-000001) PnL: -$12.34 [stop_loss]")
+
+
+def test_a_fill_between_two_strategies_says_so() -> None:
+    assert filled(execution_id="x:a:b").endswith("BUY 23.5000 SPY @ $450.23 (Order ID: sim-000001) [crossed]")
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "[INFO] [a] ⛔ HALTED, no openings, those on their way are canceled (by ann: too hot)"),
+        (
+            {"strategy": ""},
+            "[INFO] ⛔ whole desk HALTED, no openings, those on their way are canceled (by ann: too hot)",
+        ),
+        (
+            {"state": TradingState.PAUSED, "flatten": True, "why": ""},
+            "[INFO] [a] ⛔ PAUSED, no openings, closing all positions (by ann)",
+        ),
+        ({"state": TradingState.ACTIVE}, "[INFO] [a] ✓ TRADING ACTIVE (by ann: too hot)"),
+    ],
+)
+def test_an_operators_word_names_whom_it_stops_and_who_said_it(changes: dict[str, Any], text: str) -> None:
+    event = msgspec.structs.replace(StateSet(T0, "a", TradingState.HALTED, "ann", "too hot"), **changes)
+    assert as_console(line("state.set", **msgspec.structs.asdict(event))).endswith(text)
+
+
+def test_a_locked_symbol_says_what_differs_and_where_the_ways_out_are() -> None:
+    locked = SymbolLocked(T0, "SPY", Decimal("6.0"), Decimal(10), "three readings agree")
+    text = as_console(line("symbol.locked", **msgspec.structs.asdict(locked)))
+    assert "⛔ SPY LOCKED: the account has 6, the books say 10 (three readings agree): no openings" in text
+    assert text.endswith("`trader reconcile` shows it and the ways out")
+    unlocked = SymbolUnlocked(T0, "SPY", "ann", Decimal(-4))
+    text = as_console(line("symbol.unlocked", **msgspec.structs.asdict(unlocked)))
+    assert text.endswith("✓ SPY unlocked (by ann), -4 booked to external")
+    unlocked = SymbolUnlocked(T0, "SPY", "reconciliation")
+    assert as_console(line("symbol.unlocked", **msgspec.structs.asdict(unlocked))).endswith("(by reconciliation)")
 
 
 def test_warm_up_reads_as_in_the_guide() -> None:

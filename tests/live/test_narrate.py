@@ -8,8 +8,8 @@ from tests.build import T0, Rehearsal, always, bar, by_minute, spec
 from trader.engine.summary import summarize
 from trader.live.narrate import Narrator
 from trader.live.summary import as_json, as_text
-from trader.model.events import DayStarted, OrderMoved
-from trader.model.orders import OrderStatus
+from trader.model.events import DayStarted, OrderMoved, StateSet, SymbolLocked
+from trader.model.orders import OrderStatus, TradingState
 
 
 def test_a_refusal_is_said_once_a_day_and_whispered_after_that() -> None:
@@ -41,6 +41,17 @@ def test_a_venues_refusal_is_a_warning_once_a_day_however_often_the_same_is_aske
         narrator.narrate(OrderMoved(T0, "one", "SPY", "o4", OrderStatus.REJECTED, "too little"))
     levels = [line["log_level"] for line in lines if line["event"] == "order.moved"]
     assert levels == ["debug", "warning", "debug", "warning", "warning"]
+
+
+def test_an_order_that_never_showed_up_is_a_warning_and_words_of_operators_are_too() -> None:
+    narrator = Narrator()
+    with capture_logs() as lines:
+        narrator.narrate(OrderMoved(T0, "one", "SPY", "o1", OrderStatus.ABSENT, "not found"))
+        narrator.narrate(StateSet(T0, "", TradingState.HALTED, "ann", ""))
+        narrator.narrate(SymbolLocked(T0, "SPY", Decimal(1), Decimal(2), "differs"))
+    assert [(line["event"], line["log_level"]) for line in lines] == [
+        ("order.moved", "warning"), ("state.set", "warning"), ("symbol.locked", "error"),
+    ]  # fmt: skip
 
 
 def test_the_summary_names_what_waits_what_was_refused_and_what_is_not_active() -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
+from trader.books.book import CROSSED
 from trader.model.money import plain
-from trader.model.orders import Side
+from trader.model.orders import Side, TradingState
 from trader.model.time import iso, utc
 
 RULE = "=" * 80
@@ -29,7 +30,7 @@ def as_console(values: Mapping[str, Any]) -> str:
     words = _WORDS.get(values["event"])
     lines = words(values) if words else [_plain(values)]
     prefix = f"{utc(values['ts']):%Y-%m-%d %H:%M:%S} {values['mode']} [{values['level'].upper()}] "
-    if "strategy" in values:
+    if values.get("strategy"):
         prefix += f"[{values['strategy']}] "
     return "\n".join(prefix + line for line in lines)
 
@@ -59,6 +60,8 @@ def _filled(values: Mapping[str, Any]) -> list[str]:
         line += f" PnL: {money(values['realized'])}"
     if values["reason"] != "signal":
         line += f" [{values['reason']}]"
+    if values["execution_id"].startswith(CROSSED):
+        line += " [crossed]"
     return [line]
 
 
@@ -82,6 +85,33 @@ def _failed(values: Mapping[str, Any]) -> list[str]:
     frames = [line.strip() for line in values["traceback"].splitlines() if line.lstrip().startswith("File ")]
     where = f" ({frames[-1]})" if frames else ""
     return [f"✗ Strategy failed on {values['symbol']}: {values['error']}{where} - HALTED, {then}"]
+
+
+_STATES = {
+    TradingState.ACTIVE: ("✓", "TRADING ACTIVE"),
+    TradingState.PAUSED: ("⛔", "PAUSED, no openings"),
+    TradingState.HALTED: ("⛔", "HALTED, no openings, those on their way are canceled"),
+}
+
+
+def _state(values: Mapping[str, Any]) -> list[str]:
+    icon, words = _STATES[values["state"]]
+    whom = "" if values["strategy"] else "whole desk "
+    line = f"{icon} {whom}{words}" + (", closing all positions" if values["flatten"] else "")
+    return [f"{line} (by {values['by']}{': ' if values['why'] else ''}{values['why']})"]
+
+
+def _locked(values: Mapping[str, Any]) -> list[str]:
+    return [(
+        f"⛔ {values['symbol']} LOCKED: the account has {plain(values['held'])}, the books say"
+        f" {plain(values['expected'])} ({values['why']}): no openings, exits as far as that is surely held;"
+        " `trader reconcile` shows it and the ways out"
+    )]  # fmt: skip
+
+
+def _unlocked(values: Mapping[str, Any]) -> list[str]:
+    adjusted = f", {plain(values['adjusted'])} booked to external" if values["adjusted"] else ""
+    return [f"✓ {values['symbol']} unlocked (by {values['by']}){adjusted}"]
 
 
 _MODES = {
@@ -124,6 +154,9 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "order.denied": _denied,
     "loss.reached": _loss,
     "strategy.failed": _failed,
+    "state.set": _state,
+    "symbol.locked": _locked,
+    "symbol.unlocked": _unlocked,
     "coordinator.stopped": lambda values: [f"MultiTraderCoordinator stopped, total PnL {money(values['total_pnl'])}"],
     "warmup.completed": lambda _: ["✓ Warmup complete - TRADING ACTIVE"],
 }

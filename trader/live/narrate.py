@@ -69,6 +69,8 @@ class Narrator:
             self._refused = {key for key in self._refused if key[0] != event.strategy}
         elif isinstance(event, OrderMoved) and event.status in {OrderStatus.REJECTED, OrderStatus.EXPIRED}:
             level = self._once_a_day("warning", (event.strategy, event.symbol, event.text))
+        elif isinstance(event, OrderMoved) and event.status is OrderStatus.ABSENT:
+            level = "warning"
         getattr(log, level)(name, **values)
 
     def _once_a_day(self, level: str, key: tuple[str, str, str]) -> str:
