@@ -29,7 +29,7 @@ OPENS: Final = b"\xc3"
 Row = tuple[bytes, bytes]  # body and hash
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One step as it was journaled: its number (from 1, without gaps), the time of its first event, its events."""
 
     number: int
@@ -100,7 +100,7 @@ class Journal(Protocol):
 
 
 class Envelope(NamedTuple):
-    """A body, opened as far as recovery needs: ``opens`` tells that a ``BooksOpened`` is among the events."""
+    """A body, opened as far as any format allows: ``opens`` tells that a ``BooksOpened`` is among the events."""
 
     format: int
     opens: bool
