@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from trader.access.alpaca.executions import Booked, Executions, Told
+from trader.books.positions import Execution
 
 
 def told(venue_id: str, cumulative: int, qty: int, price: int = 100, **more: Any) -> Told:
@@ -31,8 +32,8 @@ def test_an_execution_is_named_by_its_id_and_the_cumulative_quantity() -> None:
 def test_books_that_were_written_down_tell_what_they_know() -> None:
     executions = Executions("t-1")
     for name in ("a@3", "t-1@5", "b@5~1"):
-        executions.restore(name, Decimal(2), Decimal(100), ts=1)
-    executions.restore("gone@9", Decimal(0), Decimal(0), ts=1, is_undone=True)
+        executions.restore(name, Execution(Decimal(2), Decimal(100), Decimal(0), "USD", 1))
+    executions.restore("gone@9", None)
     assert [executions.knows(name) for name in ("a", "b", "gone", "t-1")] == [True, True, True, False]
     assert (executions.net, executions.gross, executions.repeated) == (Decimal(6), Decimal(6), 0)
     assert executions.take(told("", 5, 2)) is None

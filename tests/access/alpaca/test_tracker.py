@@ -395,7 +395,9 @@ def test_rows_of_orders_nobody_has_heard_of_are_left_for_later() -> None:
     tracker.recovered(rows, 4)
     (one,) = tracker.external()
     assert (one.symbol, one.side, one.report.qty, one.report.execution_id) == ("SPY", Side.BUY, Decimal(3), "x@3")
-    assert [note.what for note in tracker.notes()] == ["order of another hand"]
+    assert tracker.notes() == []
+    tracker.looked_up(message(id="v-10", client_order_id="theirs too"), 5)
+    assert [note.what for note in tracker.notes()] == ["order of another hand"], "an open one"
 
 
 def test_ended_orders_are_forgotten_when_there_are_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -451,6 +453,26 @@ def test_what_the_books_have_is_known_and_the_rest_of_the_order_is_told() -> Non
     tracker = from_books(x3="3")
     assert tracker.update(fill("3", "3"), 6) == []
     assert told(tracker.update(fill("10", "7", status="filled"), 7)) == [(OrderStatus.FILLED, "x10@10")]
+
+
+def test_what_exceeded_an_order_is_known_after_a_restart() -> None:
+    ledger = Ledger()
+    ledger.apply(BooksCreated(0, "t", "", Decimal(10_000), {}))
+    ledger.apply(SandboxOpened(0, "one", Decimal(10_000)))
+    ledger.apply(OrderCreated(0, approved()))
+    before = OrderTracker(ledger)
+    before.watch(approved(), 0)
+    for report in before.update(fill("14", "14", status="filled"), 1):
+        ledger.apply(ledger.read(1, report))
+    (over,) = [booked(message) for message in before.external()]
+    assert over is not None
+    ledger.apply(over)
+    tracker = OrderTracker(ledger)
+    tracker.recall(5)
+    tracker.looked_up(message("filled", "14", filled_avg_price=Decimal(100)), 6)
+    assert tracker.wants_recovery(6 + 100 * OVERDUE) == [], "all of it is explained"
+    tracker.update(fill("14", "14", event="trade_bust", execution_id="b", previous_execution_id="x14"), 7)
+    assert [one.report.qty for one in tracker.external()] == [Decimal(4)]
 
 
 def test_what_was_crossed_between_sandboxes_is_not_expected_of_the_venue() -> None:

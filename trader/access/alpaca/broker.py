@@ -251,7 +251,7 @@ class AlpacaBroker:
                 await self._calls.pause(TRY_AGAIN * 2 ** min(failures, MOST_DOUBLED))
                 failures += 1
                 continue
-            if subscription == self._subscriptions and self._subscribed.is_set():
+            if subscription == self._subscriptions and self._subscribed.is_set() and self._failure is None:
                 self._confirm()
 
     def _confirm(self) -> None:

@@ -22,6 +22,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from trader.books.positions import Execution
+from trader.model.events import ExternalFilled
 from trader.model.money import EXACT, NANO, ZERO, divide, floor_to, plain
 
 Kind = Literal["fill", "trade_bust", "trade_correct"]
@@ -85,6 +87,7 @@ class Executions:
         self.is_doubtful = False
         self._name = name
         self._shown = ZERO
+        self._is_blurred = False  # of some that were taken back nobody knows how much they were
         self._worth: Decimal | None = None  # dollars of what was shown last
         self._booked: list[Booked] = []
 
@@ -96,7 +99,10 @@ class Executions:
     @property
     def is_explained(self) -> bool:
         """Tell whether all that the venue has shown is booked."""
-        return not self.is_doubtful and self.shown <= max(self.gross, self.net)
+        booked = self.gross
+        if self._is_blurred:
+            booked = max((booked, *(one.cumulative for one in self._booked)))
+        return not self.is_doubtful and self.shown <= max(booked, self.net)
 
     @property
     def standing_in(self) -> list[Booked]:
@@ -111,16 +117,17 @@ class Executions:
             self._worth = None
         self._shown = max(self._shown, filled)
 
-    def restore(self, name: str, qty: Decimal, price: Decimal, *, ts: int, is_undone: bool = False) -> Booked:
-        """Know an execution from before, as the books have it."""
+    def restore(self, name: str, one: Execution | ExternalFilled | None, *, beyond: Decimal = ZERO) -> None:
+        """Know an execution as the books have it; ``beyond`` the order it brought so much.
+
+        None is one that was taken back: the books forget its quantity, so that up to its place all counts as booked.
+        """
         venue_id, _, cumulative = name.partition("~")[0].rpartition("@")
+        qty, price, ts = (ZERO, ZERO, 0) if one is None else (EXACT.add(one.qty, beyond), one.price, one.ts)
         told = Told("" if venue_id == self._name else venue_id, _decimal(cumulative), qty, price, ts)
         booked = self._add(Booked(name, told))
-        booked.qty_told = qty
-        if is_undone:
-            booked.is_undone = True
-            self.net = EXACT.subtract(self.net, qty)
-        return booked
+        booked.qty_told, booked.is_undone = EXACT.subtract(qty, beyond), one is None
+        self._is_blurred |= one is None
 
     def take(self, told: Told) -> Booked | None:
         """Book what the stream told; return it if it is new."""
@@ -154,7 +161,7 @@ class Executions:
     def synthesize(self, ts: int) -> Booked | None:
         """Book a stand-in for what is shown and not told; None where its price cannot be known."""
         missing = EXACT.subtract(self.shown, self.gross)
-        if self._worth is None or missing <= ZERO or self.net != self.gross:
+        if self._worth is None or missing <= ZERO or self.net != self.gross or self._is_blurred:
             return None
         worth = self._worth
         for one in self._booked:

@@ -3,6 +3,7 @@
 So is what exceeds an order of ours, under the execution's name with :data:`EXCESS` behind it.
 """
 
+from decimal import Decimal
 from typing import Final
 
 from trader.access.alpaca.executions import Booked, Executions, Told
@@ -28,15 +29,19 @@ class Outside:
         self._booked: frozenset[str] = frozenset()  # in an earlier life
         self._undone: frozenset[str] = frozenset()  # likewise
 
-    def recall(self, ledger: Ledger) -> None:
-        """Know what the books have of them."""
+    def recall(self, ledger: Ledger) -> dict[str, Decimal]:
+        """Know what the books have of them; return what executions of ours brought beyond their orders."""
+        beyond: dict[str, Decimal] = {}
         self._booked = frozenset(ledger.account.executions)
         self._undone = frozenset(name for name, filled in ledger.account.executions.items() if filled is None)
         for name, filled in ledger.account.executions.items():
-            if filled is not None and not name.endswith(EXCESS):
+            if filled is not None and name.endswith(EXCESS):
+                beyond[name.removesuffix(EXCESS)] = filled.qty
+            elif filled is not None:
                 known = self._orders.setdefault(filled.order_id, Executions(filled.order_id))
                 assert known is not None, "nothing else is known yet"
-                known.restore(name, filled.qty, filled.price, ts=filled.ts)
+                known.restore(name, filled)
+        return beyond
 
     def knows(self, venue_id: str) -> bool:
         """Tell whether an order was heard of."""

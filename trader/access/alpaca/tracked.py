@@ -78,19 +78,15 @@ class Tracked:
         self.before: Executions | None = None  # what that life was told of it, until the order is met again
 
     @classmethod
-    def restored(cls, record: OrderRecord, now: int) -> Self:
-        """Return an order as the books have it."""
+    def restored(cls, record: OrderRecord, now: int, beyond: Mapping[str, Decimal]) -> Self:
+        """Return an order as the books have it; ``beyond`` says by execution what exceeded an order."""
         tracked = cls(record.approved, now, record.crossed)
         tracked.status, tracked.is_restored = record.status, True
         tracked.qty = EXACT.subtract(record.filled, record.crossed)
         tracked.before = Executions(tracked.order_id)
         for name, one in record.executions.items():
-            if name.startswith(CROSSED):
-                continue
-            if one is None:
-                tracked.before.restore(name, ZERO, ZERO, ts=now, is_undone=True)
-            else:
-                tracked.before.restore(name, one.qty, one.price, ts=one.ts)
+            if not name.startswith(CROSSED):
+                tracked.before.restore(name, one, beyond=beyond.get(name, ZERO) if one is not None else ZERO)
         if tracked.before.standing_in:
             tracked.doubted_since = now
         return tracked

@@ -84,9 +84,9 @@ class OrderTracker:
 
     def recall(self, now: int) -> None:
         """Know what the books know of orders and executions."""
-        self._outside.recall(self._ledger)
+        beyond = self._outside.recall(self._ledger)
         for order_id, record in self._ledger.orders.items():
-            tracked = self.orders[order_id] = Tracked.restored(record, now)
+            tracked = self.orders[order_id] = Tracked.restored(record, now, beyond)
             if tracked.is_over:
                 self._ended.append(tracked)
             else:
@@ -257,7 +257,7 @@ class OrderTracker:
         number = _number_in(order.client_order_id, self._ledger.account.book_id)
         if number > self._ledger.orders_created:
             self.from_the_future = self.from_the_future or order.client_order_id
-        elif not number:
+        elif not number and STATUSES.get(order.status or "") not in TERMINAL:
             self._notes.append(Note("order of another hand", order.id, order.symbol))
         self._outside.meet(order.id, is_counted=not number)
 
