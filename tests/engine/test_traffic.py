@@ -312,6 +312,38 @@ def test_a_restart_knows_who_is_in_whose_way() -> None:
     assert held(again) == {"in": Decimal(20)}
 
 
+def test_an_exit_in_parts_goes_on_in_the_next_process() -> None:
+    specs = box("bull", {1: 0.5, 3: 0.0}), box("bear", {2: -0.2})
+    desk, told = quiet(*specs)
+    desk.closes(100)
+    told(0, OrderStatus.FILLED, 50)
+    desk.closes(100, start=2)
+    told(1, OrderStatus.FILLED, 20)
+    desk.closes(100, start=3)
+    (part,) = desk.of(OrderCreated)[2:]
+    assert part.approved.intent.qty == 30
+    engine = Engine(specs, book_id="other")
+    engine.desk.ledger.recover(desk.events)
+    engine.handle(Opened(T0 + 4 * MINUTE))
+    ended = ExecutionReport(part.approved.order_id, OrderStatus.FILLED, T0, "e9", Decimal(30), Decimal(100))
+    (order,) = engine.handle(Reported(T0 + 4 * MINUTE, ended)).commands
+    assert isinstance(order, SubmitOrder)
+    assert order.approved.intent.qty == 20
+
+
+def test_a_position_that_is_back_because_its_exit_was_taken_back_is_left_again() -> None:
+    desk, told = quiet(box("one", {1: 0.5, 2: 0.0}))
+    desk.closes(100)
+    told(0, OrderStatus.FILLED, 50)
+    desk.closes(100, start=2)
+    told(1, OrderStatus.FILLED, 50)
+    order_id, execution_id = desk.fills[-1].order_id, desk.fills[-1].execution_id
+    bust = ExecutionReport(order_id, OrderStatus.FILLED, T0 + 3 * MINUTE, reverses=execution_id)
+    desk.take(Reported(T0 + 3 * MINUTE, bust))
+    desk.closes(100, start=3)
+    assert [event.approved.intent.side for event in desk.of(OrderCreated)] == [Side.BUY, Side.SELL, Side.SELL]
+
+
 # --- orders that never showed up -------------------------------------------------------------------------------------
 
 

@@ -24,7 +24,6 @@ from trader.model.events import (
     FillReversed,
     OrderCreated,
     OrderDenied,
-    OrderFilled,
     OrderMoved,
     ReportIgnored,
     TargetSet,
@@ -153,7 +152,7 @@ class Desk:
             qty = self.traffic.passing(slot, side, wanted, reduces=True)
         blockers = self.traffic.opposite(slot, side) if qty else []
         self._clear(blockers, slot, ts)
-        slot.is_part = qty < wanted
+        slot.is_part = False  # an exit that filled is followed by another as long as something is held
         if blockers or not qty:
             slot.unsettled = True
             slot.listing.waiting[slot] = bool(blockers or rivals)
@@ -273,7 +272,8 @@ class Desk:
         if slot.absent is not None and slot.absent.approved.order_id == event.order_id:
             self._hear_of_absent(slot, slot.absent, report.ts)
         elif slot.order is None or slot.order.approved.order_id != event.order_id:
-            slot.unsettled = slot.unsettled or isinstance(event, OrderFilled)  # later than its order's end
+            # later than its order's end: what is held now may not be wanted
+            slot.unsettled = slot.unsettled or slot.held * slot.target < 0 or (slot.held != 0 and not slot.target)
         elif isinstance(event, FillReversed):
             return
         elif event.status in TERMINAL:
@@ -283,11 +283,13 @@ class Desk:
 
     def _end(self, slot: Slot, status: OrderStatus, ts: int) -> None:
         """Forget an order that has ended; go on with whatever waited for that, and with what is left of the wish."""
-        intent = self.traffic.take_off(slot).approved.intent
+        record = self.traffic.take_off(slot)
+        intent = record.approved.intent
         is_part, slot.is_part = slot.is_part, False
         slot.is_leaving = slot.is_leaving and slot.held != 0
-        is_next = is_part and status is OrderStatus.FILLED
+        is_next = status is OrderStatus.FILLED and (is_part or intent.reduces)
         if intent.reduces:
+            is_next = is_next and slot.held != 0 and record.filled == intent.qty  # else what is left cannot be sold
             if status is not OrderStatus.FILLED:  # still wanted: asked again at the ticker's next bar
                 target = 0.0 if slot.target * slot.held > 0 else slot.target
                 self.want(slot, target, slot.reason, is_leaving=slot.is_leaving, ts=ts)
