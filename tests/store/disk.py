@@ -132,6 +132,8 @@ class OpenFile:
         return self.disk.files[self.name]
 
     def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802
+        if self.disk.strike("read"):
+            self.disk.raise_failure()
         return bytes(self.data[offset : offset + amount])
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802

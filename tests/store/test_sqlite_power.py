@@ -14,9 +14,11 @@ from trader.errors import JournalCorrupt, JournalFull, NotDurable, StoreError
 from trader.store import sqlite
 from trader.store.sqlite import SqliteJournal
 
+Scenario = Callable[[Disk, list[Step]], None]
+
 PATH = Path("/nowhere/journal")  # on disks in memory only
 SEED = 20261121
-KINDS = ("write", "sync", "truncate", "open")
+KINDS = ("write", "sync", "truncate", "open", "read")
 
 
 @contextmanager
@@ -75,13 +77,35 @@ def images(log: list[Operation], rng: np.random.Generator, *, each: int) -> Iter
             yield cut.acknowledged, cut.draw(rng, kept_frac)
 
 
-def test_a_power_cut_loses_nothing_that_was_acknowledged_and_leaves_no_half_step(short_log: None) -> None:
+def a_bad_day(disk: Disk, written: list[Step]) -> None:
+    """Journal steps until a sync fails, and go on in another process with what that one finds."""
+    with journal_on(disk) as journal:
+        assert not list(journal.recover())
+        written.extend([*steps(5), snapshot(6, 9_000)])
+        disk.acknowledge(journal.write(written))
+        disk.failure = Failure(frozenset({"sync"}), 1, apsw.IOError)
+        written.extend(steps(2, 7))
+        with pytest.raises(NotDurable):
+            journal.write(written[6:])
+        disk.failure = None
+    with journal_on(disk) as journal:
+        assert [*journal.recover()][-1] == written[-1][-1]
+        disk.acknowledge(journal.last)  # it is acted on from here
+        for number in range(9, 15):
+            written.append(step(number))
+            disk.acknowledge(journal.write([step(number)]))
+
+
+@pytest.mark.parametrize("scenario", [a_day, a_bad_day])
+def test_a_power_cut_loses_nothing_that_was_acknowledged_and_leaves_no_half_step(
+    scenario: Scenario, short_log: None
+) -> None:
     disk, written = Disk(), list[Step]()
-    a_day(disk, written)
+    scenario(disk, written)
     disk.close()
 
     rng, tried = np.random.default_rng(SEED), 0
-    for acknowledged, image in images(disk.log, rng, each=12):
+    for acknowledged, image in images(disk.log, rng, each=10):
         found = recovered(image)
         assert acknowledged <= len(found), f"image {tried} of seed {SEED}"
         assert found == written[: len(found)], f"image {tried} of seed {SEED}"
@@ -114,14 +138,7 @@ def test_whichever_operation_fails_nothing_acknowledged_is_lost(
 ) -> None:
     for at in range(1, 1000):
         disk, written = Disk(), list[Step]()
-        disk.failure = Failure(frozenset({kind}), at, error, short=short)
-        try:
-            a_day(disk, written)
-        except StoreError:
-            pass
-        finally:
-            disk.close()
-        if disk.failure.seen < at:
+        if not fails(disk, written, Failure(frozenset({kind}), at, error, short=short)):
             assert at > 1
             return
         acknowledged = max((one.number for one in disk.log if isinstance(one, Acknowledged)), default=0)
@@ -129,6 +146,57 @@ def test_whichever_operation_fails_nothing_acknowledged_is_lost(
         assert acknowledged <= len(found), f"{kind} {at}"
         assert found == written[: len(found)], f"{kind} {at}"
     raise AssertionError("the failures did not end")
+
+
+def fails(disk: Disk, written: list[Step], failure: Failure) -> bool:
+    """Have a day on a disk with a planned failure; tell whether it came to that. Nothing but a StoreError is raised."""
+    disk.failure = failure
+    try:
+        a_day(disk, written)
+    except StoreError:
+        pass
+    finally:
+        disk.close()
+    return failure.seen >= failure.at
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("error", [apsw.IOError, apsw.FullError])
+def test_whichever_operation_of_a_start_fails_all_is_read_or_nothing(
+    kind: str, error: type[apsw.Error], left: Image
+) -> None:
+    whole = recovered(left)
+    for at in range(1, 1000):
+        disk = Disk(left)
+        disk.failure = Failure(frozenset({kind}), at, error)
+        try:
+            with journal_on(disk) as journal:
+                events = [*journal.recover()]
+                assert [record.events for record in journal.read()] == whole
+                assert events == [event for one in whole[5:] for event in one]
+        except StoreError:
+            pass
+        finally:
+            disk.close()
+        disk.failure.at, is_over = 0, disk.failure.seen < at
+        assert recovered(disk.image()) == whole, f"{kind} {at}"
+        if is_over:
+            return
+    raise AssertionError("the failures did not end")
+
+
+@pytest.fixture
+def left() -> Image:
+    """Give what a killed process left: a file, and a log with more."""
+    disk = Disk()
+    with journal_on(disk) as journal:
+        assert not list(journal.recover())
+        journal.write(steps(5))
+    with journal_on(disk) as journal:
+        assert list(journal.recover())
+        journal.write([snapshot(6, 9_000)])
+        journal.write(steps(3, 7))
+        return disk.image()
 
 
 def test_a_failed_sync_is_never_repeated_and_nothing_follows() -> None:

@@ -13,6 +13,9 @@ def keep(journal: Path) -> bool:
     """Make the ballast of a journal where it is missing; return whether there is one now."""
     path = _beside(journal)
     try:
+        room = os.statvfs(journal.parent)
+        if not path.exists() and room.f_bavail * room.f_frsize < 2 * SIZE:
+            return False
         if not path.exists() or path.stat().st_size < SIZE:
             with open(path, "wb", opener=_private) as file:
                 file.writelines(repeat(_PIECE, SIZE // len(_PIECE)))
