@@ -106,11 +106,15 @@ class MultiTraderCoordinator:
                 if recovered is not None:
                     self._journal = recovered.journal
                     self._recorder = Committer(recovered.journal, fail=self._on_lost, full=self._on_full)
+                if self._options.tape is not None:
+                    self._tape = TapeWriter(self._options.tape, self._head())
                 try:
                     await self._trade()
                 finally:
-                    await self._recorder.close()
-                    self._close(outputs)
+                    try:
+                        await self._recorder.close()
+                    finally:
+                        self._close(outputs)
         finally:
             self._finished.set()
         return summarize(self.engine, self._world.mode)
@@ -163,8 +167,6 @@ class MultiTraderCoordinator:
     async def _prepare(self) -> None:
         """Open the world, let operators in, and show the desk what was before its first minute."""
         opened = await self._world.open(self.engine.desk.ledger)
-        if self._options.tape is not None:
-            self._tape = TapeWriter(self._options.tape, self._head())
         self._take(msgspec.structs.replace(opened, settings=settings_of(self.engine), version=__version__))
         if self._options.state_dir is not None:
             self._view = self._sight()
