@@ -13,7 +13,6 @@ I7 and I10 are looked at when the weather is over, with everything at rest; I12 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from trader.access.sim.venue_orders import TradeUpdate
@@ -47,13 +46,14 @@ from trader.model.inputs import (
 )
 from trader.model.money import EXACT, ZERO
 from trader.model.orders import TERMINAL, Approved, OrderStatus, Side, TradingState, digest_of
-from trader.model.time import NEW_YORK, midnight_after
+from trader.model.time import NEW_YORK, SECOND, midnight_after
 from trader.storm.truth import EXTERNAL, differences, owner_of
 
 if TYPE_CHECKING:
     from trader.storm.daemon import Daemon
     from trader.storm.exchange import Exchange
 
+ABSENT_AFTER: Final = 57 * SECOND  # an order that nobody finds is absent a minute after it was sent; clocks are off
 SLACK: Final = 1.06  # prices move between a decision and its fill, and a market order is valued at what it meets
 
 _CAUSES: Final[dict[type, tuple[type, ...]]] = {
@@ -97,6 +97,9 @@ class Witness:
         self._closed: dict[str, int] = {}
         self._halted: dict[str, int] = {}
         self._locked: set[str] = set()
+        self._sent_at: dict[str, int] = {}  # when an order left last, by id
+        self._called_off: dict[str, int] = {}  # since when it is acknowledged that an order is not wanted
+        self._released: set[str] = set()  # absent orders whose day is over: they may arrive all the same
 
     def _broken(self, invariant: str, what: str) -> Violation:
         """Keep the first violation: whoever called may swallow it."""
@@ -145,6 +148,8 @@ class Witness:
             if isinstance(event, StateSet) and isinstance(message, Control) and event.strategy != message.strategy:
                 raise self._broken("I11", f"a word to {message.strategy!r} sets the state of {event.strategy!r}")
             self._made(event)
+        if any(isinstance(event, DayStarted) for event in step.events):
+            self._released |= {one.order_id for one in step.events if isinstance(one, OrderMoved)}
 
     def _made(self, event: Event) -> None:
         match event:
@@ -219,6 +224,9 @@ class Witness:
             raise self._broken("I11", f"{order_id} moves to {status} and was never created")
         if before in TERMINAL and status is not before:
             raise self._broken("I6", f"{order_id} was {before} and becomes {status}")
+        silent = self._exchange.timeline.now - self._sent_at.get(order_id, -ABSENT_AFTER)
+        if status is OrderStatus.ABSENT and silent < ABSENT_AFTER:
+            raise self._broken("I11", f"{order_id} counts as absent {silent / SECOND:.1f} s after it was sent")
         self._statuses[order_id] = status
 
     # --- the journal --------------------------------------------------------------------------------------------
@@ -235,6 +243,8 @@ class Witness:
                     self.durable[event.approved.order_id] = event.approved
                 case OrderFilled() if event.execution_id.startswith(CROSSED):
                     self._move(event.strategy, event.symbol, EXACT.multiply(event.qty, event.side.sign), event.price)
+                case OrderMoved(status=OrderStatus.PENDING_CANCEL):
+                    self._called_off.setdefault(event.order_id, self._exchange.timeline.now)
                 case StateSet() | StrategyFailed() | DailyLossReached():
                     self._close(event)
                 case _:
@@ -279,12 +289,20 @@ class Witness:
             raise self._broken("I5", f"{order_id}: {sent} sent and {crossed} crossed of {intent.qty}")
         if not intent.reduces and self._is_past(self._halted, intent.strategy):
             raise self._broken("I9", f"{order_id} leaves after {intent.strategy} was halted")
+        if self._called_off.get(order_id, self._exchange.timeline.now) < self._exchange.timeline.now:
+            raise self._broken("I9", f"{order_id} leaves after it was called off")
+        self._sent_at[order_id] = self._exchange.timeline.now
         self._check_exposure(intent.strategy)
 
     def arrived(self, body: Mapping[str, str]) -> None:
         """See an order arrive at the venue."""
         if (note := self._exchange.timeline.note) is not None:
             note(f"venue: {body['client_order_id']} arrives")
+        order_id = body["client_order_id"]
+        record = self.books.orders.get(order_id)
+        is_new = order_id not in self._exchange.account.by_client_id and order_id not in self._released
+        if is_new and record is not None and record.status in TERMINAL:
+            raise self._broken("I3", f"{order_id} arrives, and the books have it as {record.status}")
 
     def told(self, update: TradeUpdate) -> None:
         """See what happened to an order at the venue."""
@@ -360,23 +378,28 @@ class Witness:
 
     # --- at rest ------------------------------------------------------------------------------------------------
 
-    def unresolved(self, daemon: "Daemon | None") -> str:
-        """Say what is still open, or not as it is in truth; empty when all is."""
+    def unresolved(self, daemon: "Daemon | None") -> list[str]:
+        """Say what is still open, or not as it is in truth; nothing when all is."""
         if daemon is None or not daemon.is_live:
-            return "the process is not up"
+            return ["the process is not up"]
         if not daemon.is_durable:
-            return "not all is durable"
+            return ["not all is durable"]
         if not daemon.broker.status().is_confirmed:
-            return "the order stream is not confirmed"
+            return ["the order stream is not confirmed"]
         ledger = daemon.engine.desk.ledger
-        return "; ".join(chain(differences(ledger, self._exchange.account, self.durable), self._unfinished(ledger)))
+        return [*differences(ledger, self._exchange.account, self.durable), *self._unfinished(ledger)]
 
     def _unfinished(self, ledger: Ledger) -> Iterator[str]:
-        """Say what was to be left and is held still; what a bust brought back nobody wanted to leave."""
+        """Say what was to be left and is held still.
+
+        What a bust brought back nobody wanted to leave; a part of a share cannot be sold while others are short.
+        """
         for name, book in ledger.books.items():
             for symbol, wish in book.targets.items():
-                if wish.is_leaving and book.position(symbol).qty and name not in self._restated:
-                    yield f"{name} was to leave {symbol} ({wish.reason}) and holds {book.position(symbol).qty}"
+                held = book.position(symbol).qty
+                is_stuck = held.copy_abs() < 1 and self._exchange.account.qty(symbol) <= ZERO
+                if wish.is_leaving and held and name not in self._restated and not is_stuck:
+                    yield f"{name} was to leave {symbol} ({wish.reason}) and holds {held}"
 
     def compare(self, daemon: "Daemon") -> None:
         """Look at the books once more, when all is at rest."""
