@@ -3,8 +3,10 @@
 import asyncio
 import time
 
+import pytest
+
 from tests.build import T0
-from trader.live.clock import MarketClock
+from trader.live.clock import MarketClock, WallClock
 from trader.model.time import DAY, HOUR, SECOND
 
 
@@ -46,3 +48,13 @@ async def test_stopping_ends_a_wait_at_once_and_those_to_come() -> None:
     await clock.until(T0 + 2 * DAY)
     assert time.monotonic() - began < 5
     assert clock.is_stopped
+
+
+def test_a_machine_whose_clock_is_set_while_a_desk_runs_moves_no_market_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = WallClock()
+    clock.begin(T0)
+    before = clock.now()
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() + 67 * SECOND)
+    assert 0 <= clock.now() - before < SECOND
+    assert T0 <= before < T0 + SECOND

@@ -17,8 +17,10 @@ from trader.model.time import SECOND
 _YIELD_NS = 10_000_000
 
 
-# A wall clock can be set: a wait is cut here and the time looked at again.
+# A machine may sleep: a wait is cut here and the time looked at again.
 LONGEST_WAIT_S = 1.0
+
+_BOOT_TIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 class MarketClock:
@@ -105,24 +107,33 @@ class MarketClock:
 
 
 class WallClock(MarketClock):
-    """The time of day, for markets that are not ours; as the venue tells it once that is known."""
+    """The time of day: the venue's when the run began, and what has passed since by a clock that nobody can set.
+
+    A machine's clock that is set while a desk runs would make every bar late, or every one too early.
+    """
 
     def __init__(self) -> None:
-        """Run at once, by this machine's clock."""
+        """Run at once, by this machine's clock until the venue's time is known."""
         super().__init__(time.time_ns(), 1.0)
-        self._ahead = 0
+        self._began = _passed()
 
     def begin(self, start: int | None = None) -> None:
         """Go on from ``start``, the venue's time of now."""
-        self._ahead = 0 if start is None else start - time.time_ns()
+        self._start = time.time_ns() if start is None else start
+        self._began = _passed()
 
     def now(self) -> int:
         """Return the time of day (ns UTC)."""
-        return time.time_ns() + self._ahead
+        return self._start + _passed() - (self._began or 0)
 
     def describe(self) -> str:
         """Say how fast it goes."""
         return "in real time"
+
+
+def _passed() -> int:
+    """Return nanoseconds since the machine's start, the time it slept included where that is counted."""
+    return time.clock_gettime_ns(_BOOT_TIME) if _BOOT_TIME is not None else time.monotonic_ns()
 
 
 async def paced(
