@@ -184,6 +184,16 @@ def test_a_log_is_copied_another_time_where_somebody_still_reads(path: Path, mon
         assert [record.number for record in records] == [2, 3, 4, 5, 6]
 
 
+def test_a_journal_is_closed_though_somebody_still_reads(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "_ROWS_AT_ONCE", 1)
+    with closing(recovered(path)) as journal:
+        journal.write(steps(5))
+        records = journal.read()
+        assert next(records).number == 1
+    with closing(recovered(path)) as journal:
+        assert journal.last == 5
+
+
 # --- killed ---------------------------------------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -172,7 +172,7 @@ class SqliteJournal:
 
     def _leave_cleanly(self) -> None:
         """Copy the log into the file, if it is ours, and let SQLite delete it once it is empty."""
-        with self._mutex, sqlite_file.told(self.path):
+        with self._mutex, sqlite_file.told(self.path), suppress(apsw.LockedError):  # who still reads keeps the log
             if self._is_written:
                 self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
             frames, _ = self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
