@@ -298,6 +298,29 @@ def test_shares_of_other_hands_count_as_the_accounts() -> None:
     assert [event.approved.intent.qty for event in desk.of(OrderCreated)] == [15, 35]
 
 
+def test_a_short_beside_other_hands_shares_is_bought_back_in_parts() -> None:
+    desk, told = quiet(box("one", {1: -0.5, 2: 0.0}))
+    desk.closes(100)
+    told(0, OrderStatus.FILLED, 50)
+    report = ExecutionReport("manual", OrderStatus.FILLED, T0 + 1, "e1", Decimal(30), Decimal(100))
+    desk.take(ExternalReported(T0 + MINUTE + 2, "SPY", Side.BUY, report))
+    desk.closes(100, start=2)
+    told(1, OrderStatus.FILLED, 20)
+    assert [event.approved.intent.qty for event in desk.of(OrderCreated)] == [50, 20, 30]
+
+
+def test_positions_of_strategies_that_are_no_longer_run_count_too() -> None:
+    desk, told = quiet(box("gone", {1: -0.3}))
+    desk.closes(100)
+    told(0, OrderStatus.FILLED, 30)
+    engine = Engine([box("new", {3: 0.5})], book_id="other")
+    engine.desk.ledger.recover(desk.events)
+    engine.handle(Opened(T0 + 2 * MINUTE))
+    (order,) = engine.handle(Ticks(T0 + 3 * MINUTE, [bar(minute=3)])).commands
+    assert isinstance(order, SubmitOrder)
+    assert order.approved.intent.qty == 30
+
+
 def test_a_restart_knows_who_is_in_whose_way() -> None:
     specs = box("out", {1: 0.5, 4: 0.0}), box("in", {5: 0.2})
     desk = strict(*specs, rules=SLOW)

@@ -34,13 +34,14 @@ class Traffic:
         self._ledger = ledger
         self._holds = holds
         self._send = send
-        self._unmanned: list[Book] = []
+        self._unmanned: list[Book] = []  # of strategies that are not on this desk; what they hold is in the account
 
     def resume(self, slots: Sequence[Slot]) -> None:
         """Find what is on its way for these slots in recovered books."""
         ledger = self._ledger
         by_place = {(slot.sandbox.spec.name, slot.symbol): slot for slot in slots}
-        self._unmanned = [book for name, book in ledger.books.items() if all(name != place[0] for place in by_place)]
+        manned = {strategy for strategy, _ in by_place}
+        self._unmanned = [book for name, book in ledger.books.items() if name not in manned]
         for record in ledger.orders.values():
             intent = record.approved.intent
             slot = by_place.get((intent.strategy, intent.symbol))
@@ -111,13 +112,17 @@ class Traffic:
 
     def _is_mixed(self, slot: Slot, *, is_short: bool) -> bool:
         """Tell whether the account might go through zero: only where somebody is short, or is to be."""
-        listing, external = slot.listing, self._ledger.account.external
-        if is_short or (external and external.get(slot.symbol, ZERO) < 0):
+        slots, external = slot.listing.slots, self._ledger.account.external
+        if is_short or slot.held < 0 or (external and external.get(slot.symbol, ZERO) < 0):
             return True
-        for other in listing.slots:
-            if other.held < 0 or (other.order is not None and _opens_short(other)):
-                return True
-        return any(book.position(slot.symbol).qty < 0 for book in self._unmanned if slot.symbol in book.positions)
+        if len(slots) > 1:
+            for other in slots:
+                if other.held < 0 or (other.order is not None and _opens_short(other)):
+                    return True
+        unmanned = self._unmanned
+        return bool(unmanned) and any(
+            book.position(slot.symbol).qty < 0 for book in unmanned if slot.symbol in book.positions
+        )
 
     def _booked(self, symbol: str) -> Decimal:
         total = self._ledger.account.external.get(symbol, ZERO)
