@@ -25,7 +25,7 @@ from trader.live.options import RunOptions
 from trader.live.outputs import Outputs
 from trader.live.receipts import Receipts
 from trader.live.recorder import Committer, NoJournal, Recorder
-from trader.live.recover import Recovered, check, recover, settings_of
+from trader.live.recover import Recovered, check, found_in, recover, settings_of
 from trader.live.replay import head_of
 from trader.live.state_folder import default_folder
 from trader.live.trades import TradesFile
@@ -152,6 +152,8 @@ class MultiTraderCoordinator:
             market=world.describe(),
             sandboxes=[build.card_of(sandbox) for sandbox in self.engine.sandboxes],
         )
+        if (ledger := self.engine.desk.ledger).books:
+            log.info("books.recovered", **found_in(ledger))
         try:
             prepared = asyncio.ensure_future(self._prepare())
             await world.clock.first_of(prepared)

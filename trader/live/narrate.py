@@ -65,6 +65,9 @@ class Narrator:
             level = self._once_a_day("info", (intent.strategy, intent.symbol, event.denied.rule))
         elif isinstance(event, BooksOpened):
             values = {"ts": event.ts, "bytes": len(event.state)}
+        elif isinstance(event, BooksCreated):
+            level = level if event.account else "debug"  # of a made-up market they say nothing
+            values = {"ts": event.ts, "book_id": event.book_id, "account": f"…{event.account[-3:]}", "cash": event.cash}
         elif isinstance(event, DayStarted):
             self._refused = {key for key in self._refused if key[0] != event.strategy}
         elif isinstance(event, OrderMoved) and event.status in {OrderStatus.REJECTED, OrderStatus.EXPIRED}:

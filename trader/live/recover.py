@@ -15,6 +15,7 @@ from trader.live.access import Access
 from trader.live.state_folder import JOURNAL, default_folder
 from trader.model.money import EXACT, plain
 from trader.model.orders import TERMINAL
+from trader.model.time import iso
 from trader.risk.limits import Limits
 from trader.store.journal import Journal
 from trader.store.lock import Lock
@@ -78,6 +79,22 @@ def settings_of(desk: Engine) -> str:
     """Return every sandbox's limits as they are journaled with each start."""
     limits = {sandbox.spec.name: sandbox.spec.limits for sandbox in desk.sandboxes}
     return msgspec.json.encode(limits).decode()
+
+
+def found_in(ledger: Ledger) -> dict[str, str | int]:
+    """Return what recovered books hold, for the log."""
+    held = [
+        f"{plain(position.qty)} {symbol} ({name})"
+        for name, book in ledger.books.items()
+        for symbol, position in book.positions.items()
+        if position.qty
+    ]
+    return {
+        "held": ", ".join(held) or "nothing",
+        "open_orders": sum(record.status not in TERMINAL for record in ledger.orders.values()),
+        "desk": ledger.account.state.value,
+        "reconciled_until": iso(ledger.account.reconciled_until),
+    }
 
 
 def check(desk: Engine, *, accepts_looser: bool) -> None:
