@@ -274,7 +274,8 @@ class AlpacaBroker:
             every_s = max(TEND_EVERY_S, TEND_EVERY / SECOND / self._calls.pace)
             await asyncio.sleep(every_s * 2 ** min(failures, MOST_DOUBLED))
             now, is_confirmed = self._now(), self._confirmed.is_set()
-            is_due = is_confirmed and now - compared >= (APART if self._comparison.is_waited_for else COMPARE_EVERY)
+            is_due = is_confirmed and now - compared >= APART
+            is_due = is_due and (now - compared >= COMPARE_EVERY or self._comparison.is_waited_for)
             is_due = is_due and self._ledger.account.reconciled_until >= self._restoring.until  # all told is booked
             is_sweep_due = is_confirmed and now - swept >= SWEEP_EVERY
             swept, compared = now if is_sweep_due else swept, now if is_due else compared
