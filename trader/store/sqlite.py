@@ -304,9 +304,13 @@ class SqliteJournal:
             with self._mutex:
                 copying = copy.backup("main", self._db, "main")
             try:
-                while not copying.done:
-                    with self._mutex:
-                        copying.step(_BACKUP_PAGES)
+                self._copy_pages(copying)
             finally:
                 with self._mutex:
                     copying.finish()
+
+    def _copy_pages(self, copying: apsw.Backup) -> None:
+        """Copy some pages at a time, so that a writer need not wait for all of them."""
+        while not copying.done:
+            with self._mutex:
+                copying.step(_BACKUP_PAGES)
