@@ -93,8 +93,9 @@ def test_activities_that_come_late_explain_what_they_can_and_nothing_twice() -> 
 
 def test_a_bust_finds_its_execution_by_name_or_by_its_figures() -> None:
     executions = Executions("t-1")
-    first, second = book(executions, told("a", 3, 3)), book(executions, told("b", 5, 2))
+    first, second = book(executions, told("", 3, 3)), book(executions, told("b", 5, 2))
     assert executions.find(told("z", 5, 3, kind="trade_bust", undoes="b")) is second
+    assert executions.find(told("z", 5, 2, kind="trade_bust", undoes="unheard")) is None, "that one has a name"
     assert executions.find(told("z", 5, 3, kind="trade_bust", undoes="unheard")) is first
     assert executions.find(told("z", 5, 3, kind="trade_correct", undoes="unheard")) is None
     executions.undo(first)

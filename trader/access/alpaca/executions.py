@@ -6,7 +6,7 @@ may be told before the other or not at all. Rules, in this order:
 2. A cumulative quantity that is booked already, with equal quantity and price: the same execution under another id.
 3. Anything else is new, as long as no more is booked than the order shows; otherwise nobody can tell, and the
    activities decide.
-:meth:`Executions.recover` takes all activities of the order at once and lets each explain one booked execution at most;
+:meth:`Executions.recover` takes activities of the order together and lets each explain one booked execution at most;
 what explains none is new. Source: Alpaca, "Account Activities": the latter half of an activity's id.
 
 The name of an execution in the books is ``<its id at the venue>@<cumulative quantity>`` (the order's id where it has
@@ -122,9 +122,9 @@ class Executions:
 
         None is one that was taken back: the books forget its quantity, so that up to its place all counts as booked.
         """
-        venue_id, _, cumulative = name.partition("~")[0].rpartition("@")
+        venue_id, cumulative = parts_of(name)
         qty, price, ts = (ZERO, ZERO, 0) if one is None else (EXACT.add(one.qty, beyond), one.price, one.ts)
-        told = Told("" if venue_id == self._name else venue_id, _decimal(cumulative), qty, price, ts)
+        told = Told("" if venue_id == self._name else venue_id, cumulative, qty, price, ts)
         booked = self._add(Booked(name, told))
         booked.qty_told, booked.is_undone = EXACT.subtract(qty, beyond), one is None
         self._is_blurred |= one is None
@@ -147,12 +147,12 @@ class Executions:
         self.is_doubtful = True
         return None
 
-    def recover(self, rows: Sequence[Told]) -> tuple[list[Booked], list[Booked]]:
-        """Take the order's activities, as many as there are; return what stood in for them, undone, and what is new."""
+    def recover(self, rows: Sequence[Told], *, is_whole: bool = True) -> tuple[list[Booked], list[Booked]]:
+        """Take activities of the order, all or some; return what stood in for them, undone, and what is new."""
         left, free = list(rows), [one for one in self._booked if not one.is_synthetic]
         for are_same in (_same_id, _same_place, _same_figures):
             left = [row for row in left if not _explain(row, free, are_same)]
-        self.is_doubtful = False
+        self.is_doubtful = self.is_doubtful and not is_whole
         undone = self.standing_in if left else []
         for one in undone:
             self.undo(one)
@@ -174,11 +174,11 @@ class Executions:
         return self._add(Booked(name, Told("", self.shown, missing, price, ts)))
 
     def find(self, told: Told) -> Booked | None:
-        """Return the execution that a bust or a correction names; for want of a name, one with its figures."""
+        """Return the execution that a bust or a correction names; for want of names, one with its figures."""
         found = self._by_id(told.undoes)
         if found is None and told.kind == "trade_bust":
-            standing = (one for one in self._booked if not one.is_undone)
-            found = next((one for one in standing if _same_figures(told, one)), None)
+            unnamed = (one for one in self._booked if not one.is_undone and not one.venue_ids)
+            found = next((one for one in unnamed if _same_figures(told, one)), None)
         return found
 
     def undo(self, booked: Booked) -> None:
@@ -278,8 +278,10 @@ def _same_figures(row: Told, booked: Booked) -> bool:
     return (row.qty, row.price) == (booked.qty, booked.price)
 
 
-def _decimal(text: str) -> Decimal:
+def parts_of(name: str) -> tuple[str, Decimal]:
+    """Return the id at the venue and the cumulative quantity that the name of an execution is made of."""
+    venue_id, _, cumulative = name.partition("~")[0].rpartition("@")
     try:
-        return Decimal(text)
+        return venue_id, Decimal(cumulative)
     except InvalidOperation:
-        return ZERO
+        return venue_id, ZERO

@@ -3,10 +3,11 @@
 So is what exceeds an order of ours, under the execution's name with :data:`EXCESS` behind it.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
-from trader.access.alpaca.executions import Booked, Executions, Told
+from trader.access.alpaca.executions import Booked, Executions, Fill, Told, parts_of
 from trader.access.fees import RegulatoryFees, fee_of
 from trader.books.ledger import Ledger
 from trader.model.inputs import ExternalReported
@@ -27,13 +28,15 @@ class Outside:
         self._orders: dict[str, Executions | None] = {}  # by the venue's id; None: not to be counted
         self._reports: list[ExternalReported] = []
         self._booked: frozenset[str] = frozenset()  # in an earlier life
-        self._undone: frozenset[str] = frozenset()  # likewise
+        self._undone: frozenset[str] = frozenset()  # likewise: the venue's ids of what was taken back
 
     def recall(self, ledger: Ledger) -> dict[str, Decimal]:
         """Know what the books have of them; return what executions of ours brought beyond their orders."""
         beyond: dict[str, Decimal] = {}
         self._booked = frozenset(ledger.account.executions)
-        self._undone = frozenset(name for name, filled in ledger.account.executions.items() if filled is None)
+        self._undone = frozenset(
+            parts_of(name)[0] for name, filled in ledger.account.executions.items() if filled is None
+        )
         for name, filled in ledger.account.executions.items():
             if filled is not None and name.endswith(EXCESS):
                 beyond[name.removesuffix(EXCESS)] = filled.qty
@@ -59,8 +62,10 @@ class Outside:
         executions = self._of(venue_id)
         if executions is None or side not in {"buy", "sell"} or executions.knows(told.venue_id):
             return
+        if told.venue_id in self._undone or (told.kind == "trade_bust" and told.undoes in self._undone):
+            return
         booked: Booked | None
-        if told.kind == "fill":
+        if told.kind == "fill" or told.undoes in self._undone:
             booked = executions.take(told)
         else:
             old = executions.find(told)
@@ -70,6 +75,17 @@ class Outside:
             booked = executions.correct(told, old) if old is not None and told.kind == "trade_correct" else None
         if booked is not None:
             self._tell(venue_id, symbol, Side(side), booked, now=now)
+
+    def recover(self, first: Fill, fills: Sequence[Told], restated: Sequence[Told], *, now: int) -> None:
+        """Take activities of the order that ``first`` is of: executions, and what was taken back or corrected."""
+        executions = self._of(first.venue_order_id)
+        if executions is None or first.side not in {"buy", "sell"}:
+            return
+        _, new = executions.recover([told for told in fills if told.venue_id not in self._undone], is_whole=False)
+        for booked in executions.restate(new, restated):
+            self._tell(first.venue_order_id, first.symbol, Side(first.side), booked, now=now)
+        for told in restated:
+            self.take(first.venue_order_id, first.symbol, first.side, told, now=now)
 
     def exceed(
         self, venue_id: str, symbol: str, side: Side, booked: Booked, *, now: int, is_undone: bool = False
@@ -96,7 +112,7 @@ class Outside:
     def _tell(
         self, venue_id: str, symbol: str, side: Side, booked: Booked, *, now: int, is_undone: bool = False
     ) -> bool:
-        if booked.name in (self._undone if is_undone else self._booked):
+        if booked.name in self._booked and not is_undone:
             return False
         fee, asset = fee_of(
             side, booked.qty, price=booked.price, instrument=instrument_of(symbol), regulatory=self._regulatory

@@ -142,29 +142,26 @@ class OrderTracker:
     def recovered(self, rows: Sequence[Fill], now: int, *, since: int | None = None) -> list[ExecutionReport]:
         """Take activities of kind FILL, oldest first: all there are from ``since`` on.
 
-        Of an order that was made before (of every one without ``since``) they are some: each then counts as if the
-        stream had told it. Those of orders nobody has heard of are left out.
+        Of an order that was made before (of every one without ``since``) they are some. Those of orders nobody has
+        heard of are left out.
         """
-        reports, whole, restated = [], dict[str, list[Told]](), defaultdict[str, deque[Told]](deque)
+        reports, first = [], dict[str, Fill]()
+        fills, restated = defaultdict[str, list[Told]](list), defaultdict[str, deque[Told]](deque)
         for row in rows:
-            tracked = self._by_venue_id.get(row.venue_order_id)
+            first.setdefault(row.venue_order_id, row)
+            (fills if row.told.kind == "fill" else restated)[row.venue_order_id].append(row.told)
+        for venue_id, row in first.items():
+            tracked, changes = self._by_venue_id.get(venue_id), restated[venue_id]
             if tracked is None:
-                if self._outside.knows(row.venue_order_id):
-                    self._outside.take(row.venue_order_id, row.symbol, row.side, row.told, now=now)
-            elif row.told.kind != "fill":
-                restated[row.venue_order_id].append(row.told)
-            elif since is not None and since < tracked.approved.intent.ts:
-                whole.setdefault(row.venue_order_id, []).append(row.told)
-        for venue_id, all_told in whole.items():
-            tracked = self._by_venue_id[venue_id]
-            reports += self._recover(
-                tracked, tracked.part(venue_id), all_told, restated.get(venue_id, deque()), now=now
-            )
-        for row in rows:
-            tracked = self._by_venue_id.get(row.venue_order_id)
-            if tracked is not None and (row.told.kind != "fill" or row.venue_order_id not in whole):
-                reports += self._book(tracked, tracked.part(row.venue_order_id), row.told, now)
-        touched = dict.fromkeys([*self.open(), *(self._by_venue_id[venue_id] for venue_id in whole)])
+                if self._outside.knows(venue_id):
+                    self._outside.recover(row, fills[venue_id], changes, now=now)
+                continue
+            part, is_whole = tracked.part(venue_id), since is not None and since < tracked.approved.intent.ts
+            reports += self._recover(tracked, part, (fills[venue_id], changes), now=now, is_whole=is_whole)
+            for one in changes:  # that nothing new came after
+                reports += self._book(tracked, part, one, now)
+        ours = (self._by_venue_id.get(venue_id) for venue_id in first)
+        touched = dict.fromkeys([*self.open(), *(tracked for tracked in ours if tracked is not None)])
         return reports + [report for one in touched for report in self._settle(one, now)]
 
     def refused(
@@ -273,12 +270,13 @@ class OrderTracker:
         return is_understood
 
     def _recover(
-        self, tracked: Tracked, part: Part, rows: Sequence[Told], restated: deque[Told], *, now: int
+        self, tracked: Tracked, part: Part, rows: tuple[Sequence[Told], deque[Told]], *, now: int, is_whole: bool
     ) -> list[ExecutionReport]:
-        """Tell what is new in all of an order's executions, as it stands; what was taken back made room for it."""
-        for told in rows:
+        """Tell what is new of an order's executions, as it stands; what was taken back made room for it."""
+        fills, restated = rows
+        for told in fills:
             tracked.home(part, told.venue_id)
-        undone, new = part.executions.recover(rows)
+        undone, new = part.executions.recover(fills, is_whole=is_whole)
         new = part.executions.restate(new, restated)
         if undone or new:
             self.executed_at[tracked.approved.intent.symbol] = now
