@@ -17,7 +17,7 @@ from trader.model.commands import SubmitOrder
 from trader.model.events import OrderCreated, OrderDenied, OrderMoved, ReportIgnored
 from trader.model.inputs import ExternalReported, Held, Opened, OrderReleased, Reported, Ticks
 from trader.model.instruments import Instrument, instrument_of
-from trader.model.orders import Approved, ExecutionReport, OrderStatus, Reason, Side
+from trader.model.orders import TERMINAL, Approved, ExecutionReport, OrderStatus, Reason, Side
 from trader.model.ticks import Quote
 from trader.model.time import DAY, MINUTE, SECOND
 
@@ -298,6 +298,18 @@ def test_shares_of_other_hands_count_as_the_accounts() -> None:
     assert [event.approved.intent.qty for event in desk.of(OrderCreated)] == [15, 35]
 
 
+def test_who_waits_is_not_asked_in_the_middle_of_asking() -> None:
+    desk, told = quiet(box("long", {3: 0.3}), box("bear", {1: -0.2, 3: 0.0}))
+    desk.closes(100)
+    told(0, OrderStatus.FILLED, 20)
+    bear = desk.engine.desk.sandboxes["bear"].slots["SPY"]
+    bear.listing.waiting[bear], bear.unsettled = False, True  # from before
+    desk.closes(100, start=3)
+    assert made(desk) == ["bear", "long", "bear"]
+    told(2, OrderStatus.FILLED, 20)
+    assert held(desk) == {}
+
+
 def test_a_short_beside_other_hands_shares_is_bought_back_in_parts() -> None:
     desk, told = quiet(box("one", {1: -0.5, 2: 0.0}))
     desk.closes(100)
@@ -482,6 +494,7 @@ def test_the_venue_never_has_to_refuse_and_the_books_add_up_to_the_account(
         crossed = [fill for fill in desk.fills if fill.execution_id.startswith("x:")]
         assert sum(fill.side.sign * fill.qty * fill.price for fill in crossed) == 0
     assert held(desk) == {}
+    assert all(order.status in TERMINAL for order in desk.engine.desk.ledger.orders.values())
     assert all(book.reserved == 0 for book in desk.engine.desk.ledger.books.values())
     assert Ledger.fold(desk.events).digest() == desk.engine.desk.ledger.digest()
     assert not [event for event in desk.of(OrderMoved) if event.status is OrderStatus.REJECTED]

@@ -229,7 +229,7 @@ class Desk:
     def withdraw(self, slot: Slot, ts: int, why: str) -> None:
         """Call off a ticker's order: one that has not left ends at once, for any other the venue is asked."""
         if slot in self.traffic.fresh:
-            self.report(ts, _canceled(slot, ts, CALLED_OFF))
+            self.report(ts, _canceled(slot, ts, CALLED_OFF), has_left=False)
         elif slot.order is not None:
             self._ask_cancel(slot.order, ts, why)
 
@@ -244,7 +244,7 @@ class Desk:
         """End a step: cross what was made in it, send the rest."""
         while self.traffic.fresh:
             for report in self.traffic.settle(ts):
-                self.report(ts, report)
+                self.report(ts, report, has_left=False)
 
     def wake(self, listing: Listing, ts: int) -> None:
         """Let those who waited for another order of their symbol ask again, exits first."""
@@ -257,8 +257,11 @@ class Desk:
 
     # --- reports ------------------------------------------------------------------------------------------------
 
-    def report(self, ts: int, report: ExecutionReport) -> None:
-        """Book what a venue says about an order, then go on working its ticker where that is due."""
+    def report(self, ts: int, report: ExecutionReport, *, has_left: bool = True) -> None:
+        """Book what a venue says about an order, then go on working its ticker where that is due.
+
+        ``has_left`` is false for what the desk itself says about an order that never went to the venue.
+        """
         event = self.ledger.read(ts, report)
         self.emit(event)
         if isinstance(event, ReportIgnored):
@@ -277,12 +280,12 @@ class Desk:
         elif isinstance(event, FillReversed):
             return
         elif event.status in TERMINAL:
-            self._end(slot, event.status, report.ts)
+            self._end(slot, event.status, report.ts, has_left=has_left)
         elif event.status is OrderStatus.ABSENT and not slot.order.approved.intent.reduces:
             self._miss(slot, report.ts)
 
-    def _end(self, slot: Slot, status: OrderStatus, ts: int) -> None:
-        """Forget an order that has ended; go on with whatever waited for that, and with what is left of the wish."""
+    def _end(self, slot: Slot, status: OrderStatus, ts: int, *, has_left: bool) -> None:
+        """Forget an order that has ended; go on with who waited for that at the venue, and with the wish."""
         record = self.traffic.take_off(slot)
         intent = record.approved.intent
         is_part, slot.is_part = slot.is_part, False
@@ -299,9 +302,13 @@ class Desk:
             self.emit(_wish_of(slot, ts))
         else:
             is_next = slot.unsettled and slot.held != 0
-        if is_next:
-            slot.listing.waiting[slot] = False
-        self.wake(slot.listing, ts)
+        if not has_left:
+            if is_next:
+                self.work(slot, ts)
+        else:
+            if is_next:
+                slot.listing.waiting[slot] = False
+            self.wake(slot.listing, ts)
         if slot.unsettled and slot.order is None and status is not OrderStatus.FILLED:
             slot.listing.waiting[slot] = False
 

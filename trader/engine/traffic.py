@@ -139,7 +139,8 @@ class Traffic:
         self.fresh[slot] = None
 
     def put(self, slot: Slot, record: OrderRecord) -> None:
-        """Note that an order of a slot is on its way."""
+        """Note that an order of a slot is on its way; a slot has one at a time."""
+        assert slot.order is None, f"{slot.sandbox.spec.name} has an order in {slot.symbol} already"
         slot.order = record
         slot.listing.working[slot] = None
 
