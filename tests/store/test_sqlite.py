@@ -184,6 +184,16 @@ def test_a_log_is_copied_another_time_where_somebody_still_reads(path: Path, mon
         assert [record.number for record in records] == [2, 3, 4, 5, 6]
 
 
+def test_what_is_recovered_ends_where_recovery_began(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "_ROWS_AT_ONCE", 1)
+    with closing(recovered(path)) as journal:
+        journal.write([step(1), step(2), step(3)])
+        events = journal.recover()
+        assert next(events) == step(1)[0]
+        journal.write([step(4)])
+        assert [*events] == [*step(2), *step(3)]
+
+
 def test_a_journal_is_closed_though_somebody_still_reads(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "_ROWS_AT_ONCE", 1)
     with closing(recovered(path)) as journal:

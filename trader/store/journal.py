@@ -143,6 +143,34 @@ def opens(body: bytes) -> bool:
     return body[OPENS_AT : OPENS_AT + 1] == OPENS
 
 
+def records_of(name: str, rows: Iterable[Row], after: int) -> Iterator[Record]:
+    """Read rows that were checked, those behind record ``after`` of the journal called ``name``.
+
+    Raises:
+        JournalCorrupt: one holds what this program does not know.
+    """
+    for number, (body, _) in enumerate(rows, after + 1):
+        try:
+            record = unpack(body)
+        except ValueError as error:
+            raise JournalCorrupt(f"{name}: record {number} cannot be read ({error}); {WAY_OUT}") from error
+        assert record.number == number, f"{name}: record {number} calls itself {record.number}"
+        yield record
+
+
+def events_of(records: Iterator[Record], *, opened: int, last: int) -> Iterator[Event]:
+    """Give the events from the newest snapshot on, which is in record ``opened``, up to record ``last``.
+
+    The records begin with that one; where ``opened`` is zero there is no snapshot, and they begin with the first.
+    """
+    if opened:
+        events = next(records).events
+        newest = max(at for at, event in enumerate(events) if isinstance(event, BooksOpened))
+        yield from events[newest:]
+    for record in islice(records, last - opened):  # not what is written meanwhile
+        yield from record.events
+
+
 def refuse_newer(number: int, *, source: str = "") -> None:
     """Raise ConfigError where this program is older than what wrote the journal."""
     if number > FORMAT:
@@ -176,6 +204,15 @@ class Chain:
         self._sha.update(self.hash)
         self.number += 1
         return self.hash
+
+    def take(self, steps: Iterable[Sequence[Event]]) -> list[tuple[int, bytes, bytes]]:
+        """Go on by steps, those that are not empty; return their records: number, body, hash."""
+        records = []
+        for events in filter(None, steps):
+            body = pack(self.number + 1, events)
+            digest = self.add(body)
+            records.append((self.number, body, digest))
+        return records
 
     def check(self, rows: Iterable[Row]) -> None:
         """Go on by records that must be what was written. Raises JournalCorrupt naming the first that is not."""

@@ -10,9 +10,21 @@ from typing import Any, Final
 import apsw
 
 from trader.errors import ConfigError, JournalCorrupt, JournalFull, NotDurable, StoreError
-from trader.model.events import BooksOpened, Event
+from trader.model.events import Event
 from trader.store import ballast, sqlite_file, wal
-from trader.store.journal import FORMAT, OPENS, OPENS_AT, WAY_OUT, Chain, Journal, Record, Row, Verdict, pack, unpack
+from trader.store.journal import (
+    FORMAT,
+    OPENS,
+    OPENS_AT,
+    WAY_OUT,
+    Chain,
+    Journal,
+    Record,
+    Row,
+    Verdict,
+    events_of,
+    records_of,
+)
 from trader.store.lock import Lock
 from trader.store.watermark import SUFFIX, Watermark
 
@@ -91,7 +103,8 @@ class SqliteJournal:
         """Check everything, then give the events from the newest ``BooksOpened`` on."""
         self._check()
         self._begin_writing()
-        return self._events_from(self._opened())
+        opened = self._opened()
+        return events_of(self._records(max(opened - 1, 0)), opened=opened, last=self.last)
 
     def verify(self) -> Verdict:
         """Check everything and say what there is."""
@@ -112,11 +125,7 @@ class SqliteJournal:
         if self._failure:
             raise NotDurable(f"{self.path}: takes nothing any more, since {self._failure}")
         chain = self._chain.copy()
-        rows = []
-        for events in filter(None, steps):
-            body = pack(chain.number + 1, events)
-            rows.append((chain.number + 1, body, chain.add(body)))
-        if rows:
+        if rows := chain.take(steps):
             with self._mutex:
                 self._commit(rows)
             self._chain = chain
@@ -218,26 +227,9 @@ class SqliteJournal:
             row = self._one(_OPENED, OPENS_AT + 1, OPENS)
         return row[0] if row else 0
 
-    def _events_from(self, opened: int) -> Iterator[Event]:
-        records = self._records(max(opened - 1, 0))
-        if opened:
-            events = next(records).events
-            newest = max(at for at, event in enumerate(events) if isinstance(event, BooksOpened))
-            yield from events[newest:]
-        for record in records:
-            yield from record.events
-
     def _records(self, after: int) -> Iterator[Record]:
-        number = after
         with sqlite_file.told(self.path):
-            for body, _ in self._rows(after):
-                number += 1
-                try:
-                    record = unpack(body)
-                except ValueError as error:
-                    raise JournalCorrupt(f"{self.path}: record {number} cannot be read ({error}); {WAY_OUT}") from error
-                assert record.number == number, f"{self.path}: record {record.number} is the {number}th"
-                yield record
+            yield from records_of(str(self.path), self._rows(after), after)
 
     def _rows(self, after: int) -> Iterator[Row]:
         """Read in pieces, between which another thread may have the connection."""
