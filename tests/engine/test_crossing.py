@@ -78,6 +78,12 @@ def test_at_a_price_that_nobody_trusts_nothing_crosses_and_one_side_waits() -> N
     assert netted.withdrawn == {"entry"}
 
 
+def test_what_an_exit_gives_back_is_in_steps_that_the_other_side_can_send() -> None:
+    netted = net([offer("short", "-113", exits=True, instrument=WHOLE), offer("exit", "29.001", exits=True)], PRICE)
+    assert netted.left == {"short": Decimal(85), "exit": Decimal("1.001")}
+    assert netted.withdrawn == {"exit"}
+
+
 @pytest.mark.parametrize("first", ["one", "other"])
 def test_of_two_exits_that_cannot_meet_the_first_one_made_goes(first: str) -> None:
     whole, part = offer("one", "10", exits=True, instrument=WHOLE), offer("other", "-0.5", exits=True)
@@ -128,7 +134,7 @@ def test_what_goes_to_the_venue_is_on_one_side_and_large_enough_and_exits_go_bef
     assert len({one.side for one in going}) <= 1
     for one in going:
         rest = netted.left[one.order_id]
-        assert one.reduces or not rest % one.step
+        assert not rest % one.step or one.qty % one.step  # an exit sells what it has, odd as that may be
         assert rest == one.qty or rest * PRICE >= one.minimum
     if any(one.reduces and one.order_id in netted.withdrawn for one in offers):
         assert any(one.reduces for one in going)

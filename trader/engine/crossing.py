@@ -19,7 +19,7 @@ from trader.model.money import EXACT, ZERO, ceil_to, divide, floor_to
 from trader.model.orders import Side
 
 # So many of the venue's minimum orders are kept as a rest: the price may fall before the rest gets there.
-_MINIMA_KEPT = 2
+_MINIMA_KEPT = Decimal(2)
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -64,7 +64,9 @@ def net(offers: Sequence[Offer], price: Decimal, *, may_cross: bool = True) -> N
     crosses = _pair(ranked, left) if may_cross else []
     for offer in ranked:
         if offer.reduces and not _is_sendable(offer, left[offer.order_id], price):
-            _take_back(offer, crosses, left, price=price)
+            step = max(other.step for other in ranked)  # so that what is given back can be sent by anyone
+            least = ceil_to(divide(EXACT.multiply(offer.minimum, _MINIMA_KEPT), price), step)
+            _take_back(offer, crosses, left, qty=least)
     resting = [offer for offer in ranked if left[offer.order_id]]
     withdrawn = {
         offer.order_id
@@ -110,16 +112,12 @@ def _is_sendable(offer: Offer, rest: Decimal, price: Decimal) -> bool:
     return rest in {ZERO, offer.qty} or EXACT.multiply(rest, price) >= offer.minimum
 
 
-def _take_back(offer: Offer, crosses: Sequence[Cross], left: dict[str, Decimal], *, price: Decimal) -> None:
-    """Uncross the newest of an exit's crosses until both sides of them keep enough to be sent."""
-    minimum = EXACT.multiply(offer.minimum, Decimal(_MINIMA_KEPT))
-    wanted = ceil_to(divide(minimum, price), offer.step)
+def _take_back(offer: Offer, crosses: Sequence[Cross], left: dict[str, Decimal], *, qty: Decimal) -> None:
+    """Uncross so much of an exit's newest crosses that both sides of them keep enough to be sent."""
     for cross in reversed(crosses):
-        if not wanted:
-            return
         if offer.order_id in {cross.buy_id, cross.sell_id}:
-            qty = min(wanted, cross.qty)
-            wanted = EXACT.subtract(wanted, qty)
-            cross.qty = EXACT.subtract(cross.qty, qty)
+            back = min(qty, cross.qty)
+            qty = EXACT.subtract(qty, back)
+            cross.qty = EXACT.subtract(cross.qty, back)
             for order_id in (cross.buy_id, cross.sell_id):
-                left[order_id] = EXACT.add(left[order_id], qty)
+                left[order_id] = EXACT.add(left[order_id], back)
