@@ -17,6 +17,7 @@ from typing import Any, Self
 import msgspec
 
 from tests.stories.judging import differences, unowned
+from tests.stories.markets import WISHES
 from tests.stories.programs import OURS
 from tests.stories.served import SLOW_S, Served
 from trader.model.events import Event
@@ -178,14 +179,31 @@ class Desk:
         self._nursery = nursery
         (folder / "desk.json").write_text(json.dumps({"strategies": [*strategies]}))
         speed = f"{served.exchange.options.speed:g}"
-        self._arguments = ["run", "--config", "desk.json", "--speed", speed, "--log-format", "json", "-v", *arguments]
-        self._env = {**served.variables(), "XDG_STATE_HOME": str(folder / "state")}
+        self.arguments = ["run", "--config", "desk.json", "--speed", speed, "--log-format", "json", "-v", *arguments]
+        self.env = {**served.variables(), "XDG_STATE_HOME": str(folder / "state")}
 
     def start(self, *strikes: Strike) -> Child:
         """Begin a life."""
         self.lives += 1
         log = self.folder / f"life-{self.lives:02}.log"
-        return self._nursery.start(self._arguments, folder=self.folder, env=self._env, log=log, strikes=strikes)
+        return self._nursery.start(self.arguments, folder=self.folder, env=self.env, log=log, strikes=strikes)
+
+    def tell(self, **wishes: float) -> None:
+        """Tell the strategies that are told what they want."""
+        new = self.folder / f"{WISHES}.new"
+        new.write_text(json.dumps(wishes))
+        new.rename(self.folder / WISHES)
+
+    def until_held(self, **held: str) -> None:
+        """Wait until the account holds this and nothing else, and no order is open; a symbol's first part names it."""
+
+        def has() -> bool:
+            truth = self.served.truth()
+            is_quiet = all(order["status"] in {"filled", "canceled"} for order in truth["orders"])
+            positions = {symbol.partition("/")[0]: one["qty"] for symbol, one in truth["positions"].items()}
+            return is_quiet and positions == held
+
+        wait_until(has)
 
     def begin(self, *strikes: Strike) -> Child:
         """Begin a life, and wait until it may trade."""

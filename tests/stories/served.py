@@ -63,10 +63,10 @@ class Served:
         }
 
     def truth(self) -> dict[str, Any]:
-        """Return what ``/_truth`` says of the only account, with what was asked beside it."""
+        """Return what ``/_truth`` says of the first account, with what was asked beside it."""
         exchange = self.exchange
         found: dict[str, Any] = self.ask(lambda: truth_of(exchange.venue.accounts, exchange.log, now=self.now()))
-        (books,) = found["accounts"].values()
+        books = next(iter(found["accounts"].values()))
         return {**books, "requests": found["requests"]}
 
     def now(self) -> int:

@@ -3,7 +3,6 @@
 ``scripts/kills`` does the same for as long as you like, at points and moments of chance.
 """
 
-import json
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,9 +26,8 @@ from tests.stories.killing import (
     endure,
     judged,
     stopping,
-    wait_until,
 )
-from tests.stories.markets import COIN, OPENING, STOCK, WISHES, flipping, lively, scheduled, steady, told
+from tests.stories.markets import COIN, OPENING, STOCK, flipping, lively, scheduled, steady, told
 from tests.stories.served import Served
 from trader.exchange.local import ExchangeOptions
 from trader.model.calendar import StockCalendar
@@ -115,11 +113,11 @@ class Phase(NamedTuple):
 
 # Market orders only, at prices that never move: what comes of it is the same whenever it happens.
 PHASES = [
-    Phase({"long": 0.5, "short": 0.0, "coin": 0.0}, {STOCK: "100"}),
-    Phase({"long": 0.5, "short": -0.25, "coin": 0.0}, {STOCK: "50"}),
-    Phase({"long": 0.5, "short": -0.25, "coin": 0.5}, {STOCK: "50", COIN: "0.1995"}),
-    Phase({"long": 0.0, "short": -0.25, "coin": 0.5}, {STOCK: "-50", COIN: "0.1995"}),  # in two orders
-    Phase({"long": 0.0, "short": -0.25, "coin": 0.0}, {STOCK: "-50"}),
+    Phase({"long": 0.5, "short": 0.0, "coin": 0.0}, {"SPY": "100"}),
+    Phase({"long": 0.5, "short": -0.25, "coin": 0.0}, {"SPY": "50"}),
+    Phase({"long": 0.5, "short": -0.25, "coin": 0.5}, {"SPY": "50", "BTC": "0.1995"}),
+    Phase({"long": 0.0, "short": -0.25, "coin": 0.5}, {"SPY": "-50", "BTC": "0.1995"}),  # in two orders
+    Phase({"long": 0.0, "short": -0.25, "coin": 0.0}, {"SPY": "-50"}),
     Phase({"long": 0.0, "short": 0.0, "coin": 0.0}, {}),
 ]
 COMMANDED = [told("long", STOCK), told("short", STOCK, allow_short=True), told("coin", COIN)]
@@ -146,34 +144,22 @@ def obey(nursery: Nursery, folder: Path, kills: Sequence[Kill]) -> Endured:
     problems: list[str] = []
     with Served(steady(folder, SPEED)) as served:
         desk = Desk(nursery, served, folder, COMMANDED)
-        tell = partial(_tell, folder)
-        tell(dict.fromkeys(PHASES[0].wishes, 0.0))
+        desk.tell(**dict.fromkeys(PHASES[0].wishes, 0.0))
         child = None if kills else desk.begin()
         for number, phase in enumerate(PHASES):
+            tell = partial(desk.tell, **phase.wishes)
             if kills:
-                desk.die(kills[number], once=partial(tell, phase.wishes))
+                if child is not None:
+                    assert child.end(signal.SIGKILL) == KILLED
+                desk.die(kills[number], once=tell)
                 problems += unowned(desk.steps(), served.truth())
                 child = desk.start()
-            tell(phase.wishes)
-            wait_until(partial(_has, served, phase.held))
-            if kills and child is not None and number < len(PHASES) - 1:
-                assert child.end(signal.SIGKILL) == KILLED
+            tell()
+            desk.until_held(**phase.held)
         assert child is not None
-        wait_until(lambda: '"event":"entries.released"' in child.said())
+        child.until('"event":"entries.released"')
         desk.stop(child)
         return judged(desk, problems, kills=max(0, 2 * len(kills) - 1), reached=len(kills))
-
-
-def _tell(folder: Path, wishes: dict[str, float]) -> None:
-    new = folder / "wishes.new"
-    new.write_text(json.dumps(wishes))
-    new.rename(folder / WISHES)
-
-
-def _has(served: Served, held: dict[str, str]) -> bool:
-    truth = served.truth()
-    is_quiet = all(order["status"] in {"filled", "canceled"} for order in truth["orders"])
-    return is_quiet and {symbol: one["qty"] for symbol, one in truth["positions"].items()} == held
 
 
 SCENARIOS: dict[str, Callable[[Nursery, Path], Endured]] = {
