@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from trader.model.events import Event
-from trader.store.journal import Chain, Row, opens, pack, unpack
+from trader.store.journal import Chain, Row, events_of, opens, pack, unpack
 
 
 class Journal(Protocol):
@@ -67,9 +67,9 @@ class MemoryJournal:
         """Check everything and give the events from the newest ``BooksOpened`` on."""
         rows = self._rows
         self._chain.check(rows)
-        begin = next((place for place in range(len(rows) - 1, -1, -1) if opens(rows[place][0])), 0)
-        for body, _ in rows[begin:]:
-            yield from unpack(body).events
+        opened = next((number for number in range(len(rows), 0, -1) if opens(rows[number - 1][0])), 0)
+        records = (unpack(body) for body, _ in rows[max(0, opened - 1) :])
+        return events_of(records, opened=opened, last=len(rows))
 
     def write(self, steps: Sequence[Sequence[Event]]) -> int:
         """Make steps durable."""

@@ -16,6 +16,7 @@ from trader.strategies.base import Context
 
 STEP: Final = 4 * SECOND  # between two looks at what the market does
 HISTORY: Final = 3  # minutes before the start, for warm-up
+STRATEGIES: Final = ("long", "both", "coin", "mixed")
 CAPITAL: Final = Decimal(20_000)  # of each
 _LARGEST = Decimal("0.95")  # of it, in one symbol
 _MANY, _FEW = 1e6, (1.0, 40.0)  # offered at a price
@@ -57,7 +58,7 @@ class Whim:
 
 
 def specs(seed: int, *, quiet_from: int, chance_of_error: float) -> list[SandboxSpec]:
-    """Return three sandboxes: a long-only one, one that shorts what the first one buys, one with a coin."""
+    """Return four sandboxes: a long-only one, one that shorts too, one whose days are UTC's, one with both."""
 
     def spec(name: str, *instruments: Instrument, limits: Limits) -> SandboxSpec:
         whim = Whim(name, seed, quiet_from=quiet_from, chance_of_error=chance_of_error)
@@ -66,7 +67,8 @@ def specs(seed: int, *, quiet_from: int, chance_of_error: float) -> list[Sandbox
     return [
         spec("long", _WHOLE, _PARTS, limits=Limits(_LARGEST, stop_loss=Decimal("0.002"))),
         spec("both", _WHOLE, _SHARES, limits=Limits(_LARGEST, allow_short=True, max_daily_trades=12)),
-        spec("coin", _COIN, _WHOLE, limits=Limits(_LARGEST, max_daily_loss=Decimal(40))),
+        spec("coin", _COIN, limits=Limits(_LARGEST, max_daily_loss=Decimal(40))),
+        spec("mixed", _COIN, _WHOLE, limits=Limits(_LARGEST, max_daily_loss=Decimal(60))),
     ]
 
 

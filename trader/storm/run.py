@@ -14,11 +14,11 @@ from trader.errors import NotDurable
 from trader.model.inputs import Control, Ticks
 from trader.model.money import decimal_of
 from trader.model.orders import Side
-from trader.model.time import MINUTE, SECOND
+from trader.model.time import MINUTE, SECOND, parse_time
 from trader.storm.daemon import Crash, Daemon, is_mended_by_restart
 from trader.storm.disk import Disk, Storage
 from trader.storm.exchange import Exchange
-from trader.storm.market import INSTRUMENTS, STEP, Market, specs
+from trader.storm.market import INSTRUMENTS, STEP, STRATEGIES, Market, specs
 from trader.storm.timeline import Timeline
 from trader.storm.weather import Weather
 from trader.storm.witness import Violation, Witness
@@ -31,8 +31,8 @@ MOST_FUSE: Final = 40
 CLOCK_OFF_S: Final = 0.5  # from the world's: with a second more every bar would be late, and nobody would decide
 DOWN_S: Final = (0.5, 30.0)  # from the death of a process to the start of the next one
 
-# The first ends in the middle of a New York day, the others pass a midnight: New York's, and UTC's.
-STARTS: Final = (1_795_449_600 * SECOND, 1_795_411_680 * SECOND, 1_795_391_880 * SECOND)
+# In the middle of a New York day, two minutes before midnight there, and two minutes before midnight UTC.
+STARTS: Final = tuple(map(parse_time, ("2026-11-23T15:00", "2026-11-23T04:58", "2026-11-22T23:58")))
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -255,7 +255,7 @@ class Storm:
         self._plan(kind, happen)
 
     def _say(self, action: Literal["halt", "pause", "resume", "flatten"]) -> None:
-        strategy = self.weather.pick(("", "long", "both", "coin"))
+        strategy = self.weather.pick(("", *STRATEGIES))
         if self.daemon is not None and self.daemon.is_live:
             self.daemon.put(Control(self.daemon.now(), action, strategy, "storm"))
 
