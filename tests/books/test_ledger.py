@@ -9,7 +9,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from trader.books.ledger import ENDED_ORDERS_KEPT, Ledger
 from trader.books.positions import Execution, Position, effect_of
-from trader.model.events import FillReversed, OrderCreated, OrderFilled, OrderMoved, ReportIgnored, SandboxOpened
+from trader.model.events import (
+    BooksOpened,
+    FillReversed,
+    OrderCreated,
+    OrderFilled,
+    OrderMoved,
+    ReportIgnored,
+    SandboxOpened,
+)
 from trader.model.orders import Approved, ExecutionReport, OrderIntent, OrderStatus, Reason, Side
 
 
@@ -145,6 +153,19 @@ def test_a_fill_through_zero_closes_and_opens_the_other_side() -> None:
         Decimal(1100),
         Decimal(40),
     )
+
+
+def test_books_are_equal_whether_they_were_written_down_while_a_position_was_closed_or_not() -> None:
+    ledger = opened()
+    for number, side in enumerate((Side.BUY, Side.SELL)):
+        order(ledger, f"o{number}", side, "1.500")
+        report(ledger, execution(f"o{number}", number, "1.500", last=True))
+    other = Ledger()
+    other.recover([BooksOpened(0, ledger.snapshot())])
+    for one in (ledger, other):
+        order(one, "o3", qty="2")
+        report(one, execution("o3", 3, "2", last=True))
+    assert ledger.digest() == other.digest()
 
 
 def test_only_so_many_ended_orders_are_remembered() -> None:

@@ -60,6 +60,8 @@ class Book(msgspec.Struct):
         position = self.position(symbol)
         position.qty = EXACT.add(position.qty, effect.qty)
         position.cost = EXACT.add(position.cost, effect.cost)
+        if not position.qty and not position.cost:
+            position.qty = position.cost = ZERO  # as a snapshot leaves it out: what follows is spelled alike
         self.cash = EXACT.add(self.cash, effect.cash)
         gross = EXACT.add(effect.cash, effect.fee_usd)
         if gross < 0:
