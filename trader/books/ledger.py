@@ -299,14 +299,15 @@ class Ledger:
     def _fill(self, event: OrderFilled) -> None:
         record = self.orders[event.order_id]
         book = self.books[event.strategy]
-        effect = effect_of(book.position(event.symbol), event.side, _execution(event))
+        execution = _execution(event)
+        effect = effect_of(book.position(event.symbol), event.side, execution)
         assert effect.realized == event.realized, f"{event.execution_id}: realised {effect.realized}, event says other"
-        record.executions[event.execution_id] = _execution(event)
+        record.executions[event.execution_id] = execution
         record.filled = EXACT.add(record.filled, event.qty)
         ordered = record.approved.intent.qty
         assert record.filled <= ordered, f"order {event.order_id} of {ordered} filled {record.filled}"
         book.book_fill(event.symbol, effect)
-        if record.approved.reserved and record.status not in TERMINAL:
+        if record.reserved and event.status not in TERMINAL:
             left = EXACT.subtract(ordered, record.filled)
             self._reserve(record, share_of(record.approved.reserved, left, ordered))
         self._move(record, event.status)

@@ -33,25 +33,28 @@ class FillEffect(msgspec.Struct, frozen=True):
 
 def effect_of(position: Position, side: Side, execution: "Execution") -> FillEffect:
     """Work out one execution on ``position`` without changing it; it may close, open, or do both through zero."""
-    gross = EXACT.multiply(execution.qty, execution.price)
+    is_buy, price = side is Side.BUY, execution.price
     in_coin = execution.fee_asset != "USD"
-    delta = EXACT.multiply(execution.qty, side.sign)
+    delta = execution.qty if is_buy else execution.qty.copy_negate()
+    spent = EXACT.multiply(delta, price)
+    cash, fee_usd, fee_value = spent.copy_negate(), ZERO, execution.fee
     if in_coin:
         delta = EXACT.subtract(delta, execution.fee)
-    fee_usd = ZERO if in_coin else execution.fee
-    fee_value = EXACT.multiply(execution.fee, execution.price) if in_coin else fee_usd
-    cash = EXACT.subtract(EXACT.multiply(gross, -side.sign), fee_usd)
+        fee_value = EXACT.multiply(execution.fee, price)
+    elif fee_value:
+        fee_usd = fee_value
+        cash = EXACT.subtract(cash, fee_usd)
     held = position.qty
     if not held or (held > 0) == (delta > 0):
-        cost = EXACT.multiply(delta, execution.price)
+        cost = EXACT.multiply(delta, price) if in_coin else spent
         return FillEffect(delta, cost, cash, fee_usd, fee_value.copy_negate(), opened=True)
-    sign = 1 if held > 0 else -1
-    closed = min(delta.copy_abs(), held.copy_abs())
-    cost_closed = share_of(position.cost, closed, held.copy_abs())
-    proceeds = EXACT.multiply(EXACT.multiply(closed, sign), execution.price)
-    realized = EXACT.subtract(EXACT.subtract(proceeds, cost_closed), fee_value)
-    crossed = EXACT.multiply(EXACT.subtract(delta.copy_abs(), closed), -sign)
-    cost = EXACT.subtract(EXACT.multiply(crossed, execution.price), cost_closed)
+    gone = delta.copy_negate()  # signed like what is held
+    closed = gone if gone.copy_abs() <= held.copy_abs() else held
+    cost_closed = share_of(position.cost, closed, held)
+    realized = EXACT.subtract(EXACT.subtract(EXACT.multiply(closed, price), cost_closed), fee_value)
+    cost = cost_closed.copy_negate()
+    if closed != gone:
+        cost = EXACT.add(cost, EXACT.multiply(EXACT.subtract(closed, gone), price))  # the rest is a new position
     return FillEffect(delta, cost, cash, fee_usd, realized, opened=False)
 
 

@@ -23,7 +23,6 @@ Then = Callable[[], None]
 Result = TypeVar("Result")
 
 MOST_WAITING = 20_000  # steps; a disk that is so far behind does not answer any more, and orders wait for it
-REST_AFTER_S = 1.0  # without anything to write: what the journal puts off is done then
 CLOSE_WITHIN_S = 10.0  # for a disk that hangs when the run ends
 
 
@@ -127,11 +126,9 @@ class Committer:
 
     def _turn(self) -> bool:
         """Do all that waits, in order; tell whether there is more to come."""
-        try:
-            taken = [self._waiting.get(timeout=REST_AFTER_S)]
-        except queue.Empty:
+        if self._waiting.empty():
             self._journal.rest()
-            return True
+        taken = [self._waiting.get()]
         while not self._waiting.empty():
             taken.append(self._waiting.get_nowait())
         steps: list[_Step] = []
