@@ -59,8 +59,20 @@ class StrictExchange(SimExchange):
         return reports
 
 
+class InOrder(Rehearsal):
+    """A rehearsal in which no report overtakes another, however much is sent in answer to the first."""
+
+    is_settling = False
+
+    def settle(self, ts: int) -> None:
+        if not self.is_settling:
+            self.is_settling = True
+            super().settle(ts)
+            self.is_settling = False
+
+
 def strict(*specs: SandboxSpec, rules: VenueRules | None = None) -> Rehearsal:
-    desk = Rehearsal(*specs)
+    desk = InOrder(*specs)
     desk.venue = StrictExchange(rules or VenueRules(has_fees=False), {"SPY": instrument_of("SPY")})
     return desk
 
