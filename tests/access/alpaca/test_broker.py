@@ -134,6 +134,8 @@ async def test_an_order_waiting_for_the_opening_is_canceled_and_nothing_else_is(
         assert one.status(order_id) is OrderStatus.CANCELED
         account = one.at.venue.accounts[one.at.key.account]
         assert [working.order.qty for working in account.working.values()] == [Decimal(2)]
+        late = one.order()
+        assert one.status(late) is OrderStatus.CANCELED, "nothing leaves any more"
         assert one.broker.open_orders == 0
 
 

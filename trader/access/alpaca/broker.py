@@ -117,7 +117,7 @@ class AlpacaBroker:
         self._tasks: dict[asyncio.Task[None], None] = {}  # in the order they began: a run can be repeated
         self._lost_at = now()  # since when the stream may have missed something
         self._subscriptions = 0
-        self._is_started = self._is_compared = self._is_resumed = False
+        self._is_started = self._is_compared = self._is_resumed = self._is_closing = False
         self._failure: Exception | None = None
 
     async def start(self) -> Reading:
@@ -168,6 +168,9 @@ class AlpacaBroker:
     def submit(self, approved: Approved, crossed: Decimal = ZERO) -> None:
         """Send what of an order was not ``crossed`` between sandboxes; its outcome arrives as reports."""
         tracked = self.tracker.watch(approved, self._now(), crossed)
+        if self._is_closing:
+            self._give(self.tracker.refused(approved.order_id, "the run ends", self._now(), OrderStatus.CANCELED))
+            return
         if len(self._tasks) > MOST_WAITING:
             self._give(self.tracker.refused(approved.order_id, f"{MOST_WAITING} requests wait", self._now()))
             return
@@ -180,7 +183,8 @@ class AlpacaBroker:
             self._spawn(self._submission.cancel(tracked), f"cancel {order_id}")
 
     def cancel_open(self) -> None:
-        """Ask for a cancel of every open order of ours; those of other hands are left alone."""
+        """Ask for a cancel of every open order of ours, and send no more; those of other hands are left alone."""
+        self._is_closing = True
         for tracked in self.tracker.open():
             self.cancel(tracked.order_id, self._now())
 
