@@ -68,6 +68,18 @@ def test_a_pause_lets_what_is_on_its_way_arrive() -> None:
     assert states(desk) == ["paused", "paused"]
 
 
+def test_a_halt_in_the_middle_of_a_turn_leaves_it_flat() -> None:
+    desk, told = quiet(spec(by_minute({1: 0.5, 2: -0.5}), allow_short=True))
+    desk.closes(100)
+    told(0, OrderStatus.FILLED, 50)
+    desk.closes(100, start=2)
+    say(desk, "halt")
+    say(desk, "resume")
+    told(1, OrderStatus.FILLED, 50)
+    desk.closes(100, start=3)
+    assert made(desk) == ["one", "one"]
+
+
 def test_one_strategy_is_stopped_and_its_sibling_is_not() -> None:
     desk = Rehearsal(*two({2: 0.5}))
     say(desk, "halt", "one", minute=1)

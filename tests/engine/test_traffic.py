@@ -447,6 +447,41 @@ def test_an_absent_entry_keeps_nobody_from_leaving() -> None:
     assert [event.approved.intent.side for event in desk.of(OrderCreated)][-1] is Side.SELL
 
 
+def test_what_is_held_beside_an_absent_entry_that_nobody_wants_goes_at_once() -> None:
+    desk, told = quiet(box("bear", {1: -0.2}), box("bull", {2: 0.5, 3: 0.0}))
+    desk.closes(100)
+    told(0, OrderStatus.FILLED, 20)
+    desk.closes(100, start=2)
+    told(1, OrderStatus.FILLED, 20)
+    desk.closes(100, start=3)  # the rest of the entry is called off first
+    assert made(desk) == ["bear", "bull", "bull"]
+    told(2, OrderStatus.ABSENT)
+    assert desk.of(OrderCreated)[-1].approved.intent.reduces
+
+
+def test_a_bust_within_an_order_that_goes_on_leaves_it_on_its_way() -> None:
+    desk, told = quiet(box("one", {1: 0.5}))
+    desk.closes(100)
+    told(0, OrderStatus.PARTIALLY_FILLED, 20)
+    bust = ExecutionReport(
+        first_id(desk), OrderStatus.PARTIALLY_FILLED, T0 + MINUTE, reverses=desk.fills[0].execution_id
+    )
+    desk.take(Reported(T0 + MINUTE, bust))
+    told(0, OrderStatus.FILLED, 50)
+    assert held(desk) == {"one": Decimal(50)}
+
+
+def test_a_late_word_about_a_strategy_that_is_gone_is_booked() -> None:
+    desk, _ = quiet(box("gone", {1: 0.5}))
+    desk.closes(100)
+    engine = Engine([box("new", {})], book_id="other")
+    engine.desk.ledger.recover(desk.events)
+    engine.handle(Opened(T0 + 2 * MINUTE))
+    report = ExecutionReport(first_id(desk), OrderStatus.FILLED, T0, "e1", Decimal(50), Decimal(100))
+    engine.handle(Reported(T0 + 2 * MINUTE, report))
+    assert engine.desk.ledger.holdings() == {"SPY": Decimal(50)}
+
+
 def test_an_absent_entry_is_given_up_when_its_day_is_over() -> None:
     desk, _ = lost()
     desk.closes(100, start=DAY // MINUTE)
