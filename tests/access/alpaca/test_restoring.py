@@ -52,12 +52,8 @@ class Reader:
         instruments = {symbol: instrument_of(symbol) for symbol in SYMBOLS}
         settings = BrokerSettings(trading_url="", updates_url="", key_id="", secret="", instruments=instruments)
         lookups = self.lookups = Lookups(self.calls, self.tracker, self.give)
-        self.submission = Submission(
-            self.calls, self.tracker, lookups=lookups, instruments=instruments, is_confirmed=lambda: True
-        )
-        self.restoring = Restoring(
-            self.calls, self.tracker, lookups=lookups, ledger=self.ledger, settings=settings, deliver=self.deliver
-        )
+        self.submission = Submission(lookups, instruments, is_confirmed=lambda: True)
+        self.restoring = Restoring(lookups, self.ledger, settings=settings, deliver=self.deliver)
 
     def give(self, reports: list[ExecutionReport]) -> None:
         self.reports += reports

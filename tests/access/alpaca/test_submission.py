@@ -49,13 +49,9 @@ class Line:
         self.rest = RestDesk(there.url, "k", "s")
         self.calls = AccountCalls(self.rest, now=now, pace=PACE)
         self.is_confirmed = True
-        self.submission = Submission(
-            self.calls,
-            self.tracker,
-            lookups=Lookups(self.calls, self.tracker, self.reports.extend),
-            instruments={"SPY": instrument_of("SPY")},
-            is_confirmed=lambda: self.is_confirmed,
-        )
+        lookups = Lookups(self.calls, self.tracker, self.reports.extend)
+        instruments = {"SPY": instrument_of("SPY")}
+        self.submission = Submission(lookups, instruments, is_confirmed=lambda: self.is_confirmed)
 
     async def answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
         answers = self.script["LIST" if request.target.startswith("/v2/orders?") else request.method]

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from tests.access.alpaca.desks import booked
 from tests.access.sim.floor import Floor
+from trader.access.alpaca import orders as orders_module
 from trader.access.alpaca import outside as outside_module
-from trader.access.alpaca import tracker as tracker_module
 from trader.access.alpaca.executions import Fill, Told
+from trader.access.alpaca.orders import OVERDUE
 from trader.access.alpaca.readings import fills_in
-from trader.access.alpaca.tracker import OVERDUE, OrderTracker
+from trader.access.alpaca.tracker import OrderTracker
 from trader.access.alpaca.wire_trading import OrderMessage, TradeUpdate
 from trader.access.sim.venue_orders import ENDED, OrderRequest, VenueOrder
 from trader.books.ledger import Ledger
@@ -401,7 +402,7 @@ def test_rows_of_orders_nobody_has_heard_of_are_left_for_later() -> None:
 
 
 def test_ended_orders_are_forgotten_when_there_are_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracker_module, "ENDED_KEPT", 1)
+    monkeypatch.setattr(orders_module, "ENDED_KEPT", 1)
     monkeypatch.setattr(outside_module, "KEPT", 1)
     tracker = tracking()
     tracker.looked_up(message("canceled"), 1)

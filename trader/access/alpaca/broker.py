@@ -92,26 +92,15 @@ class AlpacaBroker:
         self._deliver = deliver
         self._fail = fail
         self._ledger = ledger
-        self.tracker = OrderTracker(
-            ledger,
-            overdue=max(2 * SECOND, round(settings.pace * SECOND / 2)),
-            regulatory=settings.regulatory,
-        )
+        overdue = max(2 * SECOND, round(settings.pace * SECOND / 2))
+        self.tracker = OrderTracker(ledger, overdue=overdue, regulatory=settings.regulatory)
         self._subscribed = asyncio.Event()
         self._confirmed = asyncio.Event()
         line = line or AlpacaLine(settings)
         self._calls = AccountCalls(line.rest, now=now, pace=settings.pace)
         self._lookups = Lookups(self._calls, self.tracker, self._give)
-        self._submission = Submission(
-            self._calls,
-            self.tracker,
-            lookups=self._lookups,
-            instruments=settings.instruments,
-            is_confirmed=self._confirmed.is_set,
-        )
-        self._restoring = Restoring(
-            self._calls, self.tracker, lookups=self._lookups, ledger=ledger, settings=settings, deliver=deliver
-        )
+        self._submission = Submission(self._lookups, settings.instruments, is_confirmed=self._confirmed.is_set)
+        self._restoring = Restoring(self._lookups, ledger, settings=settings, deliver=deliver)
         self._comparison = Comparison(ledger)
         self._connection = line.connect(self._take)
         self._tasks: dict[asyncio.Task[None], None] = {}  # in the order they began: a run can be repeated

@@ -76,20 +76,77 @@ class Booked:
         return self.name.startswith(SYNTHETIC)
 
 
-class Executions:
+class Bookings:
+    """Executions as they were booked; what was taken back stays known."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.gross = ZERO  # booked, whatever was taken back later
+        self.net = ZERO  # booked and standing
+        self._booked: list[Booked] = []
+
+    def knows(self, venue_id: str) -> bool:
+        """Tell whether an execution of this id is booked."""
+        return self._by_id(venue_id) is not None
+
+    def find(self, told: Told) -> Booked | None:
+        """Return the execution that a bust or a correction names; for want of names, one with its figures."""
+        found = self._by_id(told.undoes)
+        if found is None and told.kind == "trade_bust":
+            unnamed = (one for one in self._booked if not one.is_undone and not one.venue_ids)
+            found = next((one for one in unnamed if _same_figures(told, one)), None)
+        return found
+
+    def undo(self, booked: Booked) -> None:
+        """Take an execution back."""
+        assert not booked.is_undone, f"{booked.name} was taken back before"
+        booked.is_undone = True
+        self.net = EXACT.subtract(self.net, booked.qty)
+        if booked.is_synthetic:
+            self.gross = EXACT.subtract(self.gross, booked.qty)
+
+    def release(self, venue_id: str) -> Booked | None:
+        """Give an execution away: it belongs to another part of the order."""
+        booked = self._by_id(venue_id)
+        if booked is not None:
+            self._booked.remove(booked)
+            self.gross = EXACT.subtract(self.gross, booked.qty)
+            self.net = EXACT.subtract(self.net, ZERO if booked.is_undone else booked.qty)
+        return booked
+
+    def accept(self, booked: Booked) -> None:
+        """Take over what another part of the order gave away."""
+        self._add(booked)
+        if booked.is_undone:
+            self.net = EXACT.subtract(self.net, booked.qty)
+
+    def _by_id(self, venue_id: str) -> Booked | None:
+        return next((one for one in self._booked if venue_id in one.venue_ids), None) if venue_id else None
+
+    def _add(self, booked: Booked) -> Booked:
+        self._booked.append(booked)
+        self.gross = EXACT.add(self.gross, booked.qty)
+        self.net = EXACT.add(self.net, booked.qty)
+        return booked
+
+    def _free(self, name: str) -> str:
+        """Return a name that no execution of the order has had."""
+        count = sum(one.name.partition("~")[0] == name for one in self._booked)
+        return f"{name}~{count}" if count else name
+
+
+class Executions(Bookings):
     """What one order at the venue has brought."""
 
     def __init__(self, name: str) -> None:
         """Begin with nothing; ``name`` begins the names of executions that the venue gave no id."""
-        self.gross = ZERO  # booked, whatever was taken back later
-        self.net = ZERO  # booked and standing
+        super().__init__()
         self.repeated = 0
         self.is_doubtful = False
         self._name = name
         self._shown = ZERO
         self._is_blurred = False  # of some that were taken back nobody knows how much they were
         self._worth: Decimal | None = None  # dollars of what was shown last
-        self._booked: list[Booked] = []
 
     @property
     def shown(self) -> Decimal:
@@ -173,22 +230,6 @@ class Executions:
         name = self._free(f"{SYNTHETIC}{self._name}:{plain(self.shown)}")
         return self._add(Booked(name, Told("", self.shown, missing, price, ts)))
 
-    def find(self, told: Told) -> Booked | None:
-        """Return the execution that a bust or a correction names; for want of names, one with its figures."""
-        found = self._by_id(told.undoes)
-        if found is None and told.kind == "trade_bust":
-            unnamed = (one for one in self._booked if not one.is_undone and not one.venue_ids)
-            found = next((one for one in unnamed if _same_figures(told, one)), None)
-        return found
-
-    def undo(self, booked: Booked) -> None:
-        """Take an execution back."""
-        assert not booked.is_undone, f"{booked.name} was taken back before"
-        booked.is_undone = True
-        self.net = EXACT.subtract(self.net, booked.qty)
-        if booked.is_synthetic:
-            self.gross = EXACT.subtract(self.gross, booked.qty)
-
     def correct(self, told: Told, instead_of: Booked) -> Booked:
         """Book what stands in the place of an execution that was taken back."""
         told = msgspec.structs.replace(told, cumulative=instead_of.cumulative)
@@ -214,45 +255,12 @@ class Executions:
                 places[corrected.name] = place
         return [one for one in left if one is not None]
 
-    def knows(self, venue_id: str) -> bool:
-        """Tell whether an execution of this id is booked."""
-        return self._by_id(venue_id) is not None
-
-    def release(self, venue_id: str) -> Booked | None:
-        """Give an execution away: it belongs to another part of the order."""
-        booked = self._by_id(venue_id)
-        if booked is not None:
-            self._booked.remove(booked)
-            self.gross = EXACT.subtract(self.gross, booked.qty)
-            self.net = EXACT.subtract(self.net, ZERO if booked.is_undone else booked.qty)
-        return booked
-
-    def accept(self, booked: Booked) -> None:
-        """Take over what another part of the order gave away."""
-        self._add(booked)
-        if booked.is_undone:
-            self.net = EXACT.subtract(self.net, booked.qty)
-
-    def _by_id(self, venue_id: str) -> Booked | None:
-        return next((one for one in self._booked if venue_id in one.venue_ids), None) if venue_id else None
-
     def _book(self, told: Told) -> Booked:
         self.show(told.cumulative)
         return self._add(Booked(self._name_of(told), told))
 
-    def _add(self, booked: Booked) -> Booked:
-        self._booked.append(booked)
-        self.gross = EXACT.add(self.gross, booked.qty)
-        self.net = EXACT.add(self.net, booked.qty)
-        return booked
-
     def _name_of(self, told: Told) -> str:
         return self._free(f"{told.venue_id or self._name}@{plain(told.cumulative)}")
-
-    def _free(self, name: str) -> str:
-        """Return a name that no execution of the order has had."""
-        count = sum(one.name.partition("~")[0] == name for one in self._booked)
-        return f"{name}~{count}" if count else name
 
 
 def _explain(row: Told, free: list[Booked], are_same: Callable[[Told, Booked], bool]) -> bool:

@@ -29,54 +29,54 @@ class Lookups:
     def __init__(self, calls: AccountCalls, tracker: OrderTracker, give: Give) -> None:
         """Read nothing yet."""
         self.give = give
-        self._calls = calls
-        self._tracker = tracker
+        self.calls = calls
+        self.tracker = tracker
 
     async def one(self, tracked: Tracked) -> bool:
         """Read an order of ours; return False where the venue does not know it. Raises Unavailable for no answer."""
-        tracked.asked_at = self._calls.now()
+        tracked.asked_at = self.calls.now()
         try:
             if tracked.venue_id:
-                answer = await self._calls.get(f"/orders/{tracked.venue_id}", priority=Priority.LOOKUP)
+                answer = await self.calls.get(f"/orders/{tracked.venue_id}", priority=Priority.LOOKUP)
             else:
                 by_id = {"client_order_id": tracked.order_id}
-                answer = await self._calls.get("/orders:by_client_order_id", by_id, priority=Priority.LOOKUP)
+                answer = await self.calls.get("/orders:by_client_order_id", by_id, priority=Priority.LOOKUP)
             order = order_in(answer)
         except (Refused, Unavailable, OutcomeUnknown, WireError) as error:
             log.debug("lookup.failed", order_id=tracked.order_id, why=str(error)[:300])
             if isinstance(error, Refused) and error.status == _FOUND_NOWHERE:
                 return False
             raise Unavailable(str(error)) from error
-        self.give(self._tracker.looked_up(order, self._calls.now()))
+        self.give(self.tracker.looked_up(order, self.calls.now()))
         if not tracked.parts:
             log.error("order.mistaken", order_id=tracked.order_id, found=order.id, created_at=order.created_at)
             text = "the account has another order of this id"
-            self.give(self._tracker.refused(tracked.order_id, text, self._calls.now()))
+            self.give(self.tracker.refused(tracked.order_id, text, self.calls.now()))
         return True
 
     async def stranger(self, venue_id: str) -> None:
         """Read an order that nobody has heard of: only it says whose it is. Raises EdgeError for no answer."""
         try:
-            order = order_in(await self._calls.get(f"/orders/{venue_id}", priority=Priority.LOOKUP))
+            order = order_in(await self.calls.get(f"/orders/{venue_id}", priority=Priority.LOOKUP))
         except (Refused, WireError) as error:
             log.warning("lookup.failed", order_id=venue_id, why=str(error)[:300])
             return
-        self.give(self._tracker.looked_up(order, self._calls.now()))
+        self.give(self.tracker.looked_up(order, self.calls.now()))
 
     async def open(self, *, priority: Priority = Priority.READ) -> None:
         """Read the open orders, ours and others'. Raises EdgeError."""
-        answer = await self._calls.get("/orders", {"status": "open", "limit": str(PAGE)}, priority=priority)
+        answer = await self.calls.get("/orders", {"status": "open", "limit": str(PAGE)}, priority=priority)
         for order in orders_in(answer):
-            self.give(self._tracker.looked_up(order, self._calls.now()))
+            self.give(self.tracker.looked_up(order, self.calls.now()))
 
     async def since(self, ts: int, *, priority: Priority = Priority.READ) -> None:
         """Read all orders from ``ts`` on, page by page. Raises EdgeError."""
         after = iso(ts)
         for _ in range(PAGES):
             query = {"status": "all", "after": after, "direction": "asc", "limit": str(PAGE)}
-            orders = orders_in(await self._calls.get("/orders", query, priority=priority))
+            orders = orders_in(await self.calls.get("/orders", query, priority=priority))
             for order in orders:
-                self.give(self._tracker.looked_up(order, self._calls.now()))
+                self.give(self.tracker.looked_up(order, self.calls.now()))
             if len(orders) < PAGE or orders[-1].submitted_at in {None, after}:
                 return
             after = str(orders[-1].submitted_at)

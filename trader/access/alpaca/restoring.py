@@ -17,7 +17,6 @@ from typing import Final
 
 import structlog
 
-from trader.access.alpaca.calls import AccountCalls
 from trader.access.alpaca.comparing import Reading
 from trader.access.alpaca.executions import Fill
 from trader.access.alpaca.line import BrokerSettings
@@ -25,7 +24,6 @@ from trader.access.alpaca.lookups import Lookups
 from trader.access.alpaca.readings import Activity, account_in, activities_in, fills_in, last_id, positions_in
 from trader.access.alpaca.symbols import CryptoPairs
 from trader.access.alpaca.tracked import Tracked
-from trader.access.alpaca.tracker import OrderTracker
 from trader.access.fees import RegulatoryFees
 from trader.books.ledger import Ledger
 from trader.errors import ReconcileError, Unavailable, WireError
@@ -52,20 +50,13 @@ class Restoring:
     """Reads one account."""
 
     def __init__(
-        self,
-        calls: AccountCalls,
-        tracker: OrderTracker,
-        *,
-        lookups: Lookups,
-        ledger: Ledger,
-        settings: BrokerSettings,
-        deliver: Callable[[Input], None],
+        self, lookups: Lookups, ledger: Ledger, *, settings: BrokerSettings, deliver: Callable[[Input], None]
     ) -> None:
         """Read nothing yet."""
         self.until = 0  # all up to here was handed over
         self.unbooked_fees = ZERO  # dollars in rows of fees that executions were booked with
-        self._calls = calls
-        self._tracker = tracker
+        self._calls = lookups.calls
+        self._tracker = lookups.tracker
         self._lookups = lookups
         self._ledger = ledger
         self._deliver = deliver

@@ -22,13 +22,11 @@ from typing import Final
 
 import structlog
 
-from trader.access.alpaca.calls import AccountCalls
 from trader.access.alpaca.limiter import Priority
 from trader.access.alpaca.lookups import Lookups
 from trader.access.alpaca.readings import order_in
 from trader.access.alpaca.rest import Throttled
 from trader.access.alpaca.tracked import OLD, Tracked
-from trader.access.alpaca.tracker import OrderTracker
 from trader.errors import EdgeError, OutcomeUnknown, Refused, Unavailable, WireError
 from trader.model.instruments import Instrument, instrument_of
 from trader.model.money import NANO, ONE, floor_to, plain
@@ -54,18 +52,12 @@ class Submission:
     """Sends orders and cancels of one account; every outcome goes where that of a lookup goes."""
 
     def __init__(
-        self,
-        calls: AccountCalls,
-        tracker: OrderTracker,
-        *,
-        lookups: Lookups,
-        instruments: Mapping[str, Instrument],
-        is_confirmed: Callable[[], bool],
+        self, lookups: Lookups, instruments: Mapping[str, Instrument], *, is_confirmed: Callable[[], bool]
     ) -> None:
         """Send nothing yet; ``is_confirmed`` tells whether the stream misses nothing."""
         self.retried = 0
-        self._calls = calls
-        self._tracker = tracker
+        self._calls = lookups.calls
+        self._tracker = lookups.tracker
         self._lookups = lookups
         self._give = lookups.give
         self._is_confirmed = is_confirmed

@@ -58,14 +58,15 @@ class Tracked:
     """An order of the desk."""
 
     __slots__ = (
-        "approved", "asked_at", "before", "crossed", "doubted_since", "is_called_off", "is_restored", "needs_lookup",
-        "parts", "qty", "status", "tries",
+        "approved", "asked_at", "before", "doubted_since", "is_called_off", "is_restored", "needs_lookup", "order_id",
+        "ordered", "parts", "qty", "status", "tries",
     )  # fmt: skip
 
     def __init__(self, approved: Approved, now: int, crossed: Decimal = ZERO) -> None:
         """Begin as sent, with no word from the venue; ``crossed`` of it never goes there."""
         self.approved = approved
-        self.crossed = crossed
+        self.order_id = approved.order_id
+        self.ordered = EXACT.subtract(approved.intent.qty, crossed)  # that the venue is asked for
         self.status = OrderStatus.PENDING  # as the desk was told
         self.qty = ZERO  # executions that the desk was told, and that stand
         self.parts: list[Part] = []
@@ -92,11 +93,6 @@ class Tracked:
         return tracked
 
     @property
-    def order_id(self) -> str:
-        """Return the client order id."""
-        return self.approved.order_id
-
-    @property
     def is_over(self) -> bool:
         """Tell whether the desk has been told the end."""
         return self.status in TERMINAL
@@ -110,11 +106,6 @@ class Tracked:
     def venue_id(self) -> str:
         """Return the newest id at the venue, empty before it is known."""
         return self.parts[-1].venue_id if self.parts else ""
-
-    @property
-    def ordered(self) -> Decimal:
-        """Return the quantity that the venue is asked for."""
-        return EXACT.subtract(self.approved.intent.qty, self.crossed)
 
     @property
     def room(self) -> Decimal:
@@ -142,7 +133,7 @@ class Tracked:
     def is_meant(self, order: OrderMessage) -> bool:
         """Tell whether an order that has our id is what we asked for; the id's digest is of the same.
 
-        One that stands with :attr:`crossed` less, or was cut to what the venue can trade, is.
+        So is one that was cut to what the venue can trade.
         """
         intent = self.approved.intent
         try:
@@ -164,12 +155,6 @@ class Tracked:
             part.executions, self.before = self.before, None
         self.parts.append(part)
         return part
-
-    def home(self, part: Part, venue_id: str) -> None:
-        """Move an execution to the part that it turns out to be of: the books do not say."""
-        for other in self.parts:
-            if other is not part and (booked := other.executions.release(venue_id)) is not None:
-                part.executions.accept(booked)
 
     def see(self, order: OrderMessage) -> bool:
         """Take note of a snapshot; an end is final, whatever comes later. Return False where it is not understood."""

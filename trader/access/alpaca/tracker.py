@@ -23,6 +23,7 @@ from typing import Final
 import msgspec
 
 from trader.access.alpaca.executions import Booked, Fill, Told
+from trader.access.alpaca.orders import OVERDUE, Orders
 from trader.access.alpaca.outside import Outside
 from trader.access.alpaca.tracked import STATUSES, Part, Tracked
 from trader.access.alpaca.updates import EXECUTED, RESTATED, FeeCheck, told_in
@@ -32,12 +33,8 @@ from trader.books.ledger import Ledger
 from trader.model.inputs import ExternalReported
 from trader.model.instruments import instrument_of
 from trader.model.money import EXACT, ZERO, plain
-from trader.model.orders import TERMINAL, Approved, ExecutionReport, OrderStatus, Side
-from trader.model.time import SECOND
+from trader.model.orders import TERMINAL, ExecutionReport, OrderStatus, Side
 
-OVERDUE: Final = 2 * SECOND  # a quantity shown but not told for so long is asked for
-ENDED_KEPT: Final = 10_000  # orders; a bust comes within days, and so many a day are not made
-MOST_DOUBLED: Final = 5  # after that every 128 s
 NOTES_KEPT: Final = 1_000  # not taken; the owner takes them after every call
 
 _EVENTS = EXECUTED | RESTATED | frozenset(STATUSES) | frozenset({
@@ -58,7 +55,7 @@ class Note(msgspec.Struct, frozen=True):
     excess: Decimal | None = None
 
 
-class OrderTracker:
+class OrderTracker(Orders):
     """Every order of ours, and what others did."""
 
     def __init__(
@@ -69,15 +66,11 @@ class OrderTracker:
         regulatory: RegulatoryFees = RegulatoryFees(),  # noqa: B008 -- immutable
     ) -> None:
         """Know nothing before :meth:`recall`; ``overdue`` is how long a missing execution is waited for (ns)."""
-        self.orders: dict[str, Tracked] = {}  # of ours by id; those that ended long ago are gone
+        super().__init__(overdue)
         self.executed_at: dict[str, int] = {}  # by symbol: when an execution in it was last told, ours or another's
         self.from_the_future = ""  # an order that these books will send one day, and that is at the venue already
         self._ledger = ledger or Ledger()
-        self._overdue = overdue
         self._regulatory = regulatory
-        self._by_venue_id: dict[str, Tracked] = {}
-        self._ended: deque[Tracked] = deque()
-        self._live: dict[str, Tracked] = {}
         self._outside = Outside(regulatory)
         self._notes: deque[Note] = deque(maxlen=NOTES_KEPT)
         self._fees = FeeCheck()
@@ -85,23 +78,8 @@ class OrderTracker:
     def recall(self, now: int) -> None:
         """Know what the books know of orders and executions."""
         beyond = self._outside.recall(self._ledger)
-        for order_id, record in self._ledger.orders.items():
-            tracked = self.orders[order_id] = Tracked.restored(record, now, beyond)
-            if tracked.is_over:
-                self._ended.append(tracked)
-            else:
-                self._live[order_id] = tracked
-
-    def watch(self, approved: Approved, now: int, crossed: Decimal = ZERO) -> Tracked:
-        """Know an order from before it is sent; ``crossed`` of it never goes to the venue."""
-        assert approved.order_id not in self.orders, f"order {approved.order_id} was sent before"
-        tracked = self.orders[approved.order_id] = Tracked(approved, now, crossed)
-        self._live[approved.order_id] = tracked
-        return tracked
-
-    def open(self) -> list[Tracked]:
-        """Return the orders whose end the desk has not been told, oldest first."""
-        return list(self._live.values())
+        for record in self._ledger.orders.values():
+            self._keep(Tracked.restored(record, now, beyond))
 
     def update(self, update: TradeUpdate, now: int) -> list[ExecutionReport]:
         """Take what the stream told."""
@@ -192,33 +170,6 @@ class OrderTracker:
             if tracked.status is OrderStatus.ABSENT and record is not None and record.status in TERMINAL:
                 self._moved(tracked, record.status, 0)
 
-    def wants_recovery(self, now: int) -> list[Tracked]:
-        """Return the orders whose activities are to be read: the venue has shown more than it told, for too long.
-
-        Whoever reads them counts it in ``tries``: each time is twice as far from the one before.
-        """
-        return [
-            tracked
-            for tracked in self.orders.values()
-            if tracked.doubted_since is not None
-            and now - tracked.doubted_since >= self._overdue * (2 ** min(tracked.tries, MOST_DOUBLED) * 2 - 1)
-        ]
-
-    def wants_lookup(self) -> list[Tracked]:
-        """Return the orders that are to be read again: something was said that we do not understand."""
-        return [tracked for tracked in self.orders.values() if tracked.needs_lookup]
-
-    def resurrected(self) -> list[Tracked]:
-        """Return the orders that live at the venue though they were given up, and that nobody has called off yet."""
-        return [
-            tracked
-            for tracked in self.orders.values()
-            if tracked.status is OrderStatus.REJECTED
-            and tracked.parts
-            and tracked.venue_end is None
-            and not tracked.is_called_off
-        ]
-
     def external(self) -> list[ExternalReported]:
         """Take what others did since the last call."""
         reports = self._outside.reports()
@@ -275,7 +226,7 @@ class OrderTracker:
         """Tell what is new of an order's executions, as it stands; what was taken back made room for it."""
         fills, restated = rows
         for told in fills:
-            tracked.home(part, told.venue_id)
+            _bring_home(tracked, part, told.venue_id)
         undone, new = part.executions.recover(fills, is_whole=is_whole)
         new = part.executions.restate(new, restated)
         if undone or new:
@@ -289,7 +240,7 @@ class OrderTracker:
 
     def _book(self, tracked: Tracked, part: Part, told: Told, now: int) -> list[ExecutionReport]:
         executions = part.executions
-        tracked.home(part, told.venue_id)
+        _bring_home(tracked, part, told.venue_id)
         if told.kind == "fill":
             booked = executions.take(told)
             return [] if booked is None else self._report(tracked, part, booked, now=now)
@@ -372,13 +323,7 @@ class OrderTracker:
     def _moved(self, tracked: Tracked, status: OrderStatus, now: int, text: str = "") -> ExecutionReport:
         tracked.status = status
         if tracked.is_over:
-            self._live.pop(tracked.order_id, None)
-            self._ended.append(tracked)
-        if len(self._ended) > ENDED_KEPT:
-            gone = self._ended.popleft()
-            del self.orders[gone.order_id]
-            for part in gone.parts:
-                self._by_venue_id.pop(part.venue_id, None)
+            self._end(tracked)
         return ExecutionReport(tracked.order_id, status, now, text=text)
 
     def _fee(self, symbol: str, side: Side, qty: Decimal, price: Decimal) -> tuple[Decimal, str]:
@@ -386,6 +331,13 @@ class OrderTracker:
 
     def _note(self, what: str, tracked: Tracked, detail: str = "", *, excess: Decimal | None = None) -> None:
         self._notes.append(Note(what, tracked.order_id, tracked.approved.intent.symbol, detail, excess))
+
+
+def _bring_home(tracked: Tracked, part: Part, venue_id: str) -> None:
+    """Move an execution to the part of an order that it turns out to be of: the books do not say."""
+    for other in tracked.parts:
+        if other is not part and (booked := other.executions.release(venue_id)) is not None:
+            part.executions.accept(booked)
 
 
 def _number_in(client_order_id: str, book_id: str) -> int:
