@@ -7,7 +7,7 @@ import pytest
 
 from tests.build import T0, Rehearsal, Scripted, always, bar, by_minute, minutes_of, spec
 from trader.access.sim.fills import VenueRules
-from trader.model.commands import CancelOrder
+from trader.model.commands import CancelOrder, SubmitOrder
 from trader.model.events import (
     BarLate,
     BarRefused,
@@ -17,11 +17,11 @@ from trader.model.events import (
     OrderMoved,
     SandboxWarmed,
 )
-from trader.model.inputs import History, Ticks
-from trader.model.orders import Reason, Side
+from trader.model.inputs import History, Reported, Ticks
+from trader.model.orders import ExecutionReport, OrderStatus, Reason, Side
 from trader.model.signals import Target
 from trader.model.ticks import Bar, Quote, Trade
-from trader.model.time import MINUTE
+from trader.model.time import MINUTE, SECOND
 
 
 def test_a_target_is_bought_at_the_next_open_with_what_the_limits_and_the_reserve_leave() -> None:
@@ -468,3 +468,15 @@ class TestWhatTheReviewFound:
         assert desk.fills[0].price == Decimal("123.4753")
         assert desk.book().cash == Decimal(10000) - desk.fills[0].qty * desk.fills[0].price
         assert desk.engine.sandboxes[0].slots["SPY"].floor == pytest.approx(123.4753 * (1 - 0.05123), rel=1e-12)
+
+
+def test_an_exit_that_was_refused_is_asked_for_again_by_a_late_bar_too() -> None:
+    desk = Rehearsal(spec(by_minute({1: 1.0, 3: 0.0})))
+    desk.closes(100, 100)
+    step = desk.engine.handle(Ticks(T0 + 3 * MINUTE, [bar("SPY", 3)]))
+    (exit_order,) = [command.approved for command in step.commands if isinstance(command, SubmitOrder)]
+    refused = ExecutionReport(exit_order.order_id, OrderStatus.REJECTED, T0 + 3 * MINUTE, text="not now")
+    assert not desk.engine.handle(Reported(T0 + 3 * MINUTE, refused)).commands
+    late = desk.engine.handle(Ticks(T0 + 4 * MINUTE + 30 * SECOND, [bar("SPY", 4)]))
+    (again,) = [command.approved for command in late.commands if isinstance(command, SubmitOrder)]
+    assert (again.intent.side, again.intent.qty) == (Side.SELL, exit_order.intent.qty)

@@ -188,13 +188,19 @@ class Engine:
             self._on_late(bar, ts)
 
     def _on_late(self, bar: Bar, ts: int) -> None:
-        """Take a bar whose minute is closed into mark, windows and memories; nobody decides on it."""
+        """Take a bar whose minute is closed into mark, windows and memories; nobody decides on it.
+
+        An exit that is due is asked for again all the same: where every bar is late it would wait for ever.
+        """
         listing = self.listings[bar.symbol]
         if bar.ts <= listing.newest:
             self.desk.emit(BarRefused(ts, bar.symbol, bar.ts, "older than the newest bar"))
             return
         self.desk.emit(BarLate(ts, bar.symbol, bar.ts))
         self._catch_up(listing, bar, ts)
+        for slot in listing.slots:
+            if slot.unsettled and slot.held * slot.target <= 0 and slot.held:
+                self.desk.work(slot, ts)
 
     def _catch_up(self, listing: Listing, bar: Bar, ts: int) -> None:
         self._guard(listing, bar, ts)
