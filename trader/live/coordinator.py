@@ -38,6 +38,8 @@ from trader.store.tape import Head, TapeWriter
 log = structlog.get_logger()
 
 LIVE = "LIVE"
+# An order that ends while the run does may let another one out, an exit that waited for it: that one is waited for too.
+SETTLINGS = 3
 
 
 class MultiTraderCoordinator:
@@ -186,10 +188,14 @@ class MultiTraderCoordinator:
                     self._take(message)
         except (EdgeError, JournalFull) as error:  # one of the edges; what is open may still be canceled by the other
             failure = error
-        await self._recorder.flush()  # what was decided last has left, or never will
-        async with aclosing(self._world.settle()) as inputs:
-            async for message in inputs:
-                self._take(message)
+        for _ in range(SETTLINGS):
+            await self._recorder.flush()  # what was decided last has left, or never will
+            created = self.engine.desk.ledger.orders_created
+            async with aclosing(self._world.settle()) as inputs:
+                async for message in inputs:
+                    self._take(message)
+            if self.engine.desk.ledger.orders_created == created:
+                break
         if failure is not None:
             raise failure
 
