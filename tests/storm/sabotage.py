@@ -4,6 +4,7 @@ A function's source is taken, one passage in it replaced, and the function given
 imported it runs that. ``python -m tests.storm.sabotage`` looks for the first seed that shows each error.
 """
 
+import importlib
 import inspect
 import sys
 import textwrap
@@ -23,7 +24,7 @@ class Sabotage(NamedTuple):
     """``old`` becomes ``new`` in ``where``; the storm shows it within ``within`` seeds."""
 
     name: str
-    where: Any  # a function, a method or a property
+    where: str  # module:qualified name of a function, a method or a property
     old: str
     new: str
     within: int = 100
@@ -32,7 +33,7 @@ class Sabotage(NamedTuple):
 @contextmanager
 def planted(sabotage: Sabotage) -> Iterator[None]:
     """Let a function be wrong for a while."""
-    function = _function_of(sabotage.where)
+    function = _function_of(_found(sabotage.where))
     source = textwrap.dedent(inspect.getsource(function))
     assert source.count(sabotage.old) == 1, (
         f"{sabotage.name}: {function.__qualname__} has no longer one {sabotage.old!r}"
@@ -53,6 +54,14 @@ def search(sabotage: Sabotage, *, within: int | None = None) -> Outcome | None:
             if outcome.what:
                 return outcome
     return None
+
+
+def _found(where: str) -> Any:
+    module, _, names = where.partition(":")
+    found: Any = importlib.import_module(module)
+    for name in names.split("."):
+        found = inspect.getattr_static(found, name)
+    return found
 
 
 def _function_of(where: Any) -> FunctionType:

@@ -23,9 +23,9 @@ def test_what_is_planned_for_one_moment_happens_in_the_order_of_planning() -> No
 
 def test_what_was_called_off_does_not_happen() -> None:
     timeline, seen = Timeline(), list[str]()
-    timeline.at(1, seen.append, "a").cancel()
-    timeline.run(5, nothing)
-    assert (seen, timeline.now) == ([], 5)
+    VirtualLoop(timeline).call_later(1, seen.append, "a").cancel()
+    timeline.run(5 * SECOND, nothing)
+    assert (seen, timeline.now) == ([], 5 * SECOND)
 
 
 def test_a_day_of_sleep_takes_no_time_and_events_time_outs_and_tasks_work_in_it() -> None:

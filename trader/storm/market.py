@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 from trader.engine.sandbox import SandboxSpec
@@ -12,9 +12,11 @@ from trader.model.ticks import Bar, Quote
 from trader.model.time import MINUTE, SECOND
 from trader.risk.limits import Limits
 from trader.storm.weather import Weather
-from trader.strategies.base import Context
 
-STEP: Final = 4 * SECOND  # between two looks at what the market does
+if TYPE_CHECKING:
+    from trader.strategies.base import Context  # its package loads every strategy there is, and their libraries
+
+STEP: Final = 5 * SECOND  # between two looks at what the market does
 HISTORY: Final = 3  # minutes before the start, for warm-up
 STRATEGIES: Final = ("long", "both", "coin", "mixed")
 CAPITAL: Final = Decimal(20_000)  # of each
@@ -45,7 +47,7 @@ class Whim:
         self._quiet_from = quiet_from
         self._errors = round(chance_of_error * 10_000)
 
-    def on_bar(self, bar: Bar, ctx: Context) -> Target | None:
+    def on_bar(self, bar: Bar, ctx: "Context") -> Target | None:
         """Answer one bar."""
         if bar.ts > self._quiet_from:
             return None

@@ -23,13 +23,15 @@ from trader.storm.timeline import Timeline
 from trader.storm.weather import Weather
 from trader.storm.witness import Violation, Witness
 
-MINUTES: Final = 3  # of weather, unless told otherwise
+MINUTES: Final = 3  # that strategies decide on, unless told otherwise; faults end after the last of them
+LATE_IN_MINUTE: Final = 45 * SECOND  # it begins so late in its first minute: nothing happens before that one's bar
+LAST: Final = 5 * SECOND  # of the weather, after the last bar
 SETTLED_WITHIN: Final = 120 * SECOND  # without faults nothing may be open for so long
 MOST_CALM: Final = 600 * SECOND  # and one thing may follow from another no longer than this
 LOOK_EVERY: Final = 2 * SECOND
 MOST_FUSE: Final = 40
 CLOCK_OFF_S: Final = 0.5  # from the world's: with a second more every bar would be late, and nobody would decide
-DOWN_S: Final = (0.5, 30.0)  # from the death of a process to the start of the next one
+DOWN_S: Final = (1.0, 30.0)  # from the death of a process to the start of the next one
 
 # In the middle of a New York day, two minutes before midnight there, and two minutes before midnight UTC.
 STARTS: Final = tuple(map(parse_time, ("2026-11-23T15:00", "2026-11-23T04:58", "2026-11-22T23:58")))
@@ -92,12 +94,13 @@ class Storm:
         self.weather = Weather(seed)
         self.disk = disk
         self.lives = 0
-        self._start = self.weather.pick(STARTS)
-        self._end = minutes * MINUTE  # of the weather
+        minute = self.weather.pick(STARTS)
+        self._start = minute + LATE_IN_MINUTE
+        self._end = minutes * MINUTE - LATE_IN_MINUTE + LAST  # of the weather
         chance = self.weather.chances["strategy.raises"]
-        self._specs = partial(specs, seed, quiet_from=self._start + self._end, chance_of_error=chance)
+        self._specs = partial(specs, seed, quiet_from=minute + minutes * MINUTE, chance_of_error=chance)
         self.exchange = Exchange(self.timeline, self.weather, INSTRUMENTS, self._start)
-        self.market = Market(self.weather, self._start)
+        self.market = Market(self.weather, minute)
         self.witness = self.exchange.watcher = Witness(self.exchange)
         self.daemon: Daemon | None = None
         self._fuse = 0  # steps until the process dies, when not zero
@@ -105,7 +108,7 @@ class Storm:
     def run(self) -> None:
         """Let it happen. Raises Violation."""
         self.timeline.after(0, self._move)
-        self.timeline.after(MINUTE, self._close)
+        self.timeline.after(MINUTE - LATE_IN_MINUTE, self._close)
         self.exchange.venue.observe(self.market.quotes(self._start), now=self._start)
         self._plan_faults()
         self._boot()

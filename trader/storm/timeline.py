@@ -25,15 +25,21 @@ class Stalled(Exception):
 class Entry:
     """Something that is to be done; what asyncio calls a handle."""
 
-    __slots__ = ("_args", "_call", "_context", "is_off", "owner")
+    __slots__ = ("args", "call", "context", "is_off", "owner")
 
-    def __init__(self, call: Callable[..., object], args: tuple[Any, ...], context: Context | None = None) -> None:
-        """Belong to nobody: happen whatever dies."""
+    def __init__(
+        self,
+        call: Callable[..., object],
+        args: tuple[Any, ...],
+        context: Context | None = None,
+        owner: "VirtualLoop | None" = None,
+    ) -> None:
+        """Belong to ``owner``, or to nobody: then it happens whatever dies."""
         self.is_off = False
-        self.owner: VirtualLoop | None = None
-        self._call = call
-        self._args = args
-        self._context = context
+        self.owner = owner
+        self.call = call
+        self.args = args
+        self.context = context
 
     def cancel(self) -> None:
         """Do it no more."""
@@ -42,13 +48,6 @@ class Entry:
     def cancelled(self) -> bool:
         """Return whether it is not to be done any more."""
         return self.is_off
-
-    def do(self) -> None:
-        """Do it."""
-        if self._context is None:
-            self._call(*self._args)
-        else:
-            self._context.run(self._call, *self._args)
 
 
 class Timeline:
@@ -67,22 +66,22 @@ class Timeline:
         """Write down what happens, with its time in seconds."""
         self.note = lambda what: write(f"{self.now / SECOND:10.6f}  {what}")
 
-    def at(self, when: int, call: Callable[..., object], *args: object, context: Context | None = None) -> Entry:
-        """Plan something; what lies in the past is done next."""
-        entry = Entry(call, args, context)
+    def at(self, when: int, call: Callable[..., object], *args: object) -> None:
+        """Plan something of the world; what lies in the past is done next."""
+        self.plan(when, Entry(call, args))
+
+    def after(self, delay: int, call: Callable[..., object], *args: object) -> None:
+        """Plan something of the world ``delay`` ns from now."""
+        self.plan(self.now + delay, Entry(call, args))
+
+    def plan(self, when: int, entry: Entry) -> None:
+        """Plan an entry for a time."""
         self._planned += 1
         heapq.heappush(self._due, (when, self._planned, entry))
-        return entry
 
-    def after(self, delay: int, call: Callable[..., object], *args: object) -> Entry:
-        """Plan something ``delay`` ns from now."""
-        return self.at(self.now + delay, call, *args)
-
-    def soon(self, call: Callable[..., object], args: tuple[Any, ...] = (), context: Context | None = None) -> Entry:
-        """Plan something for this very moment, after what was planned for it before."""
-        entry = Entry(call, args, context)
+    def soon(self, entry: Entry) -> None:
+        """Plan an entry for this very moment, after what was planned for it before."""
         self._ready.append(entry)
-        return entry
 
     def run(self, until: int, between: Callable[[], object]) -> None:
         """Let time pass until ``until``; ``between`` is called after each thing that was done.
@@ -99,7 +98,10 @@ class Timeline:
                 self.now = max(self.now, when)
             if entry.is_off or (entry.owner is not None and entry.owner.is_dead):
                 continue
-            entry.do()
+            if entry.context is None:
+                entry.call(*entry.args)
+            else:
+                entry.context.run(entry.call, *entry.args)
             self.steps += 1
             if self.steps > MOST_STEPS:
                 raise Stalled(f"{MOST_STEPS} steps by {self.now / SECOND:.3f} s")
@@ -139,20 +141,25 @@ class VirtualLoop:
 
     def call_soon(self, callback: Callable[..., object], *args: object, context: Context | None = None) -> Entry:
         """Plan something for now."""
-        return self._own(self._timeline.soon(callback, args, context))
+        entry = Entry(callback, args, context, self)
+        self._timeline.soon(entry)
+        return entry
 
     def call_later(
         self, delay: float, callback: Callable[..., object], *args: object, context: Context | None = None
     ) -> Entry:
         """Plan something ``delay`` seconds from now."""
-        when = self._timeline.now + max(0, round(delay * SECOND))
-        return self._own(self._timeline.at(when, callback, *args, context=context))
+        entry = Entry(callback, args, context, self)
+        self._timeline.plan(self._timeline.now + max(0, round(delay * SECOND)), entry)
+        return entry
 
     def call_at(
         self, when: float, callback: Callable[..., object], *args: object, context: Context | None = None
     ) -> Entry:
         """Plan something for a time of :meth:`time`."""
-        return self._own(self._timeline.at(round(when * SECOND), callback, *args, context=context))
+        entry = Entry(callback, args, context, self)
+        self._timeline.plan(round(when * SECOND), entry)
+        return entry
 
     def create_future(self) -> asyncio.Future[Any]:
         """Return a future of this loop."""
@@ -183,10 +190,6 @@ class VirtualLoop:
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Ignore what nobody caught: whoever began a task looks at how it ended."""
-
-    def _own(self, entry: Entry) -> Entry:
-        entry.owner = self
-        return entry
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.pop(task, None)

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 ABSENT_AFTER: Final = 57 * SECOND  # an order that nobody finds is absent a minute after it was sent; clocks are off
 SLACK: Final = 1.06  # prices move between a decision and its fill, and a market order is valued at what it meets
 
+_WORKING: Final = frozenset({OrderStatus.PENDING, OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 _CAUSES: Final[dict[type, tuple[type, ...]]] = {
     OrderFilled: (Reported,),  # but where sandboxes cross
     FillReversed: (Reported,),
@@ -96,6 +97,7 @@ class Witness:
         # Since when a strategy, or "" for all, may not open anything, and may not even send what was made before.
         self._closed: dict[str, int] = {}
         self._halted: dict[str, int] = {}
+        self._flattened: set[str] = set()  # strategies, or "" for all, that were to close everything
         self._locked: set[str] = set()
         self._sent_at: dict[str, int] = {}  # when an order left last, by id
         self._called_off: dict[str, int] = {}  # since when it is acknowledged that an order is not wanted
@@ -237,7 +239,8 @@ class Witness:
             note(f"durable: {', '.join(type(event).__name__ for event in events)}")
         for event in events:
             self.books.apply(event)
-            self._exchange.is_known = True
+        self._exchange.is_known = True
+        for event in events:
             match event:
                 case OrderCreated():
                     self.durable[event.approved.order_id] = event.approved
@@ -257,10 +260,21 @@ class Witness:
     def _close(self, event: StateSet | StrategyFailed | DailyLossReached) -> None:
         now = self._exchange.timeline.now
         if isinstance(event, StateSet) and event.state is TradingState.ACTIVE:
+            self._flattened.discard(event.strategy)
             return
+        if isinstance(event, StateSet) and event.flatten:
+            self._flattened.add(event.strategy)
         self._closed.setdefault(event.strategy, now)
         if not isinstance(event, StateSet) or event.flatten or event.state is TradingState.HALTED:
             self._halted.setdefault(event.strategy, now)
+            self._check_called_off(event.strategy)
+
+    def _check_called_off(self, strategy: str) -> None:
+        """See whether a halt has ended, or asked to end, every opening of a strategy, or of all."""
+        for order_id, record in self.books.orders.items():
+            intent = record.approved.intent
+            if strategy in {"", intent.strategy} and not intent.reduces and record.status in _WORKING:
+                raise self._broken("I9", f"{order_id} is {record.status} after {intent.strategy} was halted")
 
     def _is_past(self, since: Mapping[str, int], strategy: str) -> bool:
         """Tell whether what began for a strategy, or for all, was acknowledged before this moment."""
@@ -395,11 +409,13 @@ class Witness:
         What a bust brought back nobody wanted to leave; a part of a share cannot be sold while others are short.
         """
         for name, book in ledger.books.items():
-            for symbol, wish in book.targets.items():
-                held = book.position(symbol).qty
+            is_flat = bool({name, ""} & self._flattened)
+            for symbol, position in book.positions.items():
+                wish, held = book.targets.get(symbol), position.qty
                 is_stuck = held.copy_abs() < 1 and self._exchange.account.qty(symbol) <= ZERO
-                if wish.is_leaving and held and name not in self._restated and not is_stuck:
-                    yield f"{name} was to leave {symbol} ({wish.reason}) and holds {held}"
+                is_left = is_flat or (wish is not None and wish.is_leaving)
+                if held and is_left and name not in self._restated and not is_stuck:
+                    yield f"{name} was to leave {symbol} and holds {held}"
 
     def compare(self, daemon: "Daemon") -> None:
         """Look at the books once more, when all is at rest."""

@@ -1,0 +1,184 @@
+"""Errors that a desk could have, each one line: the storm has to find every one of them."""
+
+from tests.storm.sabotage import Sabotage
+
+_ALPACA = "trader.access.alpaca."
+_SUBMISSION, _TRACKER = f"{_ALPACA}submission:Submission.", f"{_ALPACA}tracker:OrderTracker."
+_LEDGER, _TRAFFIC = "trader.books.ledger:Ledger.", "trader.engine.traffic:Traffic."
+_GATE, _RESTRAINTS = "trader.risk.gate:", "trader.engine.restraints:Restraints."
+
+_PROTOCOL = [
+    Sabotage(
+        "an order is sent again under a new id",
+        f"{_SUBMISSION}_post",
+        '"client_order_id": tracked.order_id,',
+        '"client_order_id": tracked.order_id + "x" * (tracked.order_id in self._doubted),',
+    ),
+    Sabotage(
+        "an unknown outcome is a refusal",
+        f"{_SUBMISSION}send",
+        "await self.find(tracked)",
+        "self._reject(tracked, 'no answer')",
+    ),
+    Sabotage(
+        "the first 404 is proof of absence",
+        f"{_SUBMISSION}find",
+        "absent >= NOT_FOUND and is_late",
+        "absent",
+    ),
+    Sabotage(
+        "what is not found three times is rejected",
+        f"{_SUBMISSION}find",
+        "absent += not await self._lookups.one(tracked)",
+        "absent += not await self._lookups.one(tracked); absent < 3 or self._reject(tracked, 'not there')",
+    ),
+    Sabotage(
+        "an absent order is a rejected one",
+        f"{_TRACKER}absent",
+        "OrderStatus.ABSENT, now, text",
+        "OrderStatus.REJECTED, now, text",
+    ),
+    Sabotage(
+        "an order that was called off is sent all the same",
+        f"{_SUBMISSION}_begin",
+        "tracked.order_id in self._unwanted",
+        "False",
+    ),
+    Sabotage(
+        "an order of an earlier life is asked about by nobody",
+        f"{_ALPACA}broker:AlpacaBroker._confirm",
+        "tracked.is_awaited:",
+        "False:",
+    ),
+    Sabotage(
+        "commands leave before their events are durable",
+        "trader.storm.daemon:Daemon._take",
+        "self._steps.append((step.events, step.commands))",
+        "self._do(step.commands), self._steps.append((step.events, ()))",
+    ),
+    Sabotage(
+        "what is acknowledged is not on the disk",
+        "trader.storm.daemon:Daemon.commit",
+        "self._journal.write(records)",
+        "self._journal.write(records[:-1])",
+    ),
+]
+_FILLS = [
+    Sabotage(
+        "all that is read of an order is new",
+        f"{_ALPACA}executions:Executions.recover",
+        "in (_same_id, _same_place, _same_figures):",
+        "in ():",
+    ),
+    Sabotage(
+        "the venue's ids of executions are not looked at",
+        f"{_ALPACA}executions:Executions.knows",
+        "return self._by_id(venue_id) is not None",
+        "return False",
+    ),
+    Sabotage(
+        "an earlier life's executions are forgotten",
+        f"{_ALPACA}tracked:Tracked.restored",
+        "name.startswith(CROSSED)",
+        "True",
+    ),
+    Sabotage(
+        "an execution after the order's end is dropped",
+        f"{_LEDGER}read",
+        "if record is None:",
+        "if record is None or record.status in TERMINAL:",
+    ),
+    Sabotage("a bust is passed over", f"{_TRACKER}_book", "if not old.is_undone:", "if False:"),
+    Sabotage("a correction is a bust", f"{_TRACKER}_book", 'if told.kind == "trade_correct":', "if False:"),
+    Sabotage("a fee in coins is forgotten", f"{_TRACKER}_fee", "instrument_of(symbol)", "instrument_of('AAA')"),
+    Sabotage("what others did is told to nobody", f"{_TRACKER}external", "return reports", "return []"),
+    Sabotage(
+        "what others did is booked by nobody",
+        "trader.engine.account:AccountDesk.take_external",
+        "elif report.reverses or",
+        "elif True or",
+    ),
+    Sabotage(
+        "a reading begins where the one before ended",
+        f"{_ALPACA}restoring:Restoring._happened",
+        "self.until - OVERLAP",
+        "self.until",
+    ),
+]
+_BOOKS = [
+    Sabotage(
+        "orders on their way cost nothing",
+        "trader.books.book:Book.free_cash",
+        "EXACT.subtract(self.cash, self.reserved)",
+        "self.cash",
+    ),
+    Sabotage(
+        "a snapshot forgets how many orders there were",
+        f"{_LEDGER}_restore",
+        "self.orders_created, self._ended = state.orders_created, deque(state.ended)",
+        "self._ended = deque(state.ended)",
+    ),
+    Sabotage(
+        "a snapshot forgets the orders",
+        f"{_LEDGER}_restore",
+        "state.account, state.books, state.orders",
+        "state.account, state.books, {}",
+    ),
+    Sabotage(
+        "a wish is set without an event",
+        "trader.engine.desk:Desk.emit",
+        "self.events.append(event)",
+        "self.events.extend(() if isinstance(event, TargetSet) else (event,))",
+    ),
+    Sabotage("an operator's halt is forgotten", f"{_LEDGER}_set_state", "book.state = event.state", "pass"),
+    Sabotage("the day's loss is forgotten", f"{_LEDGER}_set_state", "book.loss_reached = True", "pass"),
+    Sabotage(
+        "a restart begins a new day",
+        "trader.engine.engine:Engine._on_rarely",
+        "self._days.resume()",
+        "self._restraints.start_day(message.ts, self.sandboxes)",
+    ),
+    Sabotage(
+        "an exit that was refused is not asked for again",
+        "trader.engine.desk:Desk._end",
+        "slot.unsettled = slot.unsettled or is_next or status is not OrderStatus.FILLED",
+        "slot.unsettled = slot.unsettled or is_next",
+    ),
+]
+_DESK = [
+    Sabotage(
+        "only the buyer's side of a crossing is booked",
+        f"{_TRAFFIC}_cross",
+        "in (cross.buy_id, cross.sell_id):",
+        "in (cross.buy_id,):",
+    ),
+    Sabotage(
+        "what was crossed is sent too",
+        f"{_TRAFFIC}_cross",
+        "SubmitOrder(approved, EXACT.subtract(approved.intent.qty, rest))",
+        "SubmitOrder(approved)",
+    ),
+    Sabotage("a lock is ignored", f"{_TRAFFIC}obstacle", "(lock := locks.get(slot.symbol))", "(lock := None)"),
+    Sabotage(
+        "a pause lets openings through",
+        f"{_GATE}_closed_to_openings",
+        "standing.state is not TradingState.ACTIVE",
+        "standing.state is TradingState.HALTED",
+    ),
+    Sabotage("a lost day goes on", f"{_GATE}_closed_to_openings", "if standing.loss_reached:", "if False:"),
+    Sabotage(
+        "a halt leaves openings on their way",
+        f"{_RESTRAINTS}_close_openings",
+        'self._desk.withdraw(slot, ts, "no openings any more")',
+        "pass",
+    ),
+    Sabotage(
+        "a word to one strategy is a word to all",
+        f"{_RESTRAINTS}control",
+        "StateSet(message.ts, name,",
+        "StateSet(message.ts, '',",
+    ),
+    Sabotage("to flatten is to pause", f"{_RESTRAINTS}control", "flatten=is_flattened)", "flatten=False)"),
+]
+
+SABOTAGES = (*_PROTOCOL, *_FILLS, *_BOOKS, *_DESK)
