@@ -40,6 +40,7 @@ VERBS = {
     "ls": ("trader.cli.ls", "List what can be named in a settings file."),
     "config": ("trader.cli.config_verbs", "Describe settings files."),
     "exchange": ("trader.cli.exchange", "Serve an exchange that speaks as Alpaca does, on this machine."),
+    "storm": ("trader.cli.storm", "Try the desk in a world that fails on purpose, in seeds that replay."),
     "doctor": ("trader.cli.doctor", "Check machine, keys, account and market, and say what to do."),
 }
 

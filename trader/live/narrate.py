@@ -40,6 +40,8 @@ from trader.model.orders import OrderStatus
 
 log = structlog.get_logger()
 
+COMPARING = "reconciliation"  # the cause under which entries wait for the first comparison with the account
+
 
 class Narrator:
     """Turns events into log lines; a refusal that repeats, ours or the venue's, is said once a day."""
@@ -68,6 +70,8 @@ class Narrator:
         elif isinstance(event, BooksCreated):
             level = level if event.account else "debug"  # of a made-up market they say nothing
             values = {"ts": event.ts, "book_id": event.book_id, "account": f"…{event.account[-3:]}", "cash": event.cash}
+        elif isinstance(event, EntriesHeld):
+            level = "info" if event.cause == COMPARING else level  # every start begins so
         elif isinstance(event, DayStarted):
             self._refused = {key for key in self._refused if key[0] != event.strategy}
         elif isinstance(event, OrderMoved) and event.status in {OrderStatus.REJECTED, OrderStatus.EXPIRED}:
