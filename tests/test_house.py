@@ -22,7 +22,7 @@ LOCKS = sorted((ROOT / "scripts" / "locks").glob("*.txt"))
 
 # Lines a room (or a file that stands alone) may have; 20% more is let pass. Rooms that are still to come are in it.
 ROOM_LINES = {
-    "cli": 900,
+    "cli": 1550,  # 900 were planned; sixteen verbs, six of them talk to a running desk and ask before they change it
     "config": 950,  # 500 were planned; one finding per kind of mistake, with its place; keys 300
     "errors": 120,
     "registry": 135,  # 80 were planned; broken and doubled entry points are told apart and never take the rest down
@@ -35,20 +35,26 @@ ROOM_LINES = {
     "execution": 800,
     "books": 900,
     "capital": 1500,
-    "engine": 1000,  # 900 were planned; holes in the data, revisions, holds, splits and busts came with the real market
+    # 900 were planned; holes in the data, revisions, holds, splits and busts came with the real market (1000), orders of
+    # several strategies that cross, wait and go in parts, states, locks and recovery with one account (1800).
+    "engine": 1800,
     # 2600 were planned. The client of Alpaca that mends every hole and looks up every doubt is 5000, the venue that
     # refuses what Alpaca refuses, in its words, with brackets, busts and splits, is 2700, the feeds 1500.
-    "access": 8300,
-    "store": 800,
+    "access": 8800,  # and 500 for what the account says after a restart, of other hands, and of money without a trade
+    "store": 1350,  # 800 were planned; PostgreSQL and the tape are 600, what SQLite passes over in silence is 250
     "pods": 600,
     "web": 900,
     # 1200 were planned: every endpoint that alpaca-py has, both sockets with every code, 29 kinds of faults.
     "exchange": 4800,
     "backtest": 800,
-    "storm": 1200,  # a command of its own: the whole desk under faults, in virtual time
-    "live": 2200,  # 1100 were planned; the account guard and the doctor that shares its checks are 1200
+    "storm": 1800,  # a command of its own: the whole desk under faults, in virtual time; a third is what it looks for
+    # 1100 were planned; the account guard and the doctor that shares its checks are 1200, operators' ways in (socket, its
+    # client, the file that halts, what they are shown) 1500, recovery, recorder and replay 550.
+    "live": 3850,
 }
-PACKAGE_LINES = 24_500  # 20,000 were planned, before Alpaca's two sides were known to be 13,000 of them
+PACKAGE_LINES = (
+    33_500  # 20,000 were planned; Alpaca's two sides are 14,000, what survives a crash, and its proof, 8,000
+)
 FILE_LINES, FILE_LINES_EVER = 400, 600
 FUNCTION_LINES, FUNCTION_LINES_EVER = 40, 70
 MEDIAN_FUNCTION_LINES = 12

@@ -101,22 +101,11 @@ class MultiTraderCoordinator:
         self._has_run = True
         try:
             with ExitStack() as stack:
-                recovered = self._recover(stack)
-                outputs = stack.enter_context(Outputs(self._options, mode=self._world.mode, now=self._world.clock.now))
-                if self._options.export_trades:
-                    self._trades = TradesFile(self._options.export_trades)
-                if recovered is not None:
-                    self._journal = recovered.journal
-                    self._recorder = Committer(recovered.journal, fail=self._on_lost, full=self._on_full)
-                if self._options.tape is not None:
-                    self._tape = TapeWriter(self._options.tape, self._head())
+                outputs = self._begin(stack)
                 try:
                     await self._trade()
                 finally:
-                    try:
-                        await self._recorder.close()
-                    finally:
-                        self._close(outputs)
+                    await self._end(outputs)
         finally:
             self._finished.set()
         return summarize(self.engine, self._world.mode)
@@ -130,6 +119,24 @@ class MultiTraderCoordinator:
         self.request_stop()
         if self._has_run:
             await self._finished.wait()
+
+    def _begin(self, stack: ExitStack) -> Outputs:
+        """Take books, journal, log, export and tape for this run; what ``stack`` is given lets go of them."""
+        recovered = self._recover(stack)
+        try:
+            outputs = stack.enter_context(Outputs(self._options, mode=self._world.mode, now=self._world.clock.now))
+            if self._options.export_trades:
+                self._trades = TradesFile(self._options.export_trades)
+            if self._options.tape is not None:
+                self._tape = TapeWriter(self._options.tape, self._head())
+        except BaseException:
+            if recovered is not None:
+                recovered.journal.close()
+            raise
+        if recovered is not None:
+            self._journal = recovered.journal
+            self._recorder = Committer(recovered.journal, fail=self._on_lost, full=self._on_full)
+        return outputs
 
     def _recover(self, stack: ExitStack) -> Recovered | None:
         """Take account and books for this process; None where the market is made up."""
@@ -270,8 +277,14 @@ class MultiTraderCoordinator:
         log.critical("disk.filled", why=why)
         self._take(Held(self._world.clock.now(), "disk", (), why))
 
+    async def _end(self, outputs: Outputs) -> None:
+        """Write what is waiting; then close the files and show the summary, whatever the journal said."""
+        try:
+            await self._recorder.close()
+        finally:
+            self._close(outputs)
+
     def _close(self, outputs: Outputs) -> None:
-        """End the run: close the file of fills, show the summary."""
         if self._trades is not None:
             self._trades.close()
         if self._tape is not None:
