@@ -37,12 +37,14 @@ _PROTOCOL = [
         f"{_TRACKER}absent",
         "OrderStatus.ABSENT, now, text",
         "OrderStatus.REJECTED, now, text",
+        500,
     ),
     Sabotage(
-        "an order that was called off is sent all the same",
-        f"{_SUBMISSION}_begin",
-        "tracked.order_id in self._unwanted",
-        "False",
+        "an entry that turns up late is left alone",
+        "trader.engine.desk:Desk._hear_of_absent",
+        'self._ask_cancel(record, ts, "it arrived too late")',
+        "pass",
+        500,
     ),
     Sabotage(
         "an order of an earlier life is asked about by nobody",
@@ -113,6 +115,19 @@ _BOOKS = [
         "self.cash",
     ),
     Sabotage(
+        "an absent order costs nothing",
+        f"{_LEDGER}_move",
+        "record.status = record.status in TERMINAL, status",
+        "record.status = record.status in TERMINAL, status; 'ab' in status and self._reserve(record, ZERO)",
+        2000,
+    ),
+    Sabotage(
+        "an order that is to be canceled costs nothing",
+        f"{_LEDGER}_move",
+        "record.status = record.status in TERMINAL, status",
+        "record.status = record.status in TERMINAL, status; '_c' in status and self._reserve(record, ZERO)",
+    ),
+    Sabotage(
         "a snapshot forgets how many orders there were",
         f"{_LEDGER}_restore",
         "self.orders_created, self._ended = state.orders_created, deque(state.ended)",
@@ -143,6 +158,7 @@ _BOOKS = [
         "trader.engine.desk:Desk._end",
         "slot.unsettled = slot.unsettled or is_next or status is not OrderStatus.FILLED",
         "slot.unsettled = slot.unsettled or is_next",
+        500,
     ),
 ]
 _DESK = [
@@ -171,6 +187,7 @@ _DESK = [
         f"{_RESTRAINTS}_close_openings",
         'self._desk.withdraw(slot, ts, "no openings any more")',
         "pass",
+        500,
     ),
     Sabotage(
         "a word to one strategy is a word to all",

@@ -27,7 +27,7 @@ class Sabotage(NamedTuple):
     where: str  # module:qualified name of a function, a method or a property
     old: str
     new: str
-    within: int = 100
+    within: int = 120
 
 
 @contextmanager

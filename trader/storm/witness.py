@@ -101,6 +101,7 @@ class Witness:
         self._locked: set[str] = set()
         self._sent_at: dict[str, int] = {}  # when an order left last, by id
         self._called_off: dict[str, int] = {}  # since when it is acknowledged that an order is not wanted
+        self._late: list[str] = []  # entries that turned up in this step
         self._released: set[str] = set()  # absent orders whose day is over: they may arrive all the same
 
     def _broken(self, invariant: str, what: str) -> Violation:
@@ -150,6 +151,9 @@ class Witness:
             if isinstance(event, StateSet) and isinstance(message, Control) and event.strategy != message.strategy:
                 raise self._broken("I11", f"a word to {message.strategy!r} sets the state of {event.strategy!r}")
             self._made(event)
+        if late := [order_id for order_id in self._late if self._statuses[order_id] is OrderStatus.OPEN]:
+            raise self._broken("I9", f"{late[0]} turned up after it was given up, and is not called off")
+        self._late.clear()
         if any(isinstance(event, DayStarted) for event in step.events):
             self._released |= {one.order_id for one in step.events if isinstance(one, OrderMoved)}
 
@@ -229,6 +233,8 @@ class Witness:
         silent = self._exchange.timeline.now - self._sent_at.get(order_id, -ABSENT_AFTER)
         if status is OrderStatus.ABSENT and silent < ABSENT_AFTER:
             raise self._broken("I11", f"{order_id} counts as absent {silent / SECOND:.1f} s after it was sent")
+        if before is OrderStatus.ABSENT and not self.created[order_id].intent.reduces:
+            self._late.append(order_id)
         self._statuses[order_id] = status
 
     # --- the journal --------------------------------------------------------------------------------------------
@@ -381,12 +387,15 @@ class Witness:
                 continue
             if left is None and order_id in self._exchange.account.by_client_id:
                 continue  # it would be refused: the venue has one of this id
-            if self.books.orders[order_id].status in TERMINAL and strategy not in self._restated:
-                raise self._broken("I3", f"{order_id} may still be filled and is {self.books.orders[order_id].status}")
-            intent = approved.intent
+            record, intent = self.books.orders[order_id], approved.intent
+            is_reserved = bool(record.reserved) or intent.reduces
+            if (record.status in TERMINAL or not is_reserved) and strategy not in self._restated:
+                raise self._broken(
+                    "I3", f"{order_id} is {record.status}, ${record.reserved} reserved, and may be filled"
+                )
             sums = alive.setdefault(intent.symbol, [ZERO, ZERO])
             place = 0 if intent.side is Side.BUY else 1
-            sent = EXACT.subtract(intent.qty, self.books.orders[order_id].crossed)
+            sent = EXACT.subtract(intent.qty, record.crossed)
             sums[place] = EXACT.add(sums[place], sent if left is None else left)
         return {symbol: (buys, sells) for symbol, (buys, sells) in alive.items()}
 
