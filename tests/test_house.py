@@ -35,8 +35,8 @@ ROOM_LINES = {
     "execution": 800,
     "books": 900,
     "capital": 1500,
-    # 900 were planned; holes in the data, revisions, holds, splits and busts came with the real market (1000), orders of
-    # several strategies that cross, wait and go in parts, states, locks and recovery with one account (1800).
+    # 900 were planned; holes in the data, revisions, holds, splits and busts came with the real market (1000), orders
+    # that cross, wait and go in parts, states, locks and recovery with many strategies on one account (1800).
     "engine": 1800,
     # 2600 were planned. The client of Alpaca that mends every hole and looks up every doubt is 5000, the venue that
     # refuses what Alpaca refuses, in its words, with brackets, busts and splits, is 2700, the feeds 1500.
@@ -48,13 +48,11 @@ ROOM_LINES = {
     "exchange": 4800,
     "backtest": 800,
     "storm": 1800,  # a command of its own: the whole desk under faults, in virtual time; a third is what it looks for
-    # 1100 were planned; the account guard and the doctor that shares its checks are 1200, operators' ways in (socket, its
-    # client, the file that halts, what they are shown) 1500, recovery, recorder and replay 550.
+    # 1100 were planned; the account guard and the doctor that shares its checks are 1200, operators' ways in (socket,
+    # its client, the file that halts, what they are shown) 1500, recovery, recorder and replay 550.
     "live": 3850,
 }
-PACKAGE_LINES = (
-    33_500  # 20,000 were planned; Alpaca's two sides are 14,000, what survives a crash, and its proof, 8,000
-)
+PACKAGE_LINES = 33_500  # 20,000 were planned; Alpaca's two sides are 14,000, surviving crashes, and its proof, 8,000
 FILE_LINES, FILE_LINES_EVER = 400, 600
 FUNCTION_LINES, FUNCTION_LINES_EVER = 40, 70
 MEDIAN_FUNCTION_LINES = 12
@@ -68,8 +66,8 @@ LONG_FUNCTIONS: dict[str, int] = {}
 
 CORE = {"model", "strategies", "director", "risk", "execution", "books", "capital", "engine"}
 RUNTIME_DEPENDENCIES = {
-    "alpaca-py", "apsw", "click", "duckdb", "exchange-calendars", "httpx", "msgspec", "numpy", "prometheus-client", "pydantic",
-    "rich", "starlette", "structlog", "ta-lib", "tzdata", "uvicorn", "uvloop", "websockets",
+    "alpaca-py", "apsw", "click", "duckdb", "exchange-calendars", "httpx", "msgspec", "numpy", "prometheus-client",
+    "pydantic", "rich", "starlette", "structlog", "ta-lib", "tzdata", "uvicorn", "uvloop", "websockets",
 }  # fmt: skip
 TOP_LEVEL = {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "trader", "configs", "scripts", "tests"}
 TOP_LEVEL_ALLOWED = TOP_LEVEL | {"deploy"}
