@@ -53,6 +53,16 @@ async def test_everybody_who_waits_learns_that_nothing_becomes_durable_any_more(
             await one
 
 
+async def test_who_comes_after_the_failure_learns_it_at_once() -> None:
+    put: list[Input] = []
+    receipts = Receipts(put.append)
+    receipts.fail(NotDurable("the disk failed"))
+    async with asyncio.timeout(1):
+        with pytest.raises(NotDurable):
+            await receipts.deliver(control())
+    assert put == []  # what cannot become durable is not decided any more
+
+
 async def test_what_the_desk_raises_is_the_end_of_the_wait() -> None:
     def put(message: Input) -> None:
         raise AssertionError(f"broken by {message}")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.waiting import until
 from trader.errors import JournalFull, NotDurable, StoreError
@@ -29,8 +30,9 @@ class Disk:
         self.errors: list[Exception | None] = []  # of the next writes
         self.gate = threading.Event()
         self.gate.set()
+        self.end: Exception | None = None  # of closing
         self.has_ballast = True
-        self.is_closed = False
+        self.closed = threading.Event()
         self.rests = 0
 
     @property
@@ -54,7 +56,9 @@ class Disk:
         self.rests += 1
 
     def close(self) -> None:
-        self.is_closed = True
+        self.closed.set()
+        if self.end is not None:
+            raise self.end
 
     def recover(self) -> Iterator[Event]:
         raise NotImplementedError
@@ -97,7 +101,7 @@ async def test_nothing_is_done_before_it_is_durable_and_what_waits_shares_a_comm
     assert run.done == list(range(100))
     assert disk.commits <= 3
     await run.committer.close()
-    assert disk.is_closed
+    assert disk.closed.is_set()
 
 
 async def test_closing_writes_what_is_waiting() -> None:
@@ -121,6 +125,30 @@ async def test_after_a_failed_commit_nothing_is_done_and_the_run_is_told_once() 
     assert run.done == [1]
     assert [str(error) for error in run.failures] == ["the disk said no"]
     assert disk.written == [[event(1)]]
+
+
+async def test_a_question_that_was_just_answered_keeps_no_failure_from_being_told() -> None:
+    disk = Disk()
+    disk.errors = [NotDurable("the disk said no")]
+    run = Run(disk)
+    answers = [asyncio.ensure_future(run.committer.on_journal(lambda journal: journal.last)) for _ in range(2)]
+    await asyncio.sleep(0)  # both were asked
+    answers[1].cancel()
+    run.record(1)
+    assert disk.closed.wait(10)  # the loop stood still: answer and failure come in one turn of it
+    await until(lambda: run.failures)
+    assert await answers[0] == 0
+    await run.committer.close()
+
+
+async def test_a_disk_that_fails_at_the_end_is_logged_and_no_traceback() -> None:
+    disk = Disk()
+    disk.end = StoreError("the last sync failed")
+    run = Run(disk)
+    with capture_logs() as logs:
+        await run.committer.close()
+    assert disk.closed.is_set()
+    assert [(line["event"], line["why"]) for line in logs] == [("journal.unfinished", "the last sync failed")]
 
 
 async def test_a_full_disk_gives_up_its_ballast_and_goes_on_with_a_word() -> None:

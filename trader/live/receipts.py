@@ -14,9 +14,15 @@ class Receipts:
         """Hand inputs on by ``put``, which may handle them at once; what it raises is no answer but the desk's end."""
         self._put = put
         self._waiting: dict[int, tuple[Input, asyncio.Future[Sequence[Event]]]] = {}
+        self._failure: Exception | None = None
 
     async def deliver(self, message: Input) -> Sequence[Event]:
-        """Hand an input to the desk and return its events when they are durable; who stops waiting recalls nothing."""
+        """Hand an input to the desk and return its events when they are durable; who stops waiting recalls nothing.
+
+        What cannot become durable any more is not handed over: what failed is raised.
+        """
+        if self._failure is not None:
+            raise self._failure
         future: asyncio.Future[Sequence[Event]] = asyncio.get_running_loop().create_future()
         self._waiting[id(message)] = message, future  # kept, so that no other object has its id
         try:
@@ -32,7 +38,8 @@ class Receipts:
             future.set_result(events)
 
     def fail(self, error: Exception) -> None:
-        """Tell everybody who waits that nothing more becomes durable."""
+        """Tell everybody who waits, or comes later, that nothing more becomes durable."""
+        self._failure = error
         for _, future in self._waiting.values():
             if not future.done():
                 future.set_exception(error)

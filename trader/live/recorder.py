@@ -122,7 +122,10 @@ class Committer:
                 pass
         except Exception as error:  # noqa: BLE001 -- nothing after it may be believed, whatever it was
             self._tell(self._lose, error)
-        self._journal.close()
+        try:
+            self._journal.close()
+        except Exception as error:  # noqa: BLE001 -- all that was acknowledged is on disk: the next start reads it
+            log.error("journal.unfinished", why=str(error))  # noqa: TRY400 -- that tells enough
 
     def _turn(self) -> bool:
         """Do all that waits, in order; tell whether there is more to come."""
@@ -171,7 +174,8 @@ class Committer:
             self._failure = error
             log.critical("journal.lost", why=str(error))
             for answer in self._asked:
-                answer.set_exception(NotDurable(f"the journal is lost: {error}"))
+                if not answer.done():  # those that were answered in this turn of the loop are among them still
+                    answer.set_exception(NotDurable(f"the journal is lost: {error}"))
             self._fail(error)
 
     def _tell(self, function: Callable[..., None], *arguments: object) -> None:
