@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ import structlog
 
 from tests.build import T0
 from trader import MultiTraderCoordinator, RiskConfig, RunOptions, StrategyConfig
+from trader.books.ledger import Ledger
 from trader.errors import ConfigError, CredentialsError, EdgeError
+from trader.live.recorder import NoJournal, Then
+from trader.model.events import Event
 from trader.model.signals import Signals, Target
 from trader.model.ticks import Bar
 from trader.model.time import MINUTE, iso
@@ -237,6 +241,23 @@ async def test_a_disk_that_refuses_a_fill_ends_the_run_with_its_summary(
     with pytest.raises(EdgeError, match="a fill could not be written"):
         await MultiTraderCoordinator([entry()], options=options).run()
     assert "MULTI-TRADER COORDINATOR SUMMARY" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full, which only Linux has")
+async def test_a_fill_that_cannot_be_exported_is_recorded_before_the_run_ends(tmp_path: Path) -> None:
+    recorded: list[Event] = []
+
+    class Spy(NoJournal):
+        def record(self, events: Sequence[Event], then: Then | None) -> None:
+            recorded.extend(events)
+            super().record(events, then)
+
+    options = replay(tape(tmp_path, [1, 2, 3]), export_trades=Path("/dev/full"))
+    coordinator = MultiTraderCoordinator([entry()], options=options)
+    coordinator._recorder = Spy()  # noqa: SLF001 -- a made-up market has no journal to look into
+    with pytest.raises(EdgeError, match="a fill could not be written"):
+        await coordinator.run()
+    assert Ledger.fold(recorded).digest() == coordinator.engine.desk.ledger.digest()
 
 
 async def test_a_state_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:

@@ -249,15 +249,16 @@ class MultiTraderCoordinator:
             log.warning("strategy.slow", strategy=name, symbol=symbol, took_ms=took_ns // 1_000_000)
 
     def _record(self, message: Input, step: Step) -> None:
+        """Make a step durable and tell of it; an export that fails at one of its fills loses none of its events."""
+        is_awaited = isinstance(message, Control | Settled | OrderReleased)
+        then = partial(self._act, message, step) if step.commands or is_awaited else None
+        self._recorder.record([event for event in step.events if type(event) not in UNJOURNALED], then)
         if self._view is not None:
             self._view.note(step.events)
         for event in step.events:
             self._narrator.narrate(event)
             if self._trades is not None and isinstance(event, OrderFilled):
                 self._trades.write(event)
-        is_awaited = isinstance(message, Control | Settled | OrderReleased)
-        then = partial(self._act, message, step) if step.commands or is_awaited else None
-        self._recorder.record([event for event in step.events if type(event) not in UNJOURNALED], then)
 
     def _act(self, message: Input, step: Step) -> None:
         """Do what a step decided, now that its events are durable."""
