@@ -59,7 +59,8 @@ class Round(msgspec.Struct):
 def main() -> int:
     """Kill as often as was asked, print what came of it, return 1 where anything differs."""
     given = _arguments()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))  # the exchange's
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))  # the exchanges'
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # requests that are cut off when an exchange ends
     began = time.monotonic()
     totals: Counter[str] = Counter()
     bad: list[Round] = []
