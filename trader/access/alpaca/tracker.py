@@ -124,7 +124,7 @@ class OrderTracker(Orders):
         heard of are left out.
         """
         reports, first = [], dict[str, Fill]()
-        fills, restated = defaultdict[str, list[Told]](list), defaultdict[str, deque[Told]](deque)
+        fills, restated = defaultdict[str, list[Told]](list), defaultdict[str, list[Told]](list)
         for row in rows:
             first.setdefault(row.venue_order_id, row)
             (fills if row.told.kind == "fill" else restated)[row.venue_order_id].append(row.told)
@@ -221,7 +221,7 @@ class OrderTracker(Orders):
         return is_understood
 
     def _recover(
-        self, tracked: Tracked, part: Part, rows: tuple[Sequence[Told], deque[Told]], *, now: int, is_whole: bool
+        self, tracked: Tracked, part: Part, rows: tuple[Sequence[Told], Sequence[Told]], *, now: int, is_whole: bool
     ) -> list[ExecutionReport]:
         """Tell what is new of an order's executions, as it stands; what was taken back made room for it."""
         fills, restated = rows
@@ -232,9 +232,9 @@ class OrderTracker(Orders):
         if undone or new:
             self.executed_at[tracked.approved.intent.symbol] = now
         reports = [self._bust(tracked, part, one, now) for one in undone if one.qty_told]
+        for told in restated if new else ():
+            reports += self._book(tracked, part, told, now)
         for number, booked in enumerate(new, start=1):
-            while restated and restated[0].ts <= booked.ts:
-                reports += self._book(tracked, part, restated.popleft(), now)
             reports += self._report(tracked, part, booked, now=now, is_last=number == len(new))
         return reports
 
