@@ -137,6 +137,29 @@ def test_a_day_that_began_while_nobody_ran_begins_with_the_first_bar() -> None:
     assert again.of(BooksOpened)[0].ts == day.ts
 
 
+def test_a_strategy_that_is_new_keeps_no_other_one_in_yesterday() -> None:
+    desk = Rehearsal(spec(by_minute({1: 1.0}), max_daily_trades=1))
+    desk.closes(100, 100)
+    both = spec(by_minute({}), max_daily_trades=1), spec(by_minute({}), name="two")
+    again = restarted(desk, *both, at=DAY_MINUTES)
+    again.closes(110, 110, start=DAY_MINUTES + 1)
+    assert [day.strategy for day in again.of(DayStarted)] == ["one"]
+    assert again.book().daily_trades == 0
+
+
+def test_a_strategy_that_is_back_begins_its_day_and_no_other_one_does_so_twice() -> None:
+    one, two = (spec(by_minute({1: 0.5, DAY_MINUTES + 2: 0.0}), name=name) for name in ("one", "two"))
+    desk = Rehearsal(one, two)
+    desk.closes(100, 100)
+    alone = restarted(desk, one, at=DAY_MINUTES)
+    alone.closes(110, 110, 110, start=DAY_MINUTES + 1)
+    alone.events = [*desk.events, *alone.events]
+    again = restarted(alone, one, two, at=DAY_MINUTES + 10)
+    again.closes(110, start=DAY_MINUTES + 11)
+    assert [day.strategy for day in again.of(DayStarted)] == ["two"]
+    assert [again.book(name).daily_trades for name in ("one", "two")] == [1, 0]
+
+
 def test_books_that_were_saved_are_recovered_without_what_came_before() -> None:
     desk = Rehearsal(spec(by_minute({1: 1.0, 2 + DAY_MINUTES: 0.0}), "SPY", "QQQ", stop_loss="0.5"))
     desk.closes(100, 101)
