@@ -112,3 +112,13 @@ def test_corrections_are_versions_of_one_execution() -> None:
     third = executions.correct(told("d", 3, 3, 102, kind="trade_correct"), second)
     assert (first.name, second.name, third.name) == ("a@3", "c@3", "d@3")
     assert (executions.net, executions.gross) == (Decimal(3), Decimal(3))
+
+
+def test_a_correction_that_corrects_nothing_is_not_taken_for_what_it_corrected() -> None:
+    executions = Executions("t-1")
+    executions.restore("c@3", Execution(Decimal(3), Decimal(100), Decimal(0), "USD", 1))
+    bust = told("bust", 3, 3, kind="trade_bust", undoes="a")
+    correction = told("c", 3, 3, kind="trade_correct", undoes="a")
+    _, new = executions.recover([told("a", 3, 3)], [bust, correction])
+    assert executions.restate(new, [bust, correction]) == []
+    assert executions.net == Decimal(3)

@@ -204,9 +204,16 @@ class Executions(Bookings):
         self.is_doubtful = True
         return None
 
-    def recover(self, rows: Sequence[Told], *, is_whole: bool = True) -> tuple[list[Booked], list[Booked]]:
-        """Take activities of the order, all or some; return what stood in for them, undone, and what is new."""
-        left, free = list(rows), [one for one in self._booked if not one.is_synthetic]
+    def recover(
+        self, rows: Sequence[Told], restated: Sequence[Told] = (), *, is_whole: bool = True
+    ) -> tuple[list[Booked], list[Booked]]:
+        """Take activities of the order, all or some; return what stood in for them, undone, and what is new.
+
+        What a row of ``restated`` put in the place of another is explained by that row, however alike the two are.
+        """
+        corrections = {told.venue_id for told in restated}
+        left = list(rows)
+        free = [one for one in self._booked if not one.is_synthetic and not one.venue_ids & corrections]
         for are_same in (_same_id, _same_place, _same_figures):
             left = [row for row in left if not _explain(row, free, are_same)]
         self.is_doubtful = self.is_doubtful and not is_whole

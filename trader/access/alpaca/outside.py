@@ -81,7 +81,8 @@ class Outside:
         executions = self._of(first.venue_order_id)
         if executions is None or first.side not in {"buy", "sell"}:
             return
-        _, new = executions.recover([told for told in fills if told.venue_id not in self._undone], is_whole=False)
+        standing = [told for told in fills if told.venue_id not in self._undone]
+        _, new = executions.recover(standing, restated, is_whole=False)
         for booked in executions.restate(new, restated):
             self._tell(first.venue_order_id, first.symbol, Side(first.side), booked, now=now)
         for told in restated:

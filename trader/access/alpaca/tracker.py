@@ -227,7 +227,7 @@ class OrderTracker(Orders):
         fills, restated = rows
         for told in fills:
             _bring_home(tracked, part, told.venue_id)
-        undone, new = part.executions.recover(fills, is_whole=is_whole)
+        undone, new = part.executions.recover(fills, restated, is_whole=is_whole)
         new = part.executions.restate(new, restated)
         if undone or new:
             self.executed_at[tracked.approved.intent.symbol] = now
