@@ -10,7 +10,7 @@ from trader.books.ledger import Ledger
 from trader.engine.engine import Engine
 from trader.engine.summary import summarize
 from trader.model.events import OrderCreated, OrderDenied, OrderMoved, SandboxWarmed, StateSet
-from trader.model.inputs import Control, Held, Opened
+from trader.model.inputs import Control, Held, Opened, Ticks
 from trader.model.orders import OrderStatus, Reason, TradingState
 from trader.model.signals import Target
 from trader.model.ticks import Bar
@@ -202,3 +202,15 @@ def test_a_strategy_that_warms_up_while_it_is_halted_may_trade_once_it_is_resume
     desk.closes(100, start=3)
     assert len(desk.of(OrderCreated)) == 1
     assert summarize(desk.engine, "SIM").strategies[0].state == "active"
+
+
+def test_an_entry_that_a_halt_called_off_is_not_brought_back_by_a_restart() -> None:
+    desk = Rehearsal(spec(by_minute({1: 0.5})))
+    desk.take(Held(T0, "order stream", (), "not confirmed"))
+    desk.minute(bar(minute=1))
+    say(desk, "halt", minute=1)
+    say(desk, "resume", minute=1)
+    again = Engine([spec(by_minute({}))], book_id="other")
+    again.desk.ledger.recover(desk.events)
+    again.handle(Opened(T0 + 2 * MINUTE))
+    assert not again.handle(Ticks(T0 + 3 * MINUTE, [bar(minute=3)])).commands

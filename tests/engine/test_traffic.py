@@ -4,6 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from trader.engine.engine import Engine
 from trader.engine.sandbox import SandboxSpec
 from trader.model.commands import SubmitOrder
 from trader.model.events import OrderCreated, OrderDenied, OrderMoved, ReportIgnored
-from trader.model.inputs import ExternalReported, Held, Opened, OrderReleased, Reported, Ticks
+from trader.model.inputs import Control, ExternalReported, Held, Opened, OrderReleased, Reported, Ticks
 from trader.model.instruments import Instrument, instrument_of
 from trader.model.orders import TERMINAL, Approved, ExecutionReport, OrderStatus, Reason, Side
 from trader.model.ticks import Quote
@@ -434,6 +435,43 @@ def test_what_a_late_entry_brought_goes_at_once_if_it_is_not_wanted_any_more() -
     desk.closes(100, start=5)  # flat is wished
     told(0, OrderStatus.FILLED, 50)
     assert [event.approved.intent.side for event in desk.of(OrderCreated)] == [Side.BUY, Side.SELL]
+
+
+@pytest.mark.parametrize(
+    "arrival",
+    [
+        [(OrderStatus.FILLED, 50)],
+        [(OrderStatus.OPEN, 0), (OrderStatus.FILLED, 50)],
+        [(OrderStatus.PARTIALLY_FILLED, 20), (OrderStatus.FILLED, 30)],
+        [(OrderStatus.PARTIALLY_FILLED, 20), (OrderStatus.CANCELED, 0)],
+    ],
+)
+@pytest.mark.parametrize("is_flattened", [True, False])
+def test_what_a_late_entry_brings_in_spite_of_its_cancel_goes_where_flat_is_wished(
+    arrival: list[tuple[OrderStatus, int]], *, is_flattened: bool
+) -> None:
+    desk, told = lost()
+    if is_flattened:
+        desk.take(Control(T0 + 2 * MINUTE, "flatten", "one", "ann"))
+    else:
+        desk.closes(100, start=5)
+    for status, qty in arrival:
+        told(0, status, qty)
+    made_of = [event.approved.intent for event in desk.of(OrderCreated)]
+    assert [(intent.side, intent.qty) for intent in made_of[1:]] == [(Side.SELL, desk.book().position("SPY").qty)]
+
+
+@pytest.mark.parametrize("is_open_first", [True, False])
+def test_what_a_late_entry_brings_after_a_restart_stays_as_it_would_have_without_one(*, is_open_first: bool) -> None:
+    desk, _ = lost()
+    engine = Engine([spec(by_minute({}))], book_id="other")
+    engine.desk.ledger.recover(desk.events)
+    at = T0 + 2 * MINUTE
+    engine.handle(Opened(at))
+    if is_open_first:
+        engine.handle(Reported(at, ExecutionReport(first_id(desk), OrderStatus.OPEN, at)))
+    report = ExecutionReport(first_id(desk), OrderStatus.FILLED, at, "e1", Decimal(50), Decimal(100))
+    assert not engine.handle(Reported(at, report)).commands
 
 
 def test_an_absent_entry_keeps_nobody_from_leaving() -> None:

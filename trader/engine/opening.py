@@ -79,7 +79,8 @@ def _recall(slot: Slot, ts: int) -> None:
     """Take up a ticker's wish again; one to enter is left alone when it is old: its price is of another time."""
     wish, order = slot.sandbox.book.targets.get(slot.symbol), slot.order
     if wish is None:
-        entering = 0 if order is None or order.approved.intent.reduces else order.approved.intent.side.sign
+        sent = order or slot.absent
+        entering = 0 if sent is None or sent.approved.intent.reduces else sent.approved.intent.side.sign
         slot.target = float(entering or (slot.held > 0) - (slot.held < 0))
         return
     slot.target, slot.reason = wish.fraction, wish.reason

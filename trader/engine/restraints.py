@@ -88,10 +88,11 @@ class Restraints:
             if order is not None and not order.approved.intent.reduces:
                 slot.is_part = False
                 self._desk.withdraw(slot, ts, "no openings any more")
-            if slot.held * slot.target < 0:  # the first half of a turn goes on, the second does not follow
-                self._desk.want(slot, 0.0, slot.reason, is_leaving=slot.is_leaving, ts=ts)
-            elif slot.target:
+            is_turn = slot.held * slot.target < 0  # its first half goes on, the second does not follow
+            if slot.target and not is_turn:
                 slot.unsettled = slot.is_part = False
+            if is_turn or (not slot.held and order is None and (flatten or slot.absent is None)):
+                self._desk.want(slot, 0.0, slot.reason, is_leaving=slot.is_leaving, ts=ts)
 
 
 def _revive(sandbox: Sandbox) -> None:
