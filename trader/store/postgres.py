@@ -10,15 +10,26 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Final, LiteralString
 
 from trader.errors import ConfigError, JournalCorrupt, JournalFull, JournalLocked, NotDurable, StoreError
-from trader.model.events import BooksOpened, Event
+from trader.model.events import Event
 from trader.model.time import SECOND, iso
 from trader.store import sqlite_file
-from trader.store.journal import FORMAT, OPENS, OPENS_AT, WAY_OUT, Chain, Record, Verdict, pack, refuse_newer, unpack
+from trader.store.journal import (
+    FORMAT,
+    OPENS,
+    OPENS_AT,
+    WAY_OUT,
+    Chain,
+    Record,
+    Row,
+    Verdict,
+    events_of,
+    records_of,
+    refuse_newer,
+)
 
 try:
     import psycopg
@@ -115,7 +126,8 @@ class PostgresJournal:
         """Check everything, then give the events from the newest ``BooksOpened`` on."""
         self._check()
         self._is_written = True
-        return self._events_from(self._opened(), self.last)
+        opened = self._opened()
+        return events_of(self._records(max(opened - 1, 0)), opened=opened, last=self.last)
 
     def verify(self) -> Verdict:
         """Check everything and say what there is."""
@@ -136,11 +148,7 @@ class PostgresJournal:
         if self._failure:
             raise NotDurable(f"{self._name}: takes nothing any more, since {self._failure}")
         chain = self._chain.copy()
-        rows = []
-        for events in filter(None, steps):
-            body = pack(chain.number + 1, events)
-            rows.append((chain.number + 1, body, chain.add(body)))
-        if rows:
+        if rows := chain.take(steps):
             self._commit(rows)
             self._chain = chain
         return chain.number
@@ -179,7 +187,7 @@ class PostgresJournal:
     def _check(self) -> Chain:
         """Check every record; only then may anything be read or written."""
         chain = Chain(self._name)
-        chain.check((body, digest) for _, body, digest in _rows(self._db, self._name, 0))
+        chain.check(_rows(self._db, self._name, 0))
         self._chain = chain
         return chain
 
@@ -189,23 +197,8 @@ class PostgresJournal:
             row = self._db.execute(_OPENED, (OPENS_AT + 1, OPENS)).fetchone()
         return int(row[0]) if row else 0
 
-    def _events_from(self, opened: int, last: int) -> Iterator[Event]:
-        records = self._records(max(opened - 1, 0))
-        if opened:
-            events = next(records).events
-            newest = max(at for at, event in enumerate(events) if isinstance(event, BooksOpened))
-            yield from events[newest:]
-        for record in islice(records, last - opened):  # not what is written meanwhile
-            yield from record.events
-
     def _records(self, after: int) -> Iterator[Record]:
-        for number, body, _ in _rows(self._db, self._name, after):
-            try:
-                record = unpack(body)
-            except ValueError as error:
-                raise JournalCorrupt(f"{self._name}: record {number} cannot be read ({error}); {WAY_OUT}") from error
-            assert record.number == number, f"{self._name}: record {number} calls itself {record.number}"
-            yield record
+        return records_of(self._name, _rows(self._db, self._name, after), after)
 
     def _commit(self, rows: list[tuple[int, bytes, bytes]]) -> None:
         try:
@@ -290,7 +283,7 @@ def _lock(database: psycopg.Connection, table: int, name: str) -> None:
     raise JournalLocked(f"{name} is in use by {who}; stop that one first")
 
 
-def _rows(database: psycopg.Connection, name: str, after: int) -> Iterator[tuple[int, bytes, bytes]]:
+def _rows(database: psycopg.Connection, name: str, after: int) -> Iterator[Row]:
     """Give the records behind number ``after`` a few thousand at a time; no transaction stays open between them."""
     while True:
         with _told(name):
@@ -299,19 +292,19 @@ def _rows(database: psycopg.Connection, name: str, after: int) -> Iterator[tuple
             after += 1
             if number != after:
                 raise JournalCorrupt(f"{name}: record {after} is missing, the next one is {number}; {WAY_OUT}")
-            yield number, body, digest
+            yield body, digest
         if not rows:
             return
 
 
-def _write_file(path: Path, rows: Iterator[tuple[int, bytes, bytes]]) -> None:
+def _write_file(path: Path, rows: Iterator[Row]) -> None:
     """Make a journal's file of records, whole and durable when this returns."""
     path.unlink(missing_ok=True)
     sqlite_file.create(path)
     copy = sqlite_file.connect(path)
     try:
         with copy:
-            copy.executemany("INSERT INTO events VALUES (?, ?, ?)", rows)
+            copy.executemany("INSERT INTO events VALUES (?, ?, ?)", ((at, *row) for at, row in enumerate(rows, 1)))
         copy.pragma("journal_mode", "DELETE")  # the log goes into the file, and away
     finally:
         copy.close()
