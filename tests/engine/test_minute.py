@@ -480,3 +480,22 @@ def test_an_exit_that_was_refused_is_asked_for_again_by_a_late_bar_too() -> None
     late = desk.engine.handle(Ticks(T0 + 4 * MINUTE + 30 * SECOND, [bar("SPY", 4)]))
     (again,) = [command.approved for command in late.commands if isinstance(command, SubmitOrder)]
     assert (again.intent.side, again.intent.qty) == (Side.SELL, exit_order.intent.qty)
+
+
+def test_an_exit_whose_position_was_taken_back_is_withdrawn_before_anything_is_opened() -> None:
+    desk = Rehearsal(spec(by_minute({1: 1.0, 3: 0.0, 4: 1.0})))
+    desk.closes(100, 100)
+    (entry,) = desk.fills
+    step = desk.engine.handle(Ticks(T0 + 3 * MINUTE, [bar("SPY", 3)]))
+    (exit_order,) = [command.approved for command in step.commands if isinstance(command, SubmitOrder)]
+    bust = ExecutionReport(
+        entry.order_id, OrderStatus.FILLED, T0 + 3 * MINUTE, "bust", entry.qty, entry.price, reverses=entry.execution_id
+    )
+    desk.engine.handle(Reported(T0 + 3 * MINUTE, bust))
+    step = desk.engine.handle(Ticks(T0 + 4 * MINUTE, [bar("SPY", 4)]))
+    assert step.commands == [CancelOrder(exit_order.order_id, T0 + 4 * MINUTE)]
+    canceled = ExecutionReport(exit_order.order_id, OrderStatus.CANCELED, T0 + 4 * MINUTE)
+    desk.engine.handle(Reported(T0 + 4 * MINUTE, canceled))
+    step = desk.engine.handle(Ticks(T0 + 5 * MINUTE, [bar("SPY", 5)]))
+    (again,) = [command.approved for command in step.commands if isinstance(command, SubmitOrder)]
+    assert again.intent.side is Side.BUY

@@ -123,6 +123,9 @@ class Desk:
             slot.unsettled = target != 0
             if order is None:
                 self._exit(slot, ts, price=price)
+        elif order is not None:  # what the exit was to close was taken back by the venue
+            slot.unsettled = target != 0
+            self.withdraw(slot, ts, "nothing is left to close")
         else:
             slot.unsettled = slot.is_part = False
             if target:
