@@ -26,6 +26,7 @@ PACE = 600.0  # market seconds in a second: what waits for minutes takes a fract
 
 NOT_FOUND = (404, {"code": 40410000, "message": "order not found"})
 WASH = (403, {"code": 40310000, "message": "potential wash trade detected. use complex orders"})
+FORBIDDEN = (403, {"code": 40310000, "message": "account is not allowed to trade now"})
 DUPLICATE = (422, {"code": 40010001, "message": "client_order_id must be unique"})
 BUSY = (429, {"code": 42910000, "message": "rate limit exceeded"})
 BROKEN = (503, {"code": 50310000, "message": "come back later"})
@@ -213,6 +214,14 @@ async def test_an_exit_found_nowhere_for_a_minute_is_sent_again_under_its_id() -
         tracked = await one.send("t-1", "SPY", "sell")
         posts = [request.json["client_order_id"] for request in one.there.asked if request.method == "POST"]
         assert posts == ["t-1", "t-1"]
+        assert tracked.status is OrderStatus.OPEN
+
+
+async def test_an_exit_in_doubt_that_is_refused_meanwhile_makes_no_room_for_another_one() -> None:
+    async with line(POST=[BROKEN, FORBIDDEN, order()], GET=[NOT_FOUND]) as one:
+        tracked = await one.send("t-1", "SPY", "sell")
+        assert one.methods.count("POST") == 3
+        assert one.statuses == [OrderStatus.OPEN]
         assert tracked.status is OrderStatus.OPEN
 
 

@@ -185,8 +185,15 @@ class Submission:
             await self.find(tracked)
         elif tracked.approved.intent.reduces and any(words in error.message for words in _BLOCKED):
             await self._wait_for_end(tracked, error, since)
+        elif self._may_arrive(tracked, since):
+            log.warning("exit.postponed", order_id=tracked.order_id, why=error.message)
+            await self._calls.pause(LONGEST_WAIT)
         else:
             self._reject(tracked, str(error))
+
+    def _may_arrive(self, tracked: Tracked, since: int) -> bool:
+        """Tell whether an exit that is refused now may be on its way all the same: no other one takes its place."""
+        return tracked.order_id in self._doubted and self._calls.now() - since < EXIT_FRESH
 
     async def _wait_for_end(self, tracked: Tracked, error: Refused, since: int) -> None:
         """Wait until an order of ours in the symbol has ended, or a while; an exit is not dropped silently."""
@@ -196,7 +203,8 @@ class Submission:
             for one in self._tracker.open()
             if one is not tracked and one.approved.intent.symbol == symbol and one.parts
         ]
-        if self._calls.now() - since >= (EXIT_FRESH if blockers else UNBLOCKED):
+        waited = self._calls.now() - since
+        if waited >= (EXIT_FRESH if blockers else UNBLOCKED) and not self._may_arrive(tracked, since):
             log.error("exit.blocked", order_id=tracked.order_id, symbol=symbol, why=error.message, by=blockers)
             self._reject(tracked, str(error))
             return
