@@ -70,12 +70,21 @@ def _orders(ledger: Ledger, account: Account) -> Iterator[str]:
     for order_id, record in ledger.orders.items():
         true = account.orders.get(account.by_client_id.get(order_id, ""))
         if true is None:
-            if record.status not in TERMINAL and record.status is not OrderStatus.ABSENT:
+            is_open = record.status not in TERMINAL and record.status is not OrderStatus.ABSENT
+            if is_open and not _is_moot(ledger, account, record.approved):
                 yield f"{order_id} is {record.status}, the venue never had it"
         elif true.status not in ENDED:
             yield f"{order_id} is still {true.status} at the venue, {record.status} in the books"
         elif record.status not in _ENDS[true.status]:
             yield f"{order_id} is {record.status}, at the venue {true.status}"
+
+
+def _is_moot(ledger: Ledger, account: Account, approved: Approved) -> bool:
+    """Tell whether an exit has nothing left to sell: a bust took it away, from it or from others who hold the coin."""
+    intent = approved.intent
+    held = ledger.books[intent.strategy].position(intent.symbol).qty
+    is_gone = EXACT.multiply(held, intent.side.sign) >= ZERO
+    return intent.reduces and (is_gone or ("/" in intent.symbol and account.qty(intent.symbol) < held))
 
 
 def _cross(ledger: Ledger, held: Sums, cash: Sums) -> None:

@@ -421,7 +421,8 @@ class Witness:
             is_flat = bool({name, ""} & self._flattened)
             for symbol, position in book.positions.items():
                 wish, held = book.targets.get(symbol), position.qty
-                is_stuck = held.copy_abs() < 1 and self._exchange.account.qty(symbol) <= ZERO
+                account = self._exchange.account.qty(symbol)
+                is_stuck = (held.copy_abs() < 1 and account <= ZERO) or ("/" in symbol and account < held)
                 is_left = is_flat or (wish is not None and wish.is_leaving)
                 if held and is_left and name not in self._restated and not is_stuck:
                     yield f"{name} was to leave {symbol} and holds {held}"
