@@ -19,9 +19,10 @@ from trader.storm.daemon import Crash, Daemon, is_mended_by_restart
 from trader.storm.disk import Disk, Storage
 from trader.storm.exchange import Exchange
 from trader.storm.market import INSTRUMENTS, STEP, STRATEGIES, Market, specs
+from trader.storm.promises import Violation
 from trader.storm.timeline import Timeline
 from trader.storm.weather import Weather
-from trader.storm.witness import Violation, Witness
+from trader.storm.witness import Witness
 
 MINUTES: Final = 3  # that strategies decide on, unless told otherwise; faults end after the last of them
 LATE_IN_MINUTE: Final = 45 * SECOND  # it begins so late in its first minute: nothing happens before that one's bar
@@ -101,7 +102,8 @@ class Storm:
         self._specs = partial(specs, seed, quiet_from=minute + minutes * MINUTE, chance_of_error=chance)
         self.exchange = Exchange(self.timeline, self.weather, INSTRUMENTS, self._start)
         self.market = Market(self.weather, minute)
-        self.witness = self.exchange.watcher = Witness(self.exchange)
+        self.witness = Witness(self.exchange)
+        self.exchange.watcher = self.witness.passage
         self.daemon: Daemon | None = None
         self._fuse = 0  # steps until the process dies, when not zero
 
@@ -147,8 +149,8 @@ class Storm:
 
     def _look(self) -> None:
         """Look at the process after everything that happened."""
-        if self.witness.found is not None:
-            raise self.witness.found
+        if self.witness.known.found is not None:
+            raise self.witness.known.found
         if self._fuse:
             self._fuse -= 1
             if not self._fuse:
@@ -282,7 +284,7 @@ class Storm:
 
     def _executions(self) -> list[Activity]:
         """Return what may be restated: what happened before there were books nobody has booked."""
-        books = self.witness.books.account
+        books = self.witness.known.books.account
         return [row for row in self.exchange.account.executions.values() if 0 < books.opened_at < row.ts]
 
     def _bust(self) -> None:
