@@ -35,6 +35,8 @@ IMPORTED: Final = (
     "uvloop",
 )
 
+ON_THE_LINE_S: Final = 1.0  # an order that is not found after that is not there: on this machine none is on its way
+
 # Where a process may end, by the function that is about to be called, or has just returned.
 POINTS: Final = {
     # the journal is made, opened, checked
@@ -78,6 +80,7 @@ def main() -> None:
     """Fork a child for every line until there are no more."""
     for name in IMPORTED:
         importlib.import_module(name)
+    vars(importlib.import_module("trader.access.alpaca.submission"))["SETTLED_REAL_S"] = ON_THE_LINE_S
     StockCalendar().next_open(parse_time("2026-01-05"))  # built for a generation around it
     gc.collect()
     gc.freeze()  # what is shared with the children stays shared

@@ -6,6 +6,7 @@
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -34,7 +35,7 @@ from trader.model.calendar import StockCalendar
 from trader.model.events import BooksOpened, SessionStarted
 from trader.model.time import DAY, MINUTE
 
-LANES = 2  # desks that are killed side by side: a machine has two cores at least
+LANES = 3  # desks that are killed side by side: half of the time each of them waits for its market
 SPEED = 240.0
 
 CREATION = [
@@ -163,9 +164,9 @@ def obey(nursery: Nursery, folder: Path, kills: Sequence[Kill]) -> Endured:
 
 
 SCENARIOS: dict[str, Callable[[Nursery, Path], Endured]] = {
-    "whole": partial(obey, kills=[]),
-    "phases": partial(obey, kills=PHASED),
     "orders": partial(live, kills=ORDERS, market=lively(SPEED)),
+    "phases": partial(obey, kills=PHASED),
+    "whole": partial(obey, kills=[]),
     "recovery": partial(live, kills=RECOVERY, market=lively(SPEED)),
     "midnight": partial(
         live, kills=MIDNIGHT, market=lively(SPEED, start=MIDNIGHT_UTC - 10 * MINUTE), strategies=AROUND_MIDNIGHT
@@ -190,9 +191,10 @@ def endured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Futu
         finally:
             free.put(nursery)
 
-    with Nursery() as one, Nursery() as other, ThreadPoolExecutor(LANES) as lanes:
-        free.put(one)
-        free.put(other)
+    with ExitStack() as stack:
+        for _ in range(LANES):
+            free.put(stack.enter_context(Nursery()))
+        lanes = stack.enter_context(ThreadPoolExecutor(LANES))
         yield {name: lanes.submit(run, name) for name in SCENARIOS}
 
 
