@@ -110,14 +110,17 @@ class Unavailable(EdgeError):
 
 
 class Refused(EdgeError):
-    """A request that surely did nothing: the other side said no, with a status, its own code (0: none) and a text."""
+    """A request that surely did nothing: the other side said no, with a status, its own code (0: none) and a text.
+
+    Status 0: it was not even asked.
+    """
 
     def __init__(self, status: int, code: int, message: str) -> None:
         """Keep what was said, for whoever tells refusals apart."""
         self.status = status
         self.code = code
         self.message = message
-        super().__init__(f"{message} (HTTP {status}{f', code {code}' if code else ''})")
+        super().__init__(f"{message} (HTTP {status}{f', code {code}' if code else ''})" if status else message)
 
 
 class OutcomeUnknown(EdgeError):

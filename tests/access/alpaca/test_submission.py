@@ -51,7 +51,7 @@ class Line:
         self.calls = AccountCalls(self.rest, now=now, pace=PACE)
         self.is_confirmed = True
         lookups = Lookups(self.calls, self.tracker, self.reports.extend)
-        instruments = {"SPY": instrument_of("SPY")}
+        instruments = {"SPY": instrument_of("SPY"), "GLD": instrument_of("GLD", fractionable=False)}
         self.submission = Submission(lookups, instruments, is_confirmed=lambda: self.is_confirmed)
 
     async def answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
@@ -116,11 +116,18 @@ async def test_an_order_is_written_as_alpaca_wants_it() -> None:
     assert one.statuses == [OrderStatus.OPEN, OrderStatus.OPEN]
 
 
+async def test_what_is_bought_in_whole_shares_is_sold_to_the_last_part_of_one() -> None:
+    async with line(POST=[order(symbol="GLD")], GET=[order(symbol="GLD")]) as one:
+        await one.send("t-1", "GLD", "buy", "14.5")
+        await one.send("t-2", "GLD", "sell", "14.2848")
+        assert [request.json["qty"] for request in one.there.asked if request.method == "POST"][:2] == ["14", "14.2848"]
+
+
 async def test_less_than_can_be_traded_is_never_sent() -> None:
     async with line() as one:
         await one.send("t-1", "SPY", "buy", "0.0000000001")
         assert one.methods == []
-        assert "less than can be traded" in one.reports[0].text
+        assert one.reports[0].text == "0.0000000001 SPY is less than can be traded"
 
 
 async def test_a_duplicate_id_means_that_it_arrived() -> None:

@@ -154,7 +154,8 @@ class Submission:
     async def _post(self, tracked: Tracked, since: int) -> object:
         intent = tracked.approved.intent
         instrument = self._instruments.get(intent.symbol) or instrument_of(intent.symbol)
-        qty = floor_to(tracked.ordered, _step(instrument))
+        # What is held may be a fraction of what is now traded whole: after a split, or a change of the settings.
+        qty = floor_to(tracked.ordered, NANO if intent.reduces else _step(instrument))
         if not qty:
             raise Refused(0, 0, f"{plain(tracked.ordered)} {intent.symbol} is less than can be traded")
         body = {
