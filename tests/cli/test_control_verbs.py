@@ -316,7 +316,7 @@ async def test_trades_of_one_strategy_are_listed_and_an_unknown_one_is_told(tmp_
         of_other = await say("trades", "Adaptive")
         of_nobody = await say("trades", "Adaptiv")
     assert "Momentum" in of_one[1]
-    assert of_other == (0, "no trades\n", "")
+    assert of_other == (0, "no trades of 'Adaptive'\n", "")
     assert of_nobody == (2, "", "error: no strategy is called 'Adaptiv'; did you mean 'Adaptive'?\n")
 
 

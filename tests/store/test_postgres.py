@@ -22,6 +22,7 @@ from tests.store.events import order, step, steps
 from tests.store.postgres_server import PostgresServer
 from tests.stories.exchange import rehearse
 from trader.books.ledger import Ledger
+from trader.cli import main
 from trader.errors import ConfigError, JournalCorrupt, JournalFull, NotDurable, StoreError
 from trader.model.signals import Signals, Target
 from trader.model.ticks import Bar
@@ -229,10 +230,32 @@ def test_an_address_that_is_none_is_said_without_the_password(address: str) -> N
     assert "secret" not in str(caught.value)
 
 
-def test_without_its_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("address", ["postgresql:/x", "postgres:books"])
+def test_an_address_without_its_slashes_is_no_file(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="address cannot be read: write it as"):
+        open_journal(address)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_verbs_that_look_at_journals_take_an_address(
+    journal: Journal, postgres: PostgresServer, schema: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = postgres.url(schema)
+    journal.close()
+    assert main(["journal", "verify", address]) == 0
+    assert capsys.readouterr().out.startswith("postgresql:///postgres: 3 records, each as it was written")
+    assert main(["journal", "backup", str(tmp_path / "copy"), address]) == 0
+    assert main(["trades", "--state-dir", str(tmp_path / "none"), "--journal", address]) == 0
+    assert capsys.readouterr().out.endswith("no trades\n")
+
+
+def test_without_its_library_the_way_to_get_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     monkeypatch.delitem(sys.modules, "trader.store.postgres")
-    with pytest.raises(ConfigError, match=r"a journal in PostgreSQL needs psycopg: install trader\[postgres\]"):
+    with pytest.raises(ConfigError, match=r"a journal in PostgreSQL needs psycopg .*pip install 'psycopg\[binary\]'"):
         import_module("trader.store.postgres")
 
 

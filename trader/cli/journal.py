@@ -4,6 +4,7 @@ While a desk runs it is the only one that has its journal open: it is asked for 
 """
 
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,24 +23,26 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., object])
 
 _PATH = click.Path(path_type=Path)
+_SECRET = re.compile("//[^/@]*@")  # user and password of an address
 
 
 @click.group("journal", cls=HintingGroup)
 def command() -> None:
     """Look at the journal of a desk, check it, copy it.
 
-    FILE is a journal or a backup of one; without it, it is the desk's own.
+    FILE is a journal or a backup of one, or postgresql://… where the books are kept there; without it, it is the
+    desk's own.
     """
 
 
 def _journal_argument(verb: Command) -> Command:
-    return click.argument("file", type=_PATH, required=False)(state_folder_option(verb))
+    return click.argument("file", required=False)(state_folder_option(verb))
 
 
 @command.command
 @_journal_argument
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def verify(file: Path | None, *, state_dir: Path | None, as_json: bool) -> None:
+def verify(file: str | None, *, state_dir: Path | None, as_json: bool) -> None:
     """Check that every record is there and as it was written. Exit code 4: one is not."""
     path = _path(file, state_dir)
     with _opened(path) as journal:
@@ -51,7 +54,7 @@ def verify(file: Path | None, *, state_dir: Path | None, as_json: bool) -> None:
 @_journal_argument
 @click.option("--after", type=click.IntRange(0), help="Begin behind this record.  [default: show the last ones]")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many records.")
-def show_records(file: Path | None, *, state_dir: Path | None, after: int | None, limit: int) -> None:
+def show_records(file: str | None, *, state_dir: Path | None, after: int | None, limit: int) -> None:
     """Print records, an event a line."""
     with _opened(_path(file, state_dir)) as journal:
         last = journal.verify().records
@@ -65,7 +68,7 @@ def show_records(file: Path | None, *, state_dir: Path | None, after: int | None
 @command.command
 @_journal_argument
 @click.option("--after", type=click.IntRange(0), default=0, help="Begin behind this record.")
-def export(file: Path | None, *, state_dir: Path | None, after: int) -> None:
+def export(file: str | None, *, state_dir: Path | None, after: int) -> None:
     """Print every record as a line of JSON: number, ts (nanoseconds), events."""
     import msgspec
 
@@ -80,7 +83,7 @@ def export(file: Path | None, *, state_dir: Path | None, after: int) -> None:
 @click.argument("to", type=_PATH)
 @_journal_argument
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def backup(to: Path, file: Path | None, *, state_dir: Path | None, as_json: bool) -> None:
+def backup(to: Path, file: str | None, *, state_dir: Path | None, as_json: bool) -> None:
     """Copy the journal to the new file TO, while a desk runs too, and check the copy.
 
     To restore: put the copy in the journal's place while no desk runs, and delete what else begins with its name.
@@ -100,8 +103,8 @@ def backup(to: Path, file: Path | None, *, state_dir: Path | None, as_json: bool
     show(_answer(copy, verdict), _text(copy, verdict), as_json=as_json)
 
 
-def _path(file: Path | None, state_dir: Path | None) -> Path:
-    """Return the journal that is meant. Raises click.UsageError."""
+def _path(file: str | None, state_dir: Path | None) -> str | Path:
+    """Return the journal that is meant, an address as it was given. Raises click.UsageError."""
     from trader.live.state_folder import JOURNAL
 
     if file is not None and state_dir is not None:
@@ -110,17 +113,18 @@ def _path(file: Path | None, state_dir: Path | None) -> Path:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator["Journal"]:
+def _opened(path: str | Path) -> Iterator["Journal"]:
     """Open a journal to read it, or a copy of it where a desk has it. Raises TraderError."""
-    from trader.errors import JournalLocked
+    from trader.errors import ConfigError
+    from trader.live.state_folder import JOURNAL
     from trader.store.sqlite import open_journal
 
     with tempfile.TemporaryDirectory(prefix="trader-") as folder:
         try:
             journal = open_journal(path, is_new_allowed=False)
-        except JournalLocked as locked:
-            copy = Path(folder) / path.name
-            _ask_for_copy(path, copy, locked)
+        except ConfigError as refused:  # a desk has it; or it is not there, and a desk keeps its own elsewhere
+            copy = Path(folder) / JOURNAL
+            _ask_for_copy(path, copy, refused)
             journal = open_journal(copy, is_new_allowed=False)
         try:
             yield journal
@@ -128,15 +132,15 @@ def _opened(path: Path) -> Iterator["Journal"]:
             journal.close()
 
 
-def _copy(path: Path, to: Path) -> None:
+def _copy(path: str | Path, to: Path) -> None:
     """Copy a journal, ourselves or by the desk that has it. Raises TraderError and OSError."""
-    from trader.errors import JournalLocked
+    from trader.errors import ConfigError
     from trader.store.sqlite import open_journal
 
     try:
         journal = open_journal(path, is_new_allowed=False)
-    except JournalLocked as locked:
-        _ask_for_copy(path, to, locked)
+    except ConfigError as refused:
+        _ask_for_copy(path, to, refused)
         return
     try:
         journal.verify()
@@ -145,33 +149,38 @@ def _copy(path: Path, to: Path) -> None:
         journal.close()
 
 
-def _ask_for_copy(path: Path, to: Path, locked: Exception) -> None:
-    """Have the desk that holds ``path`` copy it. Raises ``locked`` where no desk does."""
+def _ask_for_copy(path: str | Path, to: Path, refused: Exception) -> None:
+    """Have the desk of the folder of ``path`` copy its journal. Raises ``refused`` where no desk runs there."""
     from trader.live.control_client import COPY_WITHIN_S, NotRunning, ask
     from trader.live.control_messages import BackUp
     from trader.live.state_folder import JOURNAL
 
-    if path.name != JOURNAL:
-        raise locked
+    if Path(path).name != JOURNAL:
+        raise refused
     try:
-        ask(path.parent, "backup", BackUp(str(to)), within_s=COPY_WITHIN_S)
+        ask(Path(path).parent, "backup", BackUp(str(to)), within_s=COPY_WITHIN_S)
     except NotRunning:
-        raise locked from None
+        raise refused from None
 
 
-def _answer(path: Path, verdict: "Verdict") -> dict[str, Any]:
+def _shown(path: str | Path) -> str:
+    """Return a journal's name as it may be shown."""
+    return _SECRET.sub("//", str(path).partition("?")[0]) if "://" in str(path) else str(path)
+
+
+def _answer(path: str | Path, verdict: "Verdict") -> dict[str, Any]:
     import msgspec
 
-    return {"journal": str(path), **msgspec.to_builtins(verdict)}
+    return {"journal": _shown(path), **msgspec.to_builtins(verdict)}
 
 
-def _text(path: Path, verdict: "Verdict") -> str:
+def _text(path: str | Path, verdict: "Verdict") -> str:
     from trader.model.time import iso
 
     if not verdict.records or verdict.since is None or verdict.until is None:
-        return f"{path}: no records"
+        return f"{_shown(path)}: no records"
     lines = [
-        f"{path}: {verdict.records:,} records, each as it was written",
+        f"{_shown(path)}: {verdict.records:,} records, each as it was written",
         f"  from      {iso(verdict.since)}",
         f"  to        {iso(verdict.until)}",
         f"  snapshot  {f'record {verdict.opened:,}' if verdict.opened else 'none'}",

@@ -19,10 +19,13 @@ MOST = 1000
 @click.command
 @strategy_argument
 @state_folder_option
+@click.option("--journal", help="Where the books are kept, if not in that folder.", metavar="FILE|URL")
 @click.option("--limit", type=click.IntRange(1, MOST), default=50, show_default=True, help="How many, the newest ones.")
 @click.option("--before", type=click.IntRange(1), help="Older ones than what was shown.", metavar="RECORD")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(strategy: str, *, state_dir: Path | None, limit: int, before: int | None, as_json: bool) -> None:
+def command(
+    strategy: str, *, state_dir: Path | None, journal: str | None, limit: int, before: int | None, as_json: bool
+) -> None:
     """List the executions of STRATEGY, or of all: what was bought and sold, why, and what it earned.
 
     `crossed` are those between two strategies, at the mark, without the broker. Works while a desk runs and while none
@@ -35,11 +38,11 @@ def command(strategy: str, *, state_dir: Path | None, limit: int, before: int | 
     try:
         answer = ask(folder, "trades", wanted)
     except NotRunning:
-        answer = _out_of_journal(folder, wanted)
-    show(answer, _text(answer), as_json=as_json)
+        answer = _out_of_journal(folder, journal, wanted)
+    show(answer, _text(answer, strategy), as_json=as_json)
 
 
-def _out_of_journal(folder: Path, wanted: "ListTrades") -> dict[str, Any]:
+def _out_of_journal(folder: Path, where: str | None, wanted: "ListTrades") -> dict[str, Any]:
     """Read the journal of a desk that does not run. Raises TraderError."""
     import msgspec
 
@@ -49,9 +52,11 @@ def _out_of_journal(folder: Path, wanted: "ListTrades") -> dict[str, Any]:
     from trader.store.sqlite import open_journal
 
     path = folder / JOURNAL
-    if not path.exists():
-        raise ConfigError(f"{folder} holds no journal, so nothing was traded there; --state-dir names another folder")
-    journal = open_journal(path, is_new_allowed=False)
+    if where is None and not path.exists():
+        raise ConfigError(
+            f"{folder} holds no journal: --state-dir names another folder, --journal books that are kept elsewhere"
+        )
+    journal = open_journal(where or path, is_new_allowed=False)
     try:
         journal.verify()
         search = TradeSearch(wanted)
@@ -63,11 +68,11 @@ def _out_of_journal(folder: Path, wanted: "ListTrades") -> dict[str, Any]:
     return found
 
 
-def _text(answer: dict[str, Any]) -> str:
+def _text(answer: dict[str, Any], strategy: str) -> str:
     trades, before = answer["trades"], answer["before"]
     older = [f"older ones: --before {before}"] if before else []
     if not trades:
-        return "\n".join(["no trades", *older])
+        return "\n".join([f"no trades of {strategy!r}" if strategy else "no trades", *older])
     head = ("time (UTC)", "strategy", "symbol", "side", "qty", "price", "fee", "realized", "why", "")
     return "\n".join([columns([head, *map(_row, trades)], right={4, 5, 6, 7}), *older])
 

@@ -236,4 +236,7 @@ class Chain:
         raise AssertionError("a batch of records does not fit, and each of them does")
 
 
-WAY_OUT: Final = "nothing of this journal is used: restore a backup, or ask the broker what there is and start anew"
+WAY_OUT: Final = (
+    "nothing of this journal is used: put its newest backup back, or begin new books in another state folder"
+    " (--state-dir), where what is held now counts as external"
+)

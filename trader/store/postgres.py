@@ -8,6 +8,7 @@ one is lost nobody knows whether the last records are there; the next start read
 
 import os
 import socket
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +37,9 @@ try:
     from psycopg import errors, sql
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 except ImportError as missing:
-    raise ConfigError(f"a journal in PostgreSQL needs psycopg: install trader[postgres] ({missing})") from missing
+    raise ConfigError(
+        f"a journal in PostgreSQL needs psycopg ({missing}): {sys.executable} -m pip install 'psycopg[binary]'"
+    ) from missing
 
 SCHEMES: Final = ("postgresql://", "postgres://")
 

@@ -29,6 +29,7 @@ from trader.store.lock import Lock
 from trader.store.watermark import SUFFIX, Watermark
 
 LOCK: Final = ".lock"  # behind the journal's name
+_MISTYPED: Final = ("postgresql:", "postgres:")  # an address that lacks a slash is no file either
 
 # The log is copied into the file when it is this long and nothing else is to do; a page is 4 KiB.
 _LOG_PAGES: Final = 1_000
@@ -53,13 +54,15 @@ def open_journal(target: str | Path, *, is_new_allowed: bool = True) -> Journal:
         JournalCorrupt: it is no journal, or a damaged one.
         StoreError: it cannot be read or written.
     """
-    if isinstance(target, str) and "://" in target:
+    if isinstance(target, str) and ("://" in target or target.startswith(_MISTYPED)):
         from trader.store.postgres import open_postgres
 
         return open_postgres(target, is_new_allowed=is_new_allowed)
     path = Path(target)
     if not path.exists() and not is_new_allowed:
-        raise ConfigError("there is no journal of this name", source=str(path))
+        raise ConfigError(
+            "there is no journal of this name; name one, or a desk's folder with --state-dir", source=str(path)
+        )
     lock = Lock(path.with_name(path.name + LOCK))
     try:
         if path.exists() and not lock.path.exists():
@@ -261,7 +264,7 @@ class SqliteJournal:
             self._db.execute("COMMIT")
         except apsw.FullError as error:
             self._roll_back()
-            raise JournalFull(f"{self.path}: there is no room for more records") from error
+            raise JournalFull(f"{self.path}: there is no room for more records; make room, then start again") from error
         except apsw.Error as error:
             raise self._failed(error) from error
 
