@@ -40,6 +40,7 @@ SETTLED_REAL_S: Final = 5.0  # and real time, for what is still on the line, how
 NOT_FOUND: Final = 3  # such answers at least
 ENTRY_FRESH: Final = 30 * SECOND  # an entry that cannot be sent is dropped after this: its price is another then
 EXIT_FRESH: Final = 10 * MINUTE  # an exit is worth waiting for
+ARRIVES_WITHIN: Final = 150 * SECOND  # what is on the line for longer is lost; the longest heard of are two minutes
 UNBLOCKED: Final = 30 * SECOND  # how long an exit waits where no order of ours blocks it
 FIRST_WAIT: Final = SECOND // 4
 LONGEST_WAIT: Final = 15 * SECOND
@@ -64,7 +65,7 @@ class Submission:
         self._instruments = instruments
         self._ended: dict[str, asyncio.Event] = {}  # by symbol: set when an order of ours in it ends
         self._unwanted: set[str] = set()  # ids of orders whose cancel was asked for
-        self._doubted: set[str] = set()  # ids of orders that may be on their way, whatever became of later tries
+        self._doubted: dict[str, int] = {}  # since when an order may be on its way, whatever became of later tries
 
     async def send(self, tracked: Tracked) -> None:
         """Bring an order to the venue, or find out that it will not get there."""
@@ -83,15 +84,15 @@ class Submission:
                 await self._take_absence(tracked, error, since, wait=wait)
             except (OutcomeUnknown, WireError) as error:
                 log.warning("order.doubted", order_id=tracked.order_id, why=str(error)[:300])
-                self._doubted.add(tracked.order_id)
+                self._doubted[tracked.order_id] = self._calls.now()
                 await self.find(tracked)
             wait = min(2 * wait, LONGEST_WAIT)
         self._unwanted.discard(tracked.order_id)
-        self._doubted.discard(tracked.order_id)
+        self._doubted.pop(tracked.order_id, None)
 
     async def resume(self, tracked: Tracked) -> None:
         """Find out what became of an order of an earlier life; an exit that never left is sent if it is not old."""
-        self._doubted.add(tracked.order_id)
+        self._doubted[tracked.order_id] = self._calls.now()
         if not await self.find(tracked):
             await self.send(tracked)
 
@@ -182,19 +183,20 @@ class Submission:
     async def _take_no(self, tracked: Tracked, error: Refused, since: int) -> None:
         if _NOT_UNIQUE in error.message:
             log.warning("order.duplicated", order_id=tracked.order_id, why="it had arrived before")
-            self._doubted.add(tracked.order_id)
+            self._doubted[tracked.order_id] = self._calls.now()
             await self.find(tracked)
         elif tracked.approved.intent.reduces and any(words in error.message for words in _BLOCKED):
             await self._wait_for_end(tracked, error, since)
-        elif self._may_arrive(tracked, since):
+        elif self._may_arrive(tracked):
             log.warning("exit.postponed", order_id=tracked.order_id, why=error.message)
             await self._calls.pause(LONGEST_WAIT)
         else:
             self._reject(tracked, str(error))
 
-    def _may_arrive(self, tracked: Tracked, since: int) -> bool:
+    def _may_arrive(self, tracked: Tracked) -> bool:
         """Tell whether an exit that is refused now may be on its way all the same: no other one takes its place."""
-        return tracked.order_id in self._doubted and self._calls.now() - since < EXIT_FRESH
+        doubted = self._doubted.get(tracked.order_id)
+        return doubted is not None and self._calls.now() - doubted < ARRIVES_WITHIN
 
     async def _wait_for_end(self, tracked: Tracked, error: Refused, since: int) -> None:
         """Wait until an order of ours in the symbol has ended, or a while; an exit is not dropped silently."""
@@ -205,7 +207,7 @@ class Submission:
             if one is not tracked and one.approved.intent.symbol == symbol and one.parts
         ]
         waited = self._calls.now() - since
-        if waited >= (EXIT_FRESH if blockers else UNBLOCKED) and not self._may_arrive(tracked, since):
+        if waited >= (EXIT_FRESH if blockers else UNBLOCKED) and not self._may_arrive(tracked):
             log.error("exit.blocked", order_id=tracked.order_id, symbol=symbol, why=error.message, by=blockers)
             self._reject(tracked, str(error))
             return
