@@ -47,6 +47,16 @@ def test_agreement_is_shown_in_figures(desk: Rehearsal) -> None:
     assert (seen.read, seen.cash_difference) == ("2026-01-05T14:30:00Z", "0")
 
 
+def test_what_was_traded_since_the_account_was_read_is_no_difference(desk: Rehearsal) -> None:
+    since = AccountReading(T0, {"AAPL": Decimal(1)}, Decimal(20000), {"SPY"})
+    seen = compare(desk.engine.desk.ledger, since, mode="PAPER")
+    assert [(line.symbol, line.held, line.sandboxes, line.difference, line.why) for line in seen.symbols] == [
+        ("AAPL", "1", "0", "1", ""),
+        ("SPY", "0", "50", None, "traded since the account was read"),
+    ]
+    assert (seen.cash_held, seen.cash_difference) == ("20000", None)
+
+
 def test_external_positions_and_unallocated_cash_are_counted_apart() -> None:
     ledger = Ledger()
     ledger.apply(BooksCreated(T0, "b", "PA1", Decimal("7000.5"), {"AAPL": Decimal(-3)}))

@@ -79,7 +79,7 @@ def _symbols(lines: list[dict[str, Any]]) -> str:
             line["sandboxes"],
             line["external"],
             line["difference"] or "?",
-            f"LOCKED: {line['why']}" if line["locked"] else "",
+            f"LOCKED: {line['why']}" if line["locked"] else line["why"],
         )
         for line in lines
     ]

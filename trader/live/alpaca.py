@@ -95,8 +95,10 @@ class AlpacaWorld:
 
     def account(self) -> AccountReading | None:
         """Return what the account holds, as it was read last."""
-        reading = None if self._alpaca is None else self._alpaca.status().reading
-        return None if reading is None else AccountReading(reading.ts, reading.positions, reading.cash)
+        if self._alpaca is None or (reading := self._alpaca.status().reading) is None:
+            return None
+        traded = {symbol for symbol, at in self._alpaca.tracker.executed_at.items() if at >= reading.ts}
+        return AccountReading(reading.ts, reading.positions, reading.cash, traded)
 
     def fail(self, error: Exception) -> None:
         """End the inputs with ``error``."""

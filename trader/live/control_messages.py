@@ -123,7 +123,10 @@ class Trades(msgspec.Struct, frozen=True):
 
 
 class SymbolLine(msgspec.Struct, frozen=True):
-    """One symbol: what the account ``held`` when it was read last, and what the books add up to."""
+    """One symbol: what the account ``held`` when it was read last, and what the books add up to.
+
+    No ``difference`` is known where it was traded since; ``why`` says so, or why it is locked.
+    """
 
     symbol: str
     held: str | None

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -32,13 +32,19 @@ from trader.store.journal import Journal
 
 Result = TypeVar("Result")
 
+TRADED = "traded since the account was read"
+
 
 class AccountReading(msgspec.Struct, frozen=True):
-    """The account as it was read last, at ``ts``: signed quantities by symbol, without zeros, and dollars."""
+    """The account as it was read last, at ``ts``: signed quantities by symbol, without zeros, and dollars.
+
+    Of what was ``traded`` since, it says nothing any more.
+    """
 
     ts: int
     positions: Mapping[str, Decimal]
     cash: Decimal
+    traded: Collection[str] = frozenset()
 
 
 class OnJournal(Protocol):
@@ -128,7 +134,9 @@ def compare(ledger: Ledger, reading: AccountReading | None, *, mode: str) -> Rec
         cash_held=None if reading is None else plain(reading.cash),
         cash_sandboxes=plain(sandboxes),
         cash_unallocated=plain(ledger.account.cash),
-        cash_difference=None if reading is None else plain(EXACT.subtract(reading.cash, ledger.cash())),
+        cash_difference=(
+            None if reading is None or reading.traded else plain(EXACT.subtract(reading.cash, ledger.cash()))
+        ),
         absent=_absent(ledger),
     )
 
@@ -136,13 +144,13 @@ def compare(ledger: Ledger, reading: AccountReading | None, *, mode: str) -> Rec
 def _symbols(ledger: Ledger, reading: AccountReading | None) -> list[SymbolLine]:
     """Return a line for each symbol that anybody holds or that is locked; a lock's figures are those it was made of."""
     expected, external, locks = ledger.holdings(), ledger.account.external, ledger.account.locks
-    held = {} if reading is None else reading.positions
+    held, traded = ({}, frozenset()) if reading is None else (reading.positions, reading.traded)
     lines = []
     for symbol in sorted({*expected, *external, *held, *locks}):
         lock, own = locks.get(symbol), external.get(symbol, ZERO)
         booked = expected.get(symbol, ZERO)
         has = None if reading is None else held.get(symbol, ZERO)
-        difference = None if has is None else EXACT.subtract(has, booked)
+        difference = None if has is None or symbol in traded else EXACT.subtract(has, booked)
         if lock is not None:
             difference = EXACT.subtract(lock.held, lock.expected)
             has = EXACT.add(booked, difference) if has is None else has
@@ -154,7 +162,7 @@ def _symbols(ledger: Ledger, reading: AccountReading | None) -> list[SymbolLine]
                 external=plain(own),
                 difference=None if difference is None else plain(difference),
                 locked=lock is not None,
-                why="" if lock is None else lock.why,
+                why=lock.why if lock is not None else TRADED if symbol in traded else "",
             )
         )
     return lines
