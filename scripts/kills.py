@@ -32,6 +32,7 @@ KILLS = 12  # of a round
 PATIENCE_S = 3.0  # for a point that is rarely passed; then the kill comes from outside
 SPEED = 240.0
 NIGHTS, AT_A_MOMENT, AT_AN_ORDER, AT_THE_STOP, AFTER_A_DECISION = 0.2, 0.25, 0.15, 0.1, 0.4  # how often of all
+DISKS_S = (0.0, 0.0, 0.02, 0.1)  # for a commit
 NTH = (1, 1, 1, 2, 3, 5, 8)
 STOP_POINTS = ("stop.asked", "world.closed", "recorder.closed", "journal.closed")
 FAULTS = (
@@ -133,7 +134,8 @@ def _round(nursery: Nursery, folder: Path, seed: int, faults: int) -> Endured:
             planned = {"kind": "random", "seed": seed, "count": faults, "kinds": [*FAULTS], "between": ["+2m", "+60m"]}
             served.plan(planned)
         desk = Desk(nursery, served, folder, AROUND_MIDNIGHT if is_night else STRATEGIES)
-        return endure(desk, [_kill(chance) for _ in range(KILLS)], patience_s=PATIENCE_S)
+        kills = [msgspec.structs.replace(_kill(chance), disk_s=float(chance.choice(DISKS_S))) for _ in range(KILLS)]
+        return endure(desk, kills, patience_s=PATIENCE_S)
 
 
 def _kill(chance: np.random.Generator) -> Kill:

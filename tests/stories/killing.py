@@ -47,13 +47,15 @@ class Kill(msgspec.Struct, frozen=True):
     """How one life ends.
 
     By a strike of its own, or from outside: when the venue has taken its ``at_order``-th order, or after some seconds.
-    ``stop_first``: where it is asked to stop, so that it dies while it stops.
+    ``stop_first``: where it is asked to stop, so that it dies while it stops. ``disk_s``: how long its disk takes for
+    each commit; what does not wait for the disk is far ahead of it then.
     """
 
     strike: Strike | None = None
     at_order: int | None = None
     after_s: float | None = None
     stop_first: Strike | None = None
+    disk_s: float = 0.0
 
     def __str__(self) -> str:
         if self.strike is not None:
@@ -136,19 +138,20 @@ class Nursery:
         assert self._program.stdout
         self._program.stdout.close()
 
-    def start(
-        self, arguments: Sequence[str], *, folder: Path, env: Mapping[str, str], log: Path, strikes: Sequence[Strike]
-    ) -> Child:
-        """Fork a `trader` that strikes itself where it is told; the one before it is over by then."""
+    def start(self, arguments: Sequence[str], *, env: Mapping[str, str], log: Path, kill: Kill | None = None) -> Child:
+        """Fork a `trader` in the folder of its log; the one before it is over by then."""
         self._end_child()
         if not self._is_ready:  # waited for here: several get ready side by side
             self._is_ready = self._told.get(timeout=SLOW_S) == "ready"
+        kill = kill or Kill()
+        strikes = [one for one in (kill.stop_first, kill.strike) if one is not None]
         order = {
             "arguments": arguments,
-            "cwd": str(folder),
-            "env": {"HOME": str(folder), "TZ": "UTC", "TRADER_DEBUG": "1", **env},
+            "cwd": str(log.parent),
+            "env": {"HOME": str(log.parent), "TZ": "UTC", "TRADER_DEBUG": "1", **env},
             "log": str(log),
             "strikes": [msgspec.structs.asdict(one) for one in strikes],
+            "disk_s": kill.disk_s,
         }
         log.touch()
         assert self._program.stdin
@@ -184,11 +187,11 @@ class Desk:
         self.arguments = ["run", "--config", "desk.json", "--speed", speed, "--log-format", "json", "-v", *arguments]
         self.env = {**served.variables(), "XDG_STATE_HOME": str(folder / "state")}
 
-    def start(self, *strikes: Strike) -> Child:
+    def start(self, kill: Kill | None = None) -> Child:
         """Begin a life."""
         self.lives += 1
         log = self.folder / f"life-{self.lives:02}.log"
-        return self._nursery.start(self.arguments, folder=self.folder, env=self.env, log=log, strikes=strikes)
+        return self._nursery.start(self.arguments, env=self.env, log=log, kill=kill)
 
     def tell(self, **wishes: float) -> None:
         """Tell the strategies that are told what they want."""
@@ -207,9 +210,9 @@ class Desk:
 
         wait_until(has)
 
-    def begin(self, *strikes: Strike) -> Child:
+    def begin(self, kill: Kill | None = None) -> Child:
         """Begin a life, and wait until it may trade."""
-        child = self.start(*strikes)
+        child = self.start(kill)
         child.until('"event":"entries.released"')
         return child
 
@@ -218,8 +221,7 @@ class Desk:
 
         ``once`` is done when it may trade.
         """
-        start = self.start if once is None else self.begin
-        child = start(*(one for one in (kill.stop_first, kill.strike) if one is not None))
+        child = self.start(kill) if once is None else self.begin(kill)
         lasts_s = kill.after_s if kill.after_s is not None else patience_s
         try:
             if kill.at_order is not None:

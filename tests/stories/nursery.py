@@ -14,6 +14,7 @@ import inspect
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from functools import wraps
 from itertools import count
@@ -110,6 +111,8 @@ def _live(order: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(order["env"])
     os.chdir(order["cwd"])
+    if order["disk_s"]:
+        _wrap("rows.committed", lambda now: time.sleep(order["disk_s"]) if now == "before" else None)
     passed: set[str] = set()
     for strike in order["strikes"]:
         arm(passed, **strike)

@@ -37,6 +37,7 @@ from trader.model.time import DAY, MINUTE
 
 LANES = 3  # desks that are killed side by side: half of the time each of them waits for its market
 SPEED = 240.0
+SLOW_DISK_S = 0.05  # for a commit
 
 CREATION = [
     before("journal.made"),
@@ -55,7 +56,7 @@ CREATION = [
 ORDERS = [
     before("step.recorded", since="order.decided"),
     before("rows.committed", since="order.decided"),
-    Kill(at_order=1),
+    Kill(at_order=1, disk_s=SLOW_DISK_S),
     after("order.posted"),
     before("answer.taken"),
     after("answer.taken"),
@@ -65,7 +66,7 @@ ORDERS = [
     after("report.booked", 2),
     before("journal.written", since="report.booked"),
     after("mark.written", since="report.booked"),
-    Kill(at_order=2),
+    Kill(at_order=2, disk_s=SLOW_DISK_S),
     after("rows.committed", since="order.decided"),  # from here on entries may be in the journal that never left
     before("commands.released", since="order.decided"),
     before("order.posted"),

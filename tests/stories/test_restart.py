@@ -62,7 +62,7 @@ def same(desk: Desk) -> list[str]:
 def beside(other: Nursery, desk: Desk, *arguments: str, **env: str) -> Child:
     """Start a program beside a desk, as somebody who has the same settings."""
     log = desk.folder / f"beside-{arguments[0]}.log"
-    return other.start(arguments, folder=desk.folder, env={**desk.env, **env}, log=log, strikes=())
+    return other.start(arguments, env={**desk.env, **env}, log=log)
 
 
 # --- positions and fills ---------------------------------------------------------------------------------------------
