@@ -1,6 +1,9 @@
-"""The world on Alpaca: what becomes of open orders when an edge is lost for good."""
+"""The world on Alpaca: whose clock and books it goes by, what becomes of open orders when an edge is lost for good."""
 
 import asyncio
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,14 +17,18 @@ from trader.access.sim.fills import VenueRules
 from trader.books.ledger import Ledger
 from trader.config.credentials import given
 from trader.config.endpoints import Endpoints
+from trader.errors import ReconcileError
 from trader.live.access import Access
 from trader.live.admission import admit
 from trader.live.clock import WallClock
 from trader.live.guard import Terms
+from trader.live.state_folder import JOURNAL
+from trader.model.events import AccountReconciled, BooksCreated
 from trader.model.orders import TERMINAL
 from trader.model.signals import Signals, Target
 from trader.model.ticks import Bar
 from trader.model.time import MINUTE, SECOND
+from trader.store.sqlite import open_journal
 from trader.strategies import Context, Strategy
 
 
@@ -67,3 +74,22 @@ async def test_a_machine_whose_clock_is_seconds_off_lives_by_the_venues() -> Non
         clock = WallClock()
         await admit(Access(keys, endpoints, (), Terms(is_live=False, is_loopback=True)), clock, Ledger())
         assert abs(clock.now() - at.clock.now()) < SECOND
+
+
+async def test_books_of_an_earlier_life_of_a_local_exchange_are_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    async with asyncio.timeout(60), exchange(speed=60.0, start=OPENING, symbols=("SPY",)) as at:
+        for name, url in (("BASE", at.base_url), ("DATA", at.base_url), ("STREAM", at.stream_url)):
+            monkeypatch.setenv(f"APCA_API_{name}_URL", url)
+        late = OPENING + 60 * MINUTE
+        with closing(open_journal(tmp_path / JOURNAL)) as journal:
+            assert not list(journal.recover())
+            created = BooksCreated(OPENING, "abc123", at.key.account, Decimal(100_000), {})
+            journal.write([[created, AccountReconciled(late, late)]])
+        strategy = {"name": "one", "strategy": Holder(), "tickers": ["SPY"]}
+        options = RunOptions(speed=at.options.speed, report="none", state_dir=tmp_path)
+        coordinator = MultiTraderCoordinator([strategy], at.key.id, at.key.secret, options=options)
+        with pytest.raises(ReconcileError, match=r"at 2026-01-05T15:30:00Z.* started anew .*--state-dir"):
+            await coordinator.run()

@@ -16,6 +16,7 @@ from trader.access.ports import BrokerAdapter, SimulatedBroker
 from trader.books.ledger import Ledger
 from trader.config import Config
 from trader.engine.engine import Engine
+from trader.errors import ReconcileError
 from trader.live.access import Access
 from trader.live.admission import admit
 from trader.live.clock import MarketClock, WallClock
@@ -25,11 +26,13 @@ from trader.live.options import RunOptions
 from trader.live.simulation import exchange, filled
 from trader.model.inputs import Input, Opened
 from trader.model.ticks import Bar
+from trader.model.time import MINUTE, iso
 
 log = structlog.get_logger()
 
 SETTLE_WITHIN_S = 5.0  # for the last answers about orders that are canceled at the end of a run
 USUAL_MINUTES = 60  # of history at the least: they show which symbols trade every minute
+_BEHIND = MINUTE  # market time by which our reading of an exchange's clock may have been ahead, however fast it runs
 _PRICES = frozenset({Channel.TRADES, Channel.QUOTES})
 
 
@@ -82,10 +85,13 @@ class AlpacaWorld:
 
         Raises:
             ConfigError: what does not fit this account, all of it at once.
+            ReconcileError: these books are of an earlier life of a local exchange.
             CredentialsError: the keys are refused or of the other kind.
             EdgeError: Alpaca cannot be reached.
         """
         await admit(self._access, self.clock, ledger)
+        if self._access.terms.follows_exchange:
+            _check_time(self.clock.now(), ledger.account.reconciled_until)
         opened = Opened(self.clock.now())
         if self._alpaca is not None:
             found = await self._alpaca.start()
@@ -160,6 +166,16 @@ def world(options: RunOptions, config: Config, desk: Engine, access: Access) -> 
     feed = _feed(config, access, clock, inbox)
     broker = exchange(config.broker, desk) if options.broker == "simulated" else _broker(desk, access, clock, inbox)
     return AlpacaWorld(access, clock=clock, inbox=inbox, feed=feed, broker=broker, duration=options.duration)
+
+
+def _check_time(now: int, reconciled_until: int) -> None:
+    """See that a local exchange is the one these books were kept with: its time begins anew when it is started anew."""
+    if now < reconciled_until - _BEHIND:
+        raise ReconcileError(
+            f"books: were last compared with this account at {iso(reconciled_until)}, and the exchange's time is"
+            f" {iso(now)}: it was started anew and remembers nothing of them; begin new books in another state folder"
+            " (--state-dir)"
+        )
 
 
 def _feed(config: Config, access: Access, clock: MarketClock, inbox: Inbox) -> AlpacaFeed:
