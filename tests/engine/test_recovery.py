@@ -23,7 +23,7 @@ from trader.model.events import (
     SessionStarted,
     TargetSet,
 )
-from trader.model.inputs import ActivityReported, ExternalReported, Opened, Reported, TimerFired
+from trader.model.inputs import ActivityReported, ExternalReported, Opened, Reported, Ticks, TimerFired
 from trader.model.orders import ExecutionReport, OrderStatus, Reason, Side
 from trader.model.time import DAY, MINUTE
 
@@ -296,3 +296,18 @@ def test_ids_say_whose_order_it_is_within_48_characters() -> None:
     (order,) = desk.of(OrderCreated)
     assert order.approved.order_id.startswith("123456789.-n-code-and-a-name-t.1.")
     assert len(order.approved.order_id) <= 48
+
+
+def test_a_fill_of_a_symbol_that_nobody_has_priced_yet_is_worth_what_it_cost() -> None:
+    desk = Rehearsal(spec(by_minute({1: 0.5}), "SPY", "QQQ"))
+    desk.minute(bar("SPY", 1))
+    again = Engine([spec(by_minute({11: 0.5}), "SPY", "QQQ")], book_id="other")
+    again.desk.ledger.recover(desk.events)
+    at = T0 + 10 * MINUTE
+    again.handle(Opened(at))
+    (order,) = desk.of(OrderCreated)
+    report = ExecutionReport(order.approved.order_id, OrderStatus.FILLED, at, "e1", Decimal(50), Decimal(100))
+    again.handle(Reported(at, report))
+    again.handle(Ticks(at + MINUTE, [bar("QQQ", 11)]))
+    step = again.handle(TimerFired(at + 2 * MINUTE))
+    assert [event.approved.intent.symbol for event in step.events if isinstance(event, OrderCreated)] == ["QQQ"]

@@ -497,6 +497,30 @@ def test_what_is_held_beside_an_absent_entry_that_nobody_wants_goes_at_once() ->
     assert desk.of(OrderCreated)[-1].approved.intent.reduces
 
 
+def test_a_desk_starts_again_though_a_late_entry_turned_up_beside_an_exit() -> None:
+    boxes = box("bear", {1: -0.2}), box("bull", {2: 0.5, 3: 0.0})
+    desk, told = quiet(*boxes)
+    desk.closes(100)
+    told(0, OrderStatus.FILLED, 20)
+    desk.closes(100, start=2)
+    told(1, OrderStatus.FILLED, 20)
+    desk.closes(100, start=3)
+    told(2, OrderStatus.ABSENT)
+    told(2, OrderStatus.OPEN)
+    entry, leaving = (event.approved for event in desk.of(OrderCreated)[2:])
+    engine = Engine(boxes, book_id="other")
+    engine.desk.ledger.recover(desk.events)
+    at = T0 + 4 * MINUTE
+    engine.handle(Opened(at))
+    engine.handle(
+        Reported(at, ExecutionReport(leaving.order_id, OrderStatus.FILLED, at, "e8", Decimal(20), Decimal(100)))
+    )
+    step = engine.handle(
+        Reported(at, ExecutionReport(entry.order_id, OrderStatus.FILLED, at, "e9", entry.intent.qty, Decimal(100)))
+    )
+    assert [event.approved.intent.reduces for event in step.events if isinstance(event, OrderCreated)] == [True]
+
+
 def test_a_bust_within_an_order_that_goes_on_leaves_it_on_its_way() -> None:
     desk, told = quiet(box("one", {1: 0.5}))
     desk.closes(100)

@@ -343,6 +343,8 @@ class Desk:
         self.watch(slot.sandbox)
         position, limits = slot.position, slot.sandbox.spec.limits
         slot.held = float(position.qty)
+        if position.qty and math.isnan(slot.listing.mark):
+            slot.listing.mark = float(position.avg_price)  # until the market says better
         slot.floor, slot.ceiling = -math.inf, math.inf
         if position.qty:
             long = position.qty > 0

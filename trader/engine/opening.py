@@ -1,6 +1,5 @@
 """How a desk begins: every ticker connected with its symbol; with new books, or where recovered ones end."""
 
-import math
 from collections.abc import Sequence
 
 from trader.engine.desk import Desk
@@ -69,8 +68,6 @@ def _create(desk: Desk, message: Opened) -> None:
 def _resume(desk: Desk, slot: Slot, ts: int) -> None:
     """Connect a ticker with what the books say of it: position and wish."""
     slot.position = slot.sandbox.book.position(slot.symbol)
-    if math.isnan(slot.listing.mark) and slot.position.qty:
-        slot.listing.mark = float(slot.position.avg_price)  # until the market says better
     desk.refresh(slot)
     _recall(slot, ts)
 

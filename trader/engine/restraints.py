@@ -23,7 +23,7 @@ class Restraints:
         desk = self._desk
         for sandbox in sandboxes:
             for slot in sandbox.slots.values():
-                if slot.absent is not None:
+                if slot.absent is not None and slot.absent.status is OrderStatus.ABSENT:
                     order_id, why = slot.absent.approved.order_id, "it did not arrive on its day"
                     desk.report(ts, ExecutionReport(order_id, OrderStatus.REJECTED, ts, text=why))
             desk.emit(DayStarted(ts, sandbox.spec.name, sandbox.equity()))

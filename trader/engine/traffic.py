@@ -47,6 +47,8 @@ class Traffic:
             slot = by_place.get((intent.strategy, intent.symbol))
             if slot is None or record.status in TERMINAL:
                 continue
+            if slot.order is not None:  # an entry that was absent and turned up; the exit beside it was made later
+                slot.absent = self.take_off(slot)
             if record.status is OrderStatus.ABSENT and not intent.reduces:
                 slot.absent = record
             else:
