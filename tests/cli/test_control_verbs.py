@@ -83,10 +83,12 @@ async def test_the_whole_desk_is_stopped_and_told_how_to_go_on(
 
 async def test_one_strategy_is_halted_and_the_answer_can_be_read_by_a_program(tmp_path: Path, say: Say) -> None:
     async with controlled(tmp_path):
+        _, text, _ = await say("halt", "Momentum")
         code, out, err = await say("halt", "Momentum", "--json")
     answer = json.loads(out)
     assert (code, err) == (0, "")
     assert (answer["op"], answer["what"]) == ("halt", "Momentum")
+    assert "until `trader resume Momentum`, after" in text
     assert answer["states"] == {
         "mode": "PAPER", "pid": os.getpid(), "desk": "active",
         "strategies": {"Momentum": "halted", "Adaptive": "active"},
@@ -142,7 +144,7 @@ async def test_resume_is_refused_while_the_halt_file_is_there(tmp_path: Path, sa
 async def test_without_a_desk_it_is_said_where_none_runs(tmp_path: Path, say: Say, words: tuple[str, ...]) -> None:
     code, out, err = await say(*words)
     assert (code, out) == (7, "")
-    assert err == f"error: no trader runs with {tmp_path} (--state-dir names another state folder)\n"
+    assert err.startswith(f"error: no trader runs with {tmp_path}, or it has only begun to: start it, or name another")
     assert not (tmp_path / HALT).exists()
 
 
@@ -169,6 +171,12 @@ async def test_a_desk_that_does_not_answer_is_halted_by_the_file_and_not_said_to
     assert code == 7
     assert "ended before it answered" in out
     assert (tmp_path / HALT).exists()
+
+
+async def test_a_misspelt_folder_gets_no_halt_that_nobody_would_ever_find(tmp_path: Path, say: Say) -> None:
+    code = await asyncio.to_thread(main, ["halt", "--state-dir", str(tmp_path / "papr")])
+    assert code == 2
+    assert not (tmp_path / "papr").exists()
 
 
 async def test_a_halt_that_can_be_left_nowhere_says_so(tmp_path: Path, say: Say) -> None:

@@ -142,6 +142,23 @@ def test_a_refusal_names_rule_limit_and_value() -> None:
     assert text.endswith("[a] ✗ BUY 1.0000 SPY denied by max_daily_trades: limit 10, value 10")
 
 
+def test_a_refusal_without_figures_reads_as_a_sentence() -> None:
+    values = {"strategy": "a", "symbol": "SPY", "side": Side.BUY, "qty": Decimal(1)}
+    text = as_console(line("order.denied", **values, rule="halted", limit="no openings", value="until it is resumed"))
+    assert text.endswith("[a] ✗ BUY 1.0000 SPY denied by halted: no openings, until it is resumed")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "told"),
+    [
+        ("", "⛔ whole desk HALTED since an earlier run; `trader resume` ends that"),
+        ("a", "[a] ⛔ HALTED since an earlier run; `trader resume a` ends that"),
+    ],
+)
+def test_a_halt_that_outlived_a_run_says_what_ends_it(strategy: str, told: str) -> None:
+    assert as_console(line("state.kept", strategy=strategy, state="halted")).endswith(told)
+
+
 def test_a_days_loss_and_a_failed_strategy_say_what_happens_next() -> None:
     loss = DailyLossReached(T0, "a", Decimal(500), Decimal("512.3"), flatten=True)
     text = as_console(line("loss.reached", **msgspec.structs.asdict(loss)))

@@ -13,9 +13,10 @@ from trader.engine.sandbox import SandboxSpec
 from trader.errors import ConfigError, JournalCorrupt, JournalLocked
 from trader.live.access import Access
 from trader.live.guard import Terms
-from trader.live.recover import check, recover, settings_of
+from trader.live.recover import check, recover, restrained, settings_of
 from trader.live.state_folder import JOURNAL
-from trader.model.inputs import Opened
+from trader.model.inputs import Control, Opened
+from trader.model.orders import TradingState
 
 HELD = {"max_daily_loss": "100", "stop_loss": "0.05"}
 
@@ -122,6 +123,16 @@ def test_a_strategy_that_holds_something_cannot_be_left_out_but_one_that_is_flat
         check(reopened(desk, spec(by_minute({}), "QQQ", name="idle")), accepts_looser=False)
     with pytest.raises(ConfigError, match="do not trade that"):
         check(reopened(desk, spec(by_minute({}), "QQQ")), accepts_looser=False)
+
+
+def test_who_was_halted_in_an_earlier_run_is_named() -> None:
+    desk = Rehearsal(spec(by_minute({}), name="one"), spec(by_minute({}), name="gone"))
+    events = list(desk.events)
+    for whom in ("", "one", "gone"):
+        events += desk.engine.handle(Control(T0, "pause", whom, "me", "")).events
+    again = Engine([spec(by_minute({}), name="one"), spec(by_minute({}), name="new")], book_id="other")
+    again.desk.ledger.recover(events)
+    assert list(restrained(again)) == [("", TradingState.PAUSED), ("one", TradingState.PAUSED)]
 
 
 def test_an_order_in_flight_needs_its_strategy() -> None:

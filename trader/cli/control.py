@@ -83,6 +83,11 @@ def whose(strategy: str) -> str:
     return strategy or "the whole desk"
 
 
+def resuming(strategy: str) -> str:
+    """Name the command that ends what was done to ``strategy``."""
+    return f"`trader resume {strategy}`" if strategy else "`trader resume`"
+
+
 def columns(rows: list[tuple[str, ...]], *, right: set[int]) -> str:
     """Return rows as aligned columns, those in ``right`` flush right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from trader.cli.control import act, common_options, confirm, folder_of, show, whose
+from trader.cli.control import act, common_options, confirm, folder_of, resuming, show, whose
 
 
 @click.command
@@ -24,6 +24,6 @@ def command(strategy: str, *, state_dir: Path | None, why: str, as_json: bool, y
     answer = act("flatten", strategy, folder=folder, why=why)
     text = (
         f"flattening: {whose(strategy)}. Exits are on their way, a closed market takes them when it opens.\n"
-        "Nothing new is opened until `trader resume`; `trader trades` shows what was sold."
+        f"Nothing new is opened until {resuming(strategy)}; `trader trades` shows what was sold."
     )
     show(answer, text, as_json=as_json)

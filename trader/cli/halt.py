@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from trader.cli.control import act, common_options, folder_of, show, whose
+from trader.cli.control import act, common_options, folder_of, resuming, show, whose
 
 
 @click.command
@@ -25,10 +25,14 @@ def command(strategy: str, *, state_dir: Path | None, why: str, as_json: bool) -
     except (NotRunning, Unanswered, Declined) as error:
         if strategy:
             raise
+        if state_dir is not None and not state_dir.exists():
+            raise click.UsageError(
+                f"--state-dir {state_dir}: there is no such folder, so no desk has its state there"
+            ) from error
         show(_by_file(folder, why) | {"error": str(error)}, f"{error}\n{_wrote(folder)}", as_json=as_json)
         return 0 if isinstance(error, NotRunning) else error.exit_code
     text = (
-        f"halted: {whose(strategy)}. Nothing opens until `trader resume`, after a restart too.\n"
+        f"halted: {whose(strategy)}. Nothing opens until {resuming(strategy)}, after a restart too.\n"
         "Exits and stops go on; to close the positions as well: `trader flatten`."
     )
     show(answer, text, as_json=as_json)

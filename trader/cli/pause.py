@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from trader.cli.control import act, common_options, folder_of, show, whose
+from trader.cli.control import act, common_options, folder_of, resuming, show, whose
 
 
 @click.command
@@ -15,4 +15,4 @@ def command(strategy: str, *, state_dir: Path | None, why: str, as_json: bool) -
     It outlives restarts. `trader resume` ends it.
     """
     answer = act("pause", strategy, folder=folder_of(state_dir), why=why)
-    show(answer, f"paused: {whose(strategy)}. Positions are only reduced until `trader resume`.", as_json=as_json)
+    show(answer, f"paused: {whose(strategy)}. Positions are only reduced until {resuming(strategy)}.", as_json=as_json)

@@ -123,6 +123,9 @@ def command(**given: object) -> None:
             signals.stop = lambda: loop.call_soon_threadsafe(coordinator.request_stop)
             runner.run(coordinator.run())
         if coordinator.engine.desk.ledger.account.state is TradingState.HALTED:
+            click.echo(
+                "the whole desk is halted, also at the next start, until `trader resume` while it runs", err=True
+            )
             raise SystemExit(EXIT_HALTED)
 
 

@@ -111,7 +111,9 @@ def _connected(folder: Path, until: float) -> socket.socket:
             connection.connect(address)
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
         connection.close()
-        raise NotRunning(f"no trader runs with {folder} (--state-dir names another state folder)") from error
+        raise NotRunning(
+            f"no trader runs with {folder}, or it has only begun to: start it, or name another folder with --state-dir"
+        ) from error
     except PermissionError as error:
         connection.close()
         raise ConfigError(f"{folder / SOCKET} is another user's; ask as that user") from error

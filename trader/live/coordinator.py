@@ -25,7 +25,7 @@ from trader.live.options import RunOptions
 from trader.live.outputs import Outputs
 from trader.live.receipts import Receipts
 from trader.live.recorder import Committer, NoJournal, Recorder
-from trader.live.recover import Recovered, check, found_in, recover, settings_of
+from trader.live.recover import Recovered, check, found_in, recover, restrained, settings_of
 from trader.live.replay import head_of
 from trader.live.state_folder import default_folder
 from trader.live.trades import TradesFile
@@ -163,6 +163,8 @@ class MultiTraderCoordinator:
         )
         if (ledger := self.engine.desk.ledger).books:
             log.info("books.recovered", **found_in(ledger))
+            for name, state in restrained(self.engine):
+                log.warning("state.kept", strategy=name, state=state.value)
         try:
             prepared = asyncio.ensure_future(self._prepare())
             await world.clock.first_of(prepared)

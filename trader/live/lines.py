@@ -66,10 +66,11 @@ def _filled(values: Mapping[str, Any]) -> list[str]:
 
 
 def _denied(values: Mapping[str, Any]) -> list[str]:
-    return [(
-        f"✗ {values['side'].upper()} {quantity(values['qty'])} {values['symbol']} denied by {values['rule']}:"
-        f" limit {values['limit']}, value {values['value']}"
-    )]  # fmt: skip
+    limit, value = values["limit"], values["value"]
+    why = f"{limit}, {value}" if limit.startswith("no ") else f"limit {limit}, value {value}"
+    return [
+        f"✗ {values['side'].upper()} {quantity(values['qty'])} {values['symbol']} denied by {values['rule']}: {why}"
+    ]
 
 
 def _loss(values: Mapping[str, Any]) -> list[str]:
@@ -99,6 +100,11 @@ def _state(values: Mapping[str, Any]) -> list[str]:
     whom = "" if values["strategy"] else "whole desk "
     line = f"{icon} {whom}{words}" + (", closing all positions" if values["flatten"] else "")
     return [f"{line} (by {values['by']}{': ' if values['why'] else ''}{values['why']})"]
+
+
+def _kept(values: Mapping[str, Any]) -> list[str]:
+    whom, name = ("", f" {values['strategy']}") if values["strategy"] else ("whole desk ", "")
+    return [f"⛔ {whom}{values['state'].upper()} since an earlier run; `trader resume{name}` ends that"]
 
 
 def _locked(values: Mapping[str, Any]) -> list[str]:
@@ -155,6 +161,7 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "loss.reached": _loss,
     "strategy.failed": _failed,
     "state.set": _state,
+    "state.kept": _kept,
     "symbol.locked": _locked,
     "symbol.unlocked": _unlocked,
     "coordinator.stopped": lambda values: [f"MultiTraderCoordinator stopped, total PnL {money(values['total_pnl'])}"],

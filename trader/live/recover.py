@@ -14,7 +14,7 @@ from trader.errors import ConfigError, Problem
 from trader.live.access import Access
 from trader.live.state_folder import JOURNAL, default_folder
 from trader.model.money import EXACT, plain
-from trader.model.orders import TERMINAL
+from trader.model.orders import TERMINAL, TradingState
 from trader.model.time import iso
 from trader.risk.limits import Limits
 from trader.store.journal import Journal
@@ -95,6 +95,14 @@ def found_in(ledger: Ledger) -> dict[str, str | int]:
         "desk": ledger.account.state.value,
         "reconciled_until": iso(ledger.account.reconciled_until),
     }
+
+
+def restrained(desk: Engine) -> Iterator[tuple[str, TradingState]]:
+    """Give who may not trade freely since an earlier run, by name; an empty one is the whole desk."""
+    ledger = desk.desk.ledger
+    names = [sandbox.spec.name for sandbox in desk.sandboxes if sandbox.spec.name in ledger.books]
+    states = {"": ledger.account.state} | {name: ledger.books[name].state for name in names}
+    return ((name, state) for name, state in states.items() if state is not TradingState.ACTIVE)
 
 
 def check(desk: Engine, *, accepts_looser: bool) -> None:
