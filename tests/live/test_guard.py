@@ -7,12 +7,14 @@ import msgspec
 import pytest
 from pydantic import SecretStr
 
+from trader.books.ledger import Ledger
 from trader.config import Config, StrategyConfig, parse
 from trader.config.credentials import Credentials
 from trader.errors import Problem, Refused, Unavailable, WireError
 from trader.live import guard
 from trader.live.answers import SINGLE_ASSETS, Account, Asset, Clock, fetch_account, fetch_assets, fetch_clock
 from trader.live.guard import Terms
+from trader.model.events import BooksCreated, SandboxOpened
 from trader.model.time import DAY, MINUTE, SECOND, parse_time
 
 NOON = parse_time("2026-11-20T12:00:00+00:00")
@@ -299,6 +301,20 @@ def test_capital_above_the_accounts_equity_is_refused_unless_insisted_on() -> No
     )
     assert not guard.capital_problems(account(equity=Decimal(10_000)), both, allow_overallocation=True)
     assert not guard.capital_problems(account(equity=Decimal("10000.01")), both, allow_overallocation=False)
+
+
+def test_capital_that_is_raised_is_compared_with_what_no_strategy_has_yet() -> None:
+    ledger = Ledger()
+    ledger.apply(BooksCreated(0, "b", "PA1", Decimal(10_000), {}))
+    ledger.apply(SandboxOpened(0, "A", Decimal(6_000)))
+    more = strategies(initial_cash=Decimal(11_000))
+    (problem,) = guard.capital_problems(
+        account(equity=Decimal(10_000)), more, allow_overallocation=False, ledger=ledger
+    )
+    assert str(problem).startswith(
+        "strategies: the capital they would newly get is $5,000.00, but the account's equity beyond what these books"
+        " have is $4,000.00; lower initial_cash by $1,000.00 in all"
+    )
 
 
 @pytest.mark.parametrize(

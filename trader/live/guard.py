@@ -194,8 +194,12 @@ def capital_problems(
         return []  # nobody is given more; what was lost since is no reason to stay away
     if equity is None or total <= equity or allow_overallocation:
         return []
+    asked = (
+        f"the capital they would newly get is ${total:,.2f}" if books else f"their capital together is ${total:,.2f}"
+    )
+    left = "equity beyond what these books have" if books else "equity"
     message = (
-        f"their capital together is ${total:,.2f}, but the account's equity is ${equity:,.2f}; lower initial_cash by"
+        f"{asked}, but the account's {left} is ${equity:,.2f}; lower initial_cash by"
         f" ${EXACT.subtract(total, equity):,.2f} in all, or insist with --allow-overallocation"
     )
     return [Problem("strategies", message)]
