@@ -24,10 +24,11 @@ from scripts.bench.stream_clients import LIMITS
 from scripts.bench.stream_exchange import OPENING
 from scripts.bench.stream_traffic import SYMBOLS
 from trader.access.alpaca.backoff import Backoff
-from trader.access.alpaca.broker import AlpacaBroker, BrokerSettings
+from trader.access.alpaca.broker import AlpacaBroker
 from trader.access.alpaca.connection import Connection, Endpoint
 from trader.access.alpaca.inlet import Inlet
 from trader.access.alpaca.joint import Joint
+from trader.access.alpaca.line import BrokerSettings
 from trader.access.alpaca.protocol import DataProtocol
 from trader.access.alpaca.rest import RestDesk, _Session
 from trader.access.alpaca.stream_events import Data, Event
@@ -74,7 +75,7 @@ class Desk:
             )
             for number, symbol in enumerate(SYMBOLS)
         ]  # fmt: skip
-        self.engine = Engine(specs, book_id=f"b{began}-{trading}")
+        self.engine = Engine(specs, book_id=f"{began % 16**6:06x}{trading:x}")
         self.inlet = Inlet(Joint(), StockCalendar(), extended_hours=True)
         self.inlet.want(SYMBOLS)
         self.inlet.is_live = True
@@ -85,10 +86,14 @@ class Desk:
         self.left: dict[str, int] = {}
         base = f"http://127.0.0.1:{port}"
         settings = BrokerSettings(
-            trading_url=base, updates_url=f"ws://127.0.0.1:{port}/stream", key_id=keys[0], secret=keys[1], pace=speed
+            trading_url=base,
+            updates_url=f"ws://127.0.0.1:{port}/stream",
+            key_id=keys[0],
+            secret=keys[1],
+            instruments={symbol: instrument_of(symbol) for symbol in SYMBOLS},
+            pace=speed,
         )
-        instruments = {symbol: instrument_of(symbol) for symbol in SYMBOLS}
-        self.broker = AlpacaBroker(settings, now=self.now, deliver=self.deliver, instruments=instruments)
+        self.broker = AlpacaBroker(settings, now=self.now, deliver=self.deliver, ledger=self.engine.desk.ledger)
         endpoint = Endpoint("bench", f"ws://127.0.0.1:{port}/v2/iex", {"Content-Type": MSGPACK.content_type})
         self.auth = Auth(*keys)
         self.connection = Connection(endpoint, self.protocol, self.take, backoff=Backoff(lambda: 0.5))
@@ -132,7 +137,7 @@ class Desk:
         """Give the desk one input, and its commands to the broker."""
         for command in self.engine.handle(message).commands:
             if isinstance(command, SubmitOrder):
-                self.broker.submit(command.approved)
+                self.broker.submit(command.approved, command.crossed)
             else:
                 self.broker.cancel(command.order_id, command.ts)
 
