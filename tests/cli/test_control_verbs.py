@@ -367,7 +367,7 @@ async def test_a_program_that_runs_is_halted_from_another_one_and_ends_with_code
     try:
         await until(lambda: is_running(tmp_path))
         done = await asyncio.to_thread(run, "halt", "--state-dir", str(tmp_path), "--why", "enough", cwd=ROOT)
-        assert done.stdout.startswith("halted: the whole desk.")
+        assert done.stdout.startswith("halted: the whole desk. Nothing opens until `trader resume`.\n")
     finally:
         running.send_signal(signal.SIGTERM)
         async with asyncio.timeout(GUARD_S):

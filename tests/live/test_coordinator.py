@@ -189,6 +189,7 @@ async def test_the_state_folder_keeps_the_whole_log_as_json(tmp_path: Path) -> N
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "live": ({"paper": False, "options": RunOptions(feed="synthetic")}, "real orders need the real market"),
+    "a journal of no account": ({"options": RunOptions(journal="books")}, "--journal keeps the books of an account"),
     "data without replay": ({"options": RunOptions(data=(Path("x"),))}, "add --feed replay"),
     "replay without data": ({"options": RunOptions(feed="replay")}, "add --data"),
     "quotes from bars": (

@@ -88,6 +88,12 @@ def resuming(strategy: str) -> str:
     return f"`trader resume {strategy}`" if strategy else "`trader resume`"
 
 
+def for_how_long(answer: dict[str, Any], strategy: str) -> str:
+    """Say what ends it, and that a restart does not where there is anything to go on with after one."""
+    outlives = "" if answer["states"]["mode"] == "SIM" else ", after a restart too"
+    return f"until {resuming(strategy)}{outlives}"
+
+
 def columns(rows: list[tuple[str, ...]], *, right: set[int]) -> str:
     """Return rows as aligned columns, those in ``right`` flush right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

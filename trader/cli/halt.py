@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from trader.cli.control import act, common_options, folder_of, resuming, show, whose
+from trader.cli.control import act, common_options, folder_of, for_how_long, show, whose
 
 
 @click.command
@@ -32,7 +32,7 @@ def command(strategy: str, *, state_dir: Path | None, why: str, as_json: bool) -
         show(_by_file(folder, why) | {"error": str(error)}, f"{error}\n{_wrote(folder)}", as_json=as_json)
         return 0 if isinstance(error, NotRunning) else error.exit_code
     text = (
-        f"halted: {whose(strategy)}. Nothing opens until {resuming(strategy)}, after a restart too.\n"
+        f"halted: {whose(strategy)}. Nothing opens {for_how_long(answer, strategy)}.\n"
         "Exits and stops go on; to close the positions as well: `trader flatten`."
     )
     show(answer, text, as_json=as_json)

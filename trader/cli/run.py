@@ -123,9 +123,8 @@ def command(**given: object) -> None:
             signals.stop = lambda: loop.call_soon_threadsafe(coordinator.request_stop)
             runner.run(coordinator.run())
         if coordinator.engine.desk.ledger.account.state is TradingState.HALTED:
-            click.echo(
-                "the whole desk is halted, also at the next start, until `trader resume` while it runs", err=True
-            )
+            if coordinator.engine.desk.ledger.account.number:  # a made-up account is not gone on with
+                click.echo("the whole desk stays halted until `trader resume`, after a restart too", err=True)
             raise SystemExit(EXIT_HALTED)
 
 

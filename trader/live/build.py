@@ -130,7 +130,11 @@ def _beyond_plan(config: Config) -> list[Problem]:
 
 
 def world(options: RunOptions, config: Config, desk: Engine, access: Access | None) -> World:
-    """Build what the desk is connected to. Raises ConfigError as :func:`feed` does."""
+    """Build what the desk is connected to. Raises ConfigError as :func:`feed` does, and for a journal of no account."""
+    if options.journal is not None and (access is None or options.broker == "simulated"):
+        raise ConfigError(
+            "--journal keeps the books of an account, and these orders go to a simulated one; leave it out"
+        )
     if access is None:
         return simulation(options, config.broker, desk)
     from trader.live import alpaca
