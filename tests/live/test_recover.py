@@ -15,6 +15,7 @@ from trader.live.access import Access
 from trader.live.guard import Terms
 from trader.live.recover import check, recover, restrained, settings_of
 from trader.live.state_folder import JOURNAL
+from trader.model.events import BooksOpened, OrderCreated
 from trader.model.inputs import Control, Opened
 from trader.model.orders import TradingState
 
@@ -81,6 +82,20 @@ def test_a_damaged_journal_lets_go_of_the_account(tmp_path: Path) -> None:
     path.write_bytes(b"no journal at all" * 100)
     for _ in range(2):
         with pytest.raises(JournalCorrupt, match=JOURNAL):
+            recover(tmp_path, None, access(), Engine([spec(by_minute({}))], book_id="x"))
+
+
+@pytest.mark.parametrize("case", ["no order", "no state"])
+def test_records_that_do_not_add_up_are_no_traceback(case: str, tmp_path: Path) -> None:
+    desk = desk_of(spec(by_minute({1: 1.0})))
+    desk.closes(100, 100)
+    orphaned = [event for event in desk.events if not isinstance(event, OrderCreated)]
+    one = recover(tmp_path, None, access(), Engine([spec(by_minute({}))], book_id="x"))
+    one.journal.write([orphaned if case == "no order" else [BooksOpened(T0, b"\x80")]])
+    one.journal.close()
+    one.release()
+    for _ in range(2):  # the first one let go of everything
+        with pytest.raises(JournalCorrupt, match="start the version that wrote them"):
             recover(tmp_path, None, access(), Engine([spec(by_minute({}))], book_id="x"))
 
 

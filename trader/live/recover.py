@@ -10,7 +10,7 @@ import msgspec
 from trader.books.book import Book
 from trader.books.ledger import Ledger
 from trader.engine.engine import Engine
-from trader.errors import ConfigError, Problem
+from trader.errors import ConfigError, JournalCorrupt, Problem
 from trader.live.access import Access
 from trader.live.state_folder import JOURNAL, default_folder
 from trader.model.money import EXACT, plain
@@ -47,7 +47,7 @@ def recover(folder: Path, where: str | Path | None, access: Access, desk: Engine
 
     Raises:
         JournalLocked: another process has them.
-        JournalCorrupt: the journal is not what was written.
+        JournalCorrupt: the journal is not what was written, or does not add up.
         StoreError: it cannot be read.
     """
     keys = access.credentials
@@ -65,7 +65,7 @@ def recover(folder: Path, where: str | Path | None, access: Access, desk: Engine
     try:
         journal = open_journal(where or folder / JOURNAL)
         try:
-            desk.desk.ledger.recover(journal.recover())
+            _fold(journal, desk.desk.ledger)
         except BaseException:
             journal.close()
             raise
@@ -73,6 +73,17 @@ def recover(folder: Path, where: str | Path | None, access: Access, desk: Engine
         lock.release()
         raise
     return Recovered(journal, lock)
+
+
+def _fold(journal: Journal, ledger: Ledger) -> None:
+    try:
+        ledger.recover(journal.recover())
+    except (AssertionError, LookupError, ArithmeticError, msgspec.MsgspecError) as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise JournalCorrupt(
+            "the journal's records are what was written, and this version of trader cannot add them up"
+            f" ({why}): start the version that wrote them, or restore a backup"
+        ) from error
 
 
 def settings_of(desk: Engine) -> str:
