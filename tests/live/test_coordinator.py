@@ -12,11 +12,16 @@ import pytest
 import structlog
 
 from tests.build import T0
+from tests.waiting import until
 from trader import MultiTraderCoordinator, RiskConfig, RunOptions, StrategyConfig
 from trader.books.ledger import Ledger
+from trader.engine.engine import Step
 from trader.errors import ConfigError, CredentialsError, EdgeError
+from trader.live.control_client import ask
+from trader.live.control_messages import Declined
 from trader.live.recorder import NoJournal, Then
 from trader.model.events import Event
+from trader.model.inputs import Control, Input
 from trader.model.signals import Signals, Target
 from trader.model.ticks import Bar
 from trader.model.time import MINUTE, iso
@@ -259,6 +264,37 @@ async def test_a_fill_that_cannot_be_exported_is_recorded_before_the_run_ends(tm
     with pytest.raises(EdgeError, match="a fill could not be written"):
         await coordinator.run()
     assert Ledger.fold(recorded).digest() == coordinator.engine.desk.ledger.digest()
+
+
+async def test_a_desk_that_breaks_at_an_operators_word_ends_a_simulated_run(tmp_path: Path) -> None:
+    coordinator = MultiTraderCoordinator([entry()], options=RunOptions(feed="synthetic", state_dir=tmp_path))
+    handle = coordinator.engine.handle
+
+    def break_at_a_word(message: Input) -> Step:
+        assert not isinstance(message, Control), "it broke"
+        return handle(message)
+
+    coordinator.engine.handle = break_at_a_word  # type: ignore[method-assign]
+    run = asyncio.ensure_future(coordinator.run())
+    await until((tmp_path / "control.sock").exists)
+    with pytest.raises(Declined, match="unexpected AssertionError"):
+        await asyncio.to_thread(ask, tmp_path, "halt")
+    async with asyncio.timeout(5):
+        with pytest.raises(AssertionError, match="it broke"):
+            await run
+
+
+async def test_operators_are_out_though_the_market_could_not_be_closed(tmp_path: Path) -> None:
+    options = replay(tape(tmp_path, [1, 2, 3]), state_dir=tmp_path / "state")
+    coordinator = MultiTraderCoordinator([entry()], options=options)
+
+    async def close() -> None:
+        raise EdgeError("the line is dead")
+
+    coordinator._world.close = close  # type: ignore[method-assign]  # noqa: SLF001 -- no made-up market fails so
+    with pytest.raises(EdgeError, match="the line is dead"):
+        await coordinator.run()
+    assert not (tmp_path / "state" / "control.sock").exists()
 
 
 async def test_a_state_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:

@@ -173,9 +173,11 @@ class MultiTraderCoordinator:
             prepared.result()
             await self._go_live()
         finally:
-            await world.close()
-            if self._door is not None:
-                await self._door.stop()
+            try:
+                await world.close()
+            finally:
+                if self._door is not None:
+                    await self._door.stop()
 
     async def _prepare(self) -> None:
         """Open the world, let operators in, and show the desk what was before its first minute."""

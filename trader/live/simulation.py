@@ -39,6 +39,7 @@ class Simulation:
         self.clock = clock
         self._feed = feed
         self._end = end
+        self._failure: Exception | None = None
 
     def describe(self) -> str:
         """Return one line for people: what market this is, and how fast it goes."""
@@ -62,7 +63,11 @@ class Simulation:
         """Yield what happens, in the order it happens; the venue sees the market before the desk does."""
         self.clock.begin()
         async for message in filled(self.broker, paced(self._feed, self.clock, wake=wake, end=self._end)):
+            if self._failure is not None:
+                break
             yield message
+        if self._failure is not None:
+            raise self._failure
 
     async def settle(self) -> AsyncGenerator[Input, None]:
         """Yield nothing: what is open stays open."""
@@ -75,8 +80,9 @@ class Simulation:
         return None
 
     def fail(self, error: Exception) -> None:
-        """Raise: nothing here is waited for."""
-        raise error
+        """End the inputs with ``error``."""
+        self._failure = self._failure or error
+        self.clock.stop()
 
     async def close(self) -> None:
         """Say what the market refused to deliver."""
