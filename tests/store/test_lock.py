@@ -18,6 +18,20 @@ def test_the_second_is_told_who_has_it(tmp_path: Path) -> None:
     assert caught.value.exit_code == 3
 
 
+@pytest.mark.parametrize(
+    "address", ["postgresql://me:geheim@host/books", "postgresql://host/b?password=geheim&user=me"]
+)
+def test_a_password_in_the_holders_command_is_told_to_nobody(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.orig_argv", ["trader", "run", "--journal", address, "--live"])
+    with Lock(tmp_path / "lock").acquire("a test"):
+        told = holder_of(tmp_path / "lock")
+    assert "geheim" not in told
+    assert "trader run --journal postgresql://" in told
+    assert "--live)" in told
+
+
 def test_who_lets_go_makes_room(tmp_path: Path) -> None:
     lock = Lock(tmp_path / "lock").acquire("a test")
     lock.release()

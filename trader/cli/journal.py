@@ -164,8 +164,10 @@ def _ask_for_copy(path: str | Path, to: Path, refused: Exception) -> None:
 
 
 def _shown(path: str | Path) -> str:
-    """Return a journal's name as it may be shown."""
-    return _SECRET.sub("//", str(path).partition("?")[0]) if "://" in str(path) else str(path)
+    """Return a journal's name as it may be shown: without a password, and no file's where a desk gave its copy."""
+    if "://" in str(path):
+        return _SECRET.sub("//", str(path).partition("?")[0])
+    return str(path) if Path(path).exists() else f"the journal of the desk in {Path(path).parent}"
 
 
 def _answer(path: str | Path, verdict: "Verdict") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +12,7 @@ from trader.errors import JournalLocked
 from trader.model.time import iso
 
 _SHOWN = 200  # characters of a holder's command line
+_SECRET = re.compile(r"(?<=//)[^/@\s]+(?=@)|(?<=password=)[^&\s]+")  # in the address of a data base
 
 
 class Lock:
@@ -50,7 +52,7 @@ class Lock:
     def _sign(self) -> None:
         """Leave word of who holds it, and, as the file's own time, since when; a full disk is no reason to fail."""
         assert self._file is not None
-        command = " ".join(sys.orig_argv)[:_SHOWN]
+        command = _SECRET.sub("…", " ".join(sys.orig_argv))[:_SHOWN]
         try:
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, f"{os.getpid()}\n{command}\n".encode(errors="replace"), 0)
