@@ -54,6 +54,9 @@ class Watcher(Protocol):
     def told(self, update: TradeUpdate) -> None:
         """See what happened to an order at the venue."""
 
+    def look(self) -> None:
+        """Look at what all of it has come to."""
+
 
 class AlwaysOpen:
     """Sessions of a market that never closes; a day ends at midnight in New York."""
@@ -109,10 +112,13 @@ class Exchange:
 
     def flush(self) -> None:
         """Tell what the venue has done to the streams that listen."""
-        for update in self.venue.updates():
+        updates = self.venue.updates()
+        for update in updates:
             self.watcher.told(update)
             for stream in self.streams:
                 stream.send(update)
+        if updates:
+            self.watcher.look()
 
     def latency(self) -> int:
         """Return how long a message travels (ns)."""

@@ -28,6 +28,7 @@ class Passage:
         self.released: set[str] = set()  # absent orders whose day is over: they may arrive all the same
         self._exchange = exchange
         self._known = known
+        self._touched: dict[str, None] = {}  # strategies to look at
         self._held: defaultdict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)  # by strategy and symbol
         self._cash: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
 
@@ -82,11 +83,17 @@ class Passage:
         elif update.qty is not None and update.price is not None:
             self._executed(update, owner, update.qty, update.price)
         if owner != EXTERNAL:
-            self._check_exposure(owner)
+            self._touched[owner] = None
         elif update.order.client_order_id.startswith("storm."):
             raise self._known.broken(
                 "I1", f"{update.order.client_order_id} lives at the venue, and no durable record has it"
             )
+
+    def look(self) -> None:
+        """Look at what the strategies may come to hold, now that all that happened together was told."""
+        touched, self._touched = self._touched, {}
+        for strategy in touched:
+            self._check_exposure(strategy)
 
     def _executed(self, update: TradeUpdate, owner: str, qty: Decimal, price: Decimal) -> None:
         order_id, key = update.order.client_order_id, (owner, update.order.symbol)

@@ -27,7 +27,7 @@ from trader.storm.witness import Witness
 MINUTES: Final = 3  # that strategies decide on, unless told otherwise; faults end after the last of them
 LATE_IN_MINUTE: Final = 45 * SECOND  # it begins so late in its first minute: nothing happens before that one's bar
 LAST: Final = 5 * SECOND  # of the weather, after the last bar
-SETTLED_WITHIN: Final = 160 * SECOND  # without faults: 30 s to start, 120 s to resolve it all, and to hear of it
+SETTLED_WITHIN: Final = 240 * SECOND  # without faults: an exit in doubt keeps its place for 120 s, and waits for a bar
 MOST_CALM: Final = 600 * SECOND  # and one thing may follow from another no longer than this
 LOOK_EVERY: Final = 2 * SECOND
 MOST_FUSE: Final = 40

@@ -247,9 +247,15 @@ class Witness:
                 wish, held = book.targets.get(symbol), position.qty
                 account = self._exchange.account.qty(symbol)
                 is_stuck = (held.copy_abs() < 1 and account <= ZERO) or ("/" in symbol and account < held)
+                is_stuck = is_stuck or self._is_dust(symbol, held)
                 is_left = is_flat or (wish is not None and wish.is_leaving)
                 if held and is_left and name not in self.passage.restated and not is_stuck:
                     yield f"{name} was to leave {symbol} and holds {held}"
+
+    def _is_dust(self, symbol: str, held: Decimal) -> bool:
+        """Tell whether a position is worth less than the venue takes."""
+        market, asset = self._exchange.venue.markets[symbol], self._exchange.venue.assets[symbol]
+        return EXACT.multiply(held.copy_abs(), market.price or ZERO) < asset.instrument.min_notional
 
     def compare(self, daemon: "Daemon") -> None:
         """Look at the books once more, when all is at rest."""
