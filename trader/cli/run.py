@@ -93,7 +93,12 @@ _FOR = "Stop after 30s, 15m, 2h or 1d of real time; with --speed max, of market 
 @click.option("--export-trades", type=_PATH, help="Write every fill to FILE, one JSON object a line.", metavar="FILE")
 @click.option("--state-dir", type=_PATH, help=_STATE, metavar="DIR")
 @click.option("--journal", help=_JOURNAL, metavar="FILE|URL")
-@click.option("--tape", type=_PATH, help="Record every input there, for `trader replay`.", metavar="FILE")
+@click.option(
+    "--tape",
+    type=_PATH,
+    help="Record every input there, for `trader replay`, in place of an older tape.",
+    metavar="FILE",
+)
 @click.option("--accept-looser", is_flag=True, help="Start though a limit is looser than when these books were traded.")
 @click.option("--log-format", type=click.Choice(["auto", "console", "json"]), default="auto", show_default=True)
 @click.option("--live", is_flag=True, help="Trade real money; asks for the account's number first.")
