@@ -421,6 +421,17 @@ def test_an_absent_entry_that_turns_up_is_canceled_and_then_another_may_be_made(
     assert made(desk) == ["one", "one"]
 
 
+def test_a_wish_that_an_absent_entry_kept_waiting_is_asked_again_when_it_turned_up_and_was_canceled() -> None:
+    desk, told = quiet(spec(by_minute({1: 0.5, 3: 0.5})))
+    desk.closes(100)
+    told(0, OrderStatus.ABSENT)
+    desk.closes(100, 100, start=2)
+    told(0, OrderStatus.OPEN)
+    told(0, OrderStatus.CANCELED)
+    desk.closes(100, start=4)  # nothing is said again
+    assert made(desk) == ["one", "one"]
+
+
 def test_what_a_late_entry_brought_stays_if_it_is_wanted_and_can_be_left() -> None:
     desk, told = lost()
     told(0, OrderStatus.FILLED, 50)

@@ -43,11 +43,6 @@ class Book(msgspec.Struct):
         """Return the cash that no open order has reserved."""
         return EXACT.subtract(self.cash, self.reserved)
 
-    @property
-    def halted(self) -> bool:
-        """Tell whether its strategy failed, or an operator halted it."""
-        return self.state is TradingState.HALTED
-
     def position(self, symbol: str) -> Position:
         """Return the position in ``symbol``, a flat one if there was none; the same object for good."""
         position = self.positions.get(symbol)

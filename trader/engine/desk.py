@@ -333,7 +333,7 @@ class Desk:
             if slot.order is None:
                 slot.absent = None
                 self.traffic.put(slot, record)
-                slot.unsettled = slot.target * record.approved.intent.side.sign <= 0
+                slot.unsettled = slot.unsettled or slot.target * record.approved.intent.side.sign <= 0
             self._ask_cancel(record, ts, "it arrived too late")
         if slot.order is None and slot.held:
             self.work(slot, ts)
