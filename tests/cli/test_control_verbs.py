@@ -223,7 +223,9 @@ async def test_flatten_of_everything_asks_and_where_it_cannot_it_refuses(tmp_pat
 
 
 @pytest.mark.parametrize(("typed", "is_done"), [(True, True), (False, False)])
-def test_a_person_at_a_terminal_decides(typed: bool, is_done: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_person_at_a_terminal_decides(
+    typed: bool, is_done: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: "y" if typed else "n")
     if is_done:
@@ -231,6 +233,7 @@ def test_a_person_at_a_terminal_decides(typed: bool, is_done: bool, monkeypatch:
     else:
         with pytest.raises(click.Abort):
             shared.confirm("Sure?", yes=False)
+        assert capsys.readouterr().err.endswith("nothing was done\n")
 
 
 # --- reconcile ------------------------------------------------------------------------------------------------------
@@ -249,6 +252,13 @@ async def test_agreement_is_shown_as_a_table(tmp_path: Path, say: Say) -> None:
         "SPY          50          50         0           0\n\n"
         "cash  account $15000  strategies $15000  unallocated $0  difference $0\n"
     )
+
+
+async def test_of_cash_that_differs_it_is_said_that_it_locks_nothing(tmp_path: Path, say: Say) -> None:
+    async with controlled(tmp_path) as desk:
+        desk.reading = AccountReading(T0, {}, Decimal(1))
+        _, out, _ = await say("reconcile")
+    assert out.endswith("Cash that differs locks nothing; the log says what is known to explain it (cash.compared).\n")
 
 
 async def test_a_locked_symbol_is_shown_with_its_way_out_and_freed_by_it(tmp_path: Path, say: Say) -> None:

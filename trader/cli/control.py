@@ -70,7 +70,9 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if sys.stdin is None or not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask at; add --yes to say that it is meant")
-    click.confirm(question, abort=True, err=True)
+    if not click.confirm(question, err=True):
+        click.echo("nothing was done", err=True)
+        raise click.Abort
 
 
 def show(answer: dict[str, Any], text: str, *, as_json: bool) -> None:

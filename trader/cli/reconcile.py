@@ -105,6 +105,8 @@ def _ways_out(now: dict[str, Any]) -> list[str]:
             "the broker. If the difference is right as it is, it can be booked to external:\n"
             f"  trader reconcile --accept {locked[0]}"
         )
+    if now["cash_difference"] not in {None, "0"}:
+        texts.append("Cash that differs locks nothing; the log says what is known to explain it (cash.compared).")
     if now["absent"]:
         texts.append(
             "Sent, and the broker does not know them; their dollars stay reserved until the day's end:\n"
