@@ -67,7 +67,6 @@ class Engine:
         ``grace`` (ns) is how long after its end a minute waits for bars that are missing. Where ``desk.ledger`` has
         recovered, the desk goes on where those events end, once :class:`~trader.model.inputs.Opened` comes.
         """
-        self.book_id = book_id
         self.grace = grace
         self.is_open = False  # until then sandboxes have no books, not even recovered ones
         self._moment = Moment()

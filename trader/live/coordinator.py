@@ -213,7 +213,7 @@ class MultiTraderCoordinator:
     def _head(self) -> Head:
         return head_of(
             self._config,
-            book_id=self.engine.book_id,
+            book_id=self.engine.desk.book_id,
             grace=self.engine.grace,
             is_alpaca=self._access is not None,
             ledger=self.engine.desk.ledger,
