@@ -532,6 +532,21 @@ def test_a_desk_starts_again_though_a_late_entry_turned_up_beside_an_exit() -> N
     assert [event.approved.intent.reduces for event in step.events if isinstance(event, OrderCreated)] == [True]
 
 
+def test_a_late_entry_that_turned_up_beside_an_exit_is_in_the_way_of_entries_on_the_other_side() -> None:
+    desk, told = quiet(box("bear", {1: -0.2}), box("bull", {2: 0.5, 3: 0.0}), box("third", {4: -0.2, 5: -0.2}))
+    desk.closes(100)
+    told(0, OrderStatus.FILLED, 20)
+    desk.closes(100, start=2)
+    told(1, OrderStatus.FILLED, 20)
+    desk.closes(100, start=3)
+    told(2, OrderStatus.ABSENT)
+    told(2, OrderStatus.OPEN)
+    desk.closes(100, 100, start=4)
+    assert made(desk) == ["bear", "bull", "bull", "bull"]
+    told(2, OrderStatus.CANCELED)
+    assert made(desk)[4:] == ["third"]
+
+
 def test_a_bust_within_an_order_that_goes_on_leaves_it_on_its_way() -> None:
     desk, told = quiet(box("one", {1: 0.5}))
     desk.closes(100)

@@ -66,8 +66,8 @@ class Traffic:
         for other, is_exit in slot.listing.waiting.items():
             if is_exit and other.unsettled:
                 return f"an exit of {other.sandbox.spec.name} goes first"
-        blockers = self.opposite(slot, side)
-        return f"order {_order_of(blockers[0]).approved.order_id} on the other side is open" if blockers else ""
+        blockers = [_order_of(other) for other in self.opposite(slot, side)] or _turned_up(slot.listing, side)
+        return f"order {blockers[0].approved.order_id} on the other side is open" if blockers else ""
 
     def opposite(self, slot: Slot, side: Side) -> list[Slot]:
         """Return the slots whose orders at the venue would make it refuse an order of ``slot`` on ``side``."""
@@ -204,6 +204,16 @@ class Traffic:
                 Offer(approved.order_id, intent.side, intent.qty, intent.reduces, step, instrument.min_notional)
             )
         return offers
+
+
+def _turned_up(listing: Listing, side: Side) -> list[OrderRecord]:
+    """Return absent entries against ``side`` that are at the venue after all, while their slots have another order."""
+    absent = [other.absent for other in listing.slots if other.absent is not None]
+    return [
+        record
+        for record in absent
+        if record.status is not OrderStatus.ABSENT and record.approved.intent.side is not side
+    ]
 
 
 def _order_of(slot: Slot) -> OrderRecord:
