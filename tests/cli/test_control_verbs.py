@@ -205,9 +205,17 @@ async def test_the_desk_that_runs_is_meant_where_none_is_named(
     assert f"two desks run; add --state-dir {paper} or --state-dir {live}" in err
 
 
-async def test_without_a_desk_paper_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_desk_the_one_that_ran_is_meant_and_where_both_did_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert await asyncio.to_thread(shared.folder_of, None) == tmp_path / "trader" / "paper"
+    paper, live = tmp_path / "trader" / "paper", tmp_path / "trader" / "live"
+    assert shared.folder_of(None) == paper
+    live.mkdir(parents=True)
+    assert shared.folder_of(None) == live
+    paper.mkdir()
+    with pytest.raises(click.UsageError, match="no desk runs, and a paper and a live one have run; add --state-dir"):
+        shared.folder_of(None)
 
 
 # --- asking ---------------------------------------------------------------------------------------------------------

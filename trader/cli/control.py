@@ -36,10 +36,10 @@ def strategy_argument(command: Command) -> Command:
 
 
 def folder_of(state_dir: Path | None) -> Path:
-    """Return the state folder that is meant: the one given, else that of the one desk that runs, else paper's.
+    """Return the state folder that is meant: the one given, else that of the one desk that runs, else the one there is.
 
     Raises:
-        click.UsageError: a paper and a live desk run, and none was named.
+        click.UsageError: paper and live both run, or neither does and both have a folder, and none was named.
     """
     from trader.live.control_client import is_running
     from trader.live.state_folder import default_folder
@@ -48,9 +48,11 @@ def folder_of(state_dir: Path | None) -> Path:
         return state_dir
     paper, live = (default_folder(os.environ, is_live=is_live) for is_live in (False, True))
     running = [folder for folder in (paper, live) if is_running(folder)]
-    if len(running) > 1:
-        raise click.UsageError(f"two desks run; add --state-dir {paper} or --state-dir {live}")
-    return running[0] if running else paper
+    there = running or [folder for folder in (paper, live) if folder.exists()]
+    if len(there) > 1:  # to guess paper would leave real money to itself
+        which = "two desks run" if running else "no desk runs, and a paper and a live one have run"
+        raise click.UsageError(f"{which}; add --state-dir {paper} or --state-dir {live}")
+    return there[0] if there else paper
 
 
 def act(action: "Action", strategy: str, *, folder: Path, why: str) -> dict[str, Any]:
