@@ -60,6 +60,10 @@ ORDERS = [
     after("order.posted"),
     before("answer.taken"),
     after("answer.taken"),
+    after("rows.committed", since="order.decided"),  # from here on entries may be in the journal that never left
+    before("commands.released", since="order.decided"),
+]
+REPORTS = [
     before("update.taken"),
     after("update.taken", 2),
     before("report.booked", 2),
@@ -67,8 +71,6 @@ ORDERS = [
     before("journal.written", since="report.booked"),
     after("mark.written", since="report.booked"),
     Kill(at_order=2, disk_s=SLOW_DISK_S),
-    after("rows.committed", since="order.decided"),  # from here on entries may be in the journal that never left
-    before("commands.released", since="order.decided"),
     before("order.posted"),
 ]
 RECOVERY = [
@@ -166,6 +168,7 @@ def obey(nursery: Nursery, folder: Path, kills: Sequence[Kill]) -> Endured:
 
 SCENARIOS: dict[str, Callable[[Nursery, Path], Endured]] = {
     "orders": partial(live, kills=ORDERS, market=lively(SPEED)),
+    "reports": partial(live, kills=REPORTS, market=lively(SPEED)),
     "phases": partial(obey, kills=PHASED),
     "whole": partial(obey, kills=[]),
     "recovery": partial(live, kills=RECOVERY, market=lively(SPEED)),
