@@ -4,6 +4,7 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.build import T0
@@ -12,7 +13,7 @@ from trader import __version__
 from trader.books.ledger import Ledger
 from trader.config import parse
 from trader.director.grid import GRACE
-from trader.errors import ConfigError
+from trader.errors import ConfigError, DataError
 from trader.live.replay import Difference, head_of, replay
 from trader.model.events import Event, OrderCreated, OrderDenied, StrategyFailed, TargetSet
 from trader.model.inputs import Input, Ticks, TimerFired
@@ -195,3 +196,14 @@ def test_parameters_that_no_file_can_hold_are_told_before_the_run() -> None:
         head_of(
             config.model_copy(update={"strategies": (odd,)}), book_id="b", grace=1, is_alpaca=False, ledger=Ledger()
         )
+
+
+def test_books_of_another_version_at_a_tapes_head_are_said_to_be_that(tmp_path: Path) -> None:
+    config = parse({"strategies": [lively("one", "SPY")]})
+    head = head_of(config, book_id="b", grace=GRACE, is_alpaca=False, ledger=Ledger())
+    path = tmp_path / "other.tape"
+    TapeWriter(
+        path, msgspec.structs.replace(head, version="0.0.1", ledger=msgspec.msgpack.encode({"books": 1}))
+    ).close()
+    with pytest.raises(DataError, match=r"are of trader 0\.0\.1, which kept them otherwise"):
+        replay(path)

@@ -67,9 +67,10 @@ def _as_json(found: "Verdict", took_s: float) -> str:
 
 def _as_text(found: "Verdict", first: int, minutes: int, took_s: float) -> str:
     size = f"{found.steps:,} steps, {found.orders:,} orders, {found.lives:,} processes"
+    seeds = "1 seed," if found.seeds == 1 else f"{found.seeds:,} seeds from"
     faults = ", ".join(f"{kind} {times:,}" for kind, times in found.struck.most_common(_SHOWN))
     lines = [
-        f"{found.seeds:,} seeds from {first}, {minutes} minutes each: {size}; {found.seeds / took_s:,.0f} seeds/s",
+        f"{seeds} {first}, {minutes} minutes each: {size}; {found.seeds / took_s:,.0f} seeds/s",
         f"faults: {faults}, …",
     ]
     if found.failed is None:

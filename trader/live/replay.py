@@ -13,7 +13,7 @@ from trader import __version__
 from trader.books.ledger import Ledger
 from trader.config import Config, parse
 from trader.engine.engine import Engine
-from trader.errors import ConfigError
+from trader.errors import ConfigError, DataError
 from trader.live.build import Stopwatch, desk
 from trader.model.events import BooksOpened, Event, OrderCreated, OrderDenied, StrategyFailed
 from trader.store.tape import Entry, Head, TapeReader, packed
@@ -108,8 +108,14 @@ def _engine_of(head: Head, path: str) -> Engine:
         )
     config = parse(json.loads(head.settings, parse_float=Decimal), source=f"{path}, settings")
     engine = desk(config, Stopwatch(), book_id=head.book_id, grace=head.grace, is_alpaca=head.is_alpaca)
-    if head.ledger:
-        engine.desk.ledger.recover([BooksOpened(0, head.ledger)])
+    try:
+        if head.ledger:
+            engine.desk.ledger.recover([BooksOpened(0, head.ledger)])
+    except msgspec.MsgspecError as error:
+        raise DataError(
+            f"{path}: the books that the run began with are of trader {head.version}, which kept them otherwise than"
+            f" {__version__} does; replay it with that version"
+        ) from error
     return engine
 
 
