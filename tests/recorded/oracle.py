@@ -224,6 +224,8 @@ class Book:
         share = exact(self.risk.get("max_position_size", 0.95))
         value = min(share * self.equity, (self.cash - self.reserved) / RESERVE)
         stock_step = Decimal("1e-4") if self.spec.get("fractionable", True) else Decimal(1)
+        if side < 0:
+            stock_step = Decimal(1)  # stocks are sold short in whole shares
         step, least = (Decimal("1e-9"), 10) if is_crypto(ticker) else (stock_step, 1)
         qty = value / close // step * step
         max_orders = self.risk.get("max_daily_trades")

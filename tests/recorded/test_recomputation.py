@@ -56,7 +56,7 @@ def test_the_example_configuration_is_recomputed_and_repeats_itself(tmp_path: Pa
 
 
 def test_every_rule_fires_and_is_recomputed(tmp_path: Path, say: Say) -> None:
-    books = compare(lively_config(), every_file(), tmp_path)
+    books = compare_apart(lively_config(), every_file(), tmp_path)
     reasons = Counter(fill.reason for book in books for fill in book.fills)
     refusals = sum((book.refusals for book in books), Counter[str]())
     say(f"lively: {reasons.total()} fills compared: {dict(reasons)}; entries refused: {dict(refusals)}")
@@ -66,9 +66,25 @@ def test_every_rule_fires_and_is_recomputed(tmp_path: Path, say: Say) -> None:
     assert any(goes_short(book) for book in books)
 
 
+def test_what_strategies_cross_has_two_sides_and_costs_nothing(tmp_path: Path, say: Say) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(lively_config()))
+    _, export = run_trader(path, [FUNDS], tmp_path / "run")
+    crossed: dict[str, list[Fill]] = {}
+    for line in map(json.loads, export.splitlines()):
+        if line["execution_id"].startswith("x:"):
+            crossed.setdefault(line["execution_id"], []).append(as_fill(line))
+    say(f"lively, all together over funds: {len(crossed)} crossings")
+    assert len(crossed) > 50
+    for one, other in crossed.values():
+        assert {one.side, other.side} == {"buy", "sell"}
+        assert one.strategy != other.strategy
+        assert (one.symbol, one.qty, one.price, one.fee) == (other.symbol, other.qty, other.price, 0)
+
+
 def test_bars_before_the_start_only_warm_up(tmp_path: Path, say: Say) -> None:
     start = datetime(2019, 12, 18, 15, 2, tzinfo=UTC)  # inside a session, and inside a bar of every size but one minute
-    books = compare(lively_config(), every_file(), tmp_path, start=start)
+    books = compare_apart(lively_config(), every_file(), tmp_path, start=start)
     fills = [fill for book in books for fill in book.fills]
     say(f"from {start:%Y-%m-%d %H:%M}: {len(fills)} fills compared")
     assert min(fill.ts for fill in fills) == start.replace(minute=start.minute + 1), "trading starts at once"
@@ -76,7 +92,7 @@ def test_bars_before_the_start_only_warm_up(tmp_path: Path, say: Say) -> None:
 
 def test_fees_can_be_switched_off(tmp_path: Path, say: Say) -> None:
     config = {"strategies": crypto(), "broker": {"simulated": {"fees": "none"}}}
-    books = compare(config, [COINS, FUNDS], tmp_path)
+    books = compare_apart(config, [COINS, FUNDS], tmp_path)
     say(f"without fees: {sum(len(book.fills) for book in books)} fills compared")
     assert all(fill.fee == 0 for book in books for fill in book.fills)
 
@@ -105,6 +121,26 @@ def compare(config: dict[str, Any], data: Sequence[Path], folder: Path, *, start
     summary, export = run_trader(path, data, folder / "run", options)
     books = recompute(config, load_bars(data), start=start)
     assert_same(summary, export, books)
+    return books
+
+
+def compare_apart(
+    config: dict[str, Any], data: Sequence[Path], folder: Path, *, start: datetime | None = None
+) -> list[Book]:
+    """Compare in as many runs as it takes for no two strategies to share a ticker: what crosses is the desk's alone."""
+    groups: list[list[dict[str, Any]]] = []
+    for one in config["strategies"]:
+        tickers = set(one["tickers"])
+        free = (group for group in groups if not any(tickers & set(other["tickers"]) for other in group))
+        group = next(free, None)
+        if group is None:
+            groups.append(group := [])
+        group.append(one)
+    books = []
+    for number, group in enumerate(groups):
+        own = folder / str(number)
+        own.mkdir()
+        books += compare({**config, "strategies": group}, data, own, start=start)
     return books
 
 
