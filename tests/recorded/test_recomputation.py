@@ -75,7 +75,7 @@ def test_what_strategies_cross_has_two_sides_and_costs_nothing(tmp_path: Path, s
         if line["execution_id"].startswith("x:"):
             crossed.setdefault(line["execution_id"], []).append(as_fill(line))
     say(f"lively, all together over funds: {len(crossed)} crossings")
-    assert len(crossed) > 50
+    assert len(crossed) > 20
     for one, other in crossed.values():
         assert {one.side, other.side} == {"buy", "sell"}
         assert one.strategy != other.strategy
