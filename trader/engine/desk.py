@@ -295,7 +295,8 @@ class Desk:
         slot.is_leaving = slot.is_leaving and slot.held != 0
         is_next = status is OrderStatus.FILLED and (is_part or intent.reduces)
         if intent.reduces:
-            is_next = is_next and slot.held != 0 and record.filled == intent.qty  # else what is left cannot be sold
+            is_whole = record.filled == intent.qty or None in record.executions.values()  # else the rest cannot be sold
+            is_next = is_next and slot.held != 0 and is_whole
             if status is not OrderStatus.FILLED:  # still wanted: asked again at the ticker's next bar
                 target = 0.0 if slot.target * slot.held > 0 else slot.target
                 self.want(slot, target, slot.reason, is_leaving=slot.is_leaving, ts=ts)
@@ -319,7 +320,6 @@ class Desk:
         """Go on without an entry that never showed up: no other one is made meanwhile, but what is held may be left."""
         slot.absent = self.traffic.take_off(slot)
         slot.is_part = False
-        slot.is_leaving = slot.is_leaving and slot.held != 0
         self.wake(slot.listing, ts)
         if slot.unsettled and slot.held and slot.order is None:
             self.work(slot, ts)
@@ -328,6 +328,7 @@ class Desk:
         """Call off an entry that turned up late: its price is of another time. What it brought stays if wanted."""
         if record.status in TERMINAL:
             slot.absent = None
+            slot.is_leaving = slot.is_leaving and slot.held != 0
             self.wake(slot.listing, ts)
         elif record.status is not OrderStatus.ABSENT:
             if slot.order is None:

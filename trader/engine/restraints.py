@@ -88,7 +88,9 @@ class Restraints:
             if order is not None and not order.approved.intent.reduces:
                 slot.is_part = False
                 self._desk.withdraw(slot, ts, "no openings any more")
-            is_turn = slot.held * slot.target < 0  # its first half goes on, the second does not follow
+            entering = 0 if order is None or order.approved.intent.reduces else order.approved.intent.side.sign
+            # Its first half goes on, the second does not follow; an entry that is called off may fill all the same.
+            is_turn = slot.held * slot.target < 0 or entering * slot.target < 0
             if slot.target and not is_turn:
                 slot.unsettled = slot.is_part = False
             if is_turn or (not slot.held and order is None and (flatten or slot.absent is None)):
