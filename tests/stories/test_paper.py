@@ -105,6 +105,7 @@ def test_on_a_weekend_it_says_when_the_market_opens_and_coins_trade(trader: Any,
         again = trader(*line)
         _, log = said(again, 0)
         assert "account already holds" not in log  # it is its own
+        control(told, {"kind": "manual_order", "symbol": "BTC/USD", "qty": "0.5"})
         other = trader(*line, is_other_user=True)
         other.until("positions why=the account already holds")
         said(other, 0, "BTC/USD; no strategy owns that")
