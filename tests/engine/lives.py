@@ -17,7 +17,7 @@ from trader.books.ledger import Ledger
 from trader.engine.engine import Engine, Step
 from trader.engine.sandbox import SandboxSpec
 from trader.model.commands import Command, SubmitOrder
-from trader.model.events import UNJOURNALED, Event, ExternalFilled, OrderMoved
+from trader.model.events import UNJOURNALED, BooksOpened, Event, ExternalFilled, OrderMoved
 from trader.model.inputs import (
     ActivityReported,
     Control,
@@ -211,7 +211,7 @@ class World:
         """End the process with its last commands on their way, and begin one from the journal."""
         lost, self.commands = self.commands, []
         self.engine = Engine(self.specs(), book_id=f"b{self.dice.number(0, 999)}")
-        self.engine.desk.ledger.recover(event for record in self.journal for event in unpack(record).events)
+        self.engine.desk.ledger.recover(self._tail())
         self.take(Opened(self.ts, "account", CAPITAL))
         for symbol in self.engine.listings:
             if self.dice.chance(0.8):
@@ -255,6 +255,12 @@ class World:
             self.venue.working.pop(event.order_id, None)
         elif isinstance(event, ExternalFilled):
             self.foreign.append(event.execution_id)
+
+    def _tail(self) -> list[Event]:
+        """Return the journal from the last whole state in it, as a recovery reads it."""
+        events = [event for record in self.journal for event in unpack(record).events]
+        opened = [at for at, event in enumerate(events) if isinstance(event, BooksOpened)]
+        return events[opened[-1] if opened else 0 :]
 
     def send(self) -> None:
         for command in self.commands:
@@ -330,12 +336,11 @@ def the_venue_answers(world: World) -> None:
         return
     dice, order = world.dice, world.dice.pick(tuple(world.venue.working.values()))
     y = dice.between(0, 1)
-    if (order.is_absent and y < 0.5) or y < 0.15:
+    if (order.is_absent and y < 0.5) or y < 0.1:
         world.report(order, OrderStatus.OPEN)
-    elif y < 0.22 and order.is_untouched:
-        if not order.approved.intent.reduces:  # the adapter asks again for an exit until it is known
-            world.report(order, OrderStatus.ABSENT)
-    elif y < 0.30 or (order.is_called_off and y < 0.5):
+    elif y < 0.22 and order.is_untouched and not order.approved.intent.reduces:
+        world.report(order, OrderStatus.ABSENT)  # the adapter asks again for an exit until it is known
+    elif y < 0.3 or (order.is_called_off and y < 0.5):
         world.report(order, dice.pick((OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED)))
     elif y < 0.6:
         step = world.engine.listings[order.approved.intent.symbol].instrument.qty_increment
@@ -433,7 +438,7 @@ CHANCES: dict[Callable[[World], None], int] = {  # of a hundred or so
     a_dividend_is_paid: 1,
     a_share_splits: 1,
     entries_are_held: 2,
-    an_absent_order_is_given_up: 1,
+    an_absent_order_is_given_up: 2,
     the_process_ends: 4,
 }
 REWRITES = {an_execution_is_taken_back, a_share_splits}

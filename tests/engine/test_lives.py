@@ -3,7 +3,7 @@
 from collections import defaultdict
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from tests.engine.lives import CAPITAL, Life, Rule, World, live
 from trader.engine.engine import Engine, Step
@@ -23,10 +23,13 @@ from trader.model.inputs import Control, Input, Opened
 from trader.model.money import EXACT, ZERO
 from trader.model.orders import TERMINAL, Side, TradingState
 
-LEFT_OUT = {35}  # an exit that lost an execution to a bust and then fills keeps the rest
-SEEDS = [seed for seed in range(150) if seed not in LEFT_OUT]
+SEEDS = range(150)
 SEEDS_RECOVERED = range(1000, 1050)  # a desk is built after every input of these, which takes its time
 
+# Bars that come late or twice, which test_gaps.py has, and a word of the account that changes no slot.
+NOT_LIVED = {
+    "AccountReconciled", "Backfilled", "BarLate", "BarRefused", "BarRevised", "BarsBackfilled", "Reconciled", "Revised",
+}  # fmt: skip
 LOOSENESS = list(TradingState)  # the first one lets most pass
 
 
@@ -124,14 +127,14 @@ class EveryoneIsFlat:
     def look(self, world: World, message: Input, step: Step) -> None:
         external = world.engine.desk.ledger.account.external
         for slot in _slots(world.engine):
-            assert slot.order is None, slot.symbol
-            assert not slot.position.qty or external.get(slot.symbol, ZERO) < 0, slot.symbol
+            assert slot.order is None, _name(slot)
+            assert not slot.position.qty or external.get(slot.symbol, ZERO) < 0, _name(slot)
 
 
 class RecoveredIsTheLiveOne:
     """A desk that begins from the journal now knows of every slot what this one knows.
 
-    What a flat slot without an order wishes is no state: a strategy says it again.
+    What a flat one wishes is no state: its strategy says it again.
     """
 
     def look(self, world: World, message: Input, step: Step) -> None:
@@ -139,7 +142,7 @@ class RecoveredIsTheLiveOne:
         recovered.desk.ledger.recover([BooksOpened(world.ts, world.fold.snapshot())])
         recovered.handle(Opened(world.ts))
         for live_one, other in zip(_slots(world.engine), _slots(recovered), strict=True):
-            assert _known(other) == _known(live_one), f"{live_one.sandbox.spec.name} {live_one.symbol}"
+            assert _known(other) == _known(live_one), _name(live_one)
 
 
 RULES: tuple[type[Rule], ...] = (
@@ -191,6 +194,16 @@ def test_a_flatten_leaves_everyone_flat() -> None:
     expect(EveryoneIsFlat)
 
 
+def test_the_lives_see_all_that_can_happen() -> None:
+    seen = {name for life in lives() for name in life.happened}
+    possible = {kind.__name__ for kind in (*get_args(Input), *get_args(Event))}
+    assert possible - seen <= NOT_LIVED
+
+
+def test_a_seed_is_one_life() -> None:
+    assert live(7, ()) == live(7, ())
+
+
 def test_a_desk_recovered_after_any_input_is_the_live_one() -> None:
     for seed in SEEDS_RECOVERED:
         life = live(seed, [RecoveredIsTheLiveOne], is_rewritten=False)
@@ -202,17 +215,21 @@ def _slots(engine: Engine) -> list[Slot]:
     return [slot for sandbox in engine.sandboxes for slot in sandbox.slots.values()]
 
 
+def _name(slot: Slot) -> str:
+    return f"{slot.symbol} of {slot.sandbox.spec.name}"
+
+
 def _known(slot: Slot) -> dict[str, Any]:
     order, absent = slot.order, slot.absent
-    known = {
-        "order": order and order.approved.order_id,
-        "absent": absent and absent.approved.order_id,
+    known: dict[str, Any] = {
         "held": slot.held,
-        "leaving": slot.is_leaving,
-        "exit is due": bool(slot.unsettled and slot.held and slot.held * slot.target <= 0),
+        "orders": sorted(one.approved.order_id for one in (order, absent) if one is not None),
     }
-    if slot.held or order is not None:
+    if slot.held:
+        has_exit = order is not None and order.approved.intent.reduces
         known["side"] = (slot.target > 0) - (slot.target < 0)
+        known["leaving"] = slot.is_leaving
+        known["exit is due"] = slot.unsettled and slot.held * slot.target <= 0 and not has_exit
     return known
 
 
