@@ -23,8 +23,10 @@ from trader.model.inputs import Control, Input, Opened
 from trader.model.money import EXACT, ZERO
 from trader.model.orders import TERMINAL, Side, TradingState
 
-SEEDS = range(150)
-SEEDS_RECOVERED = range(1000, 1050)  # a desk is built after every input of these, which takes its time
+# The single ones found something once: a bust of an exit at work, a called-off entry that filled late.
+SEEDS = (*range(150), 1364)
+# A desk is built after every input of these, which takes its time.
+SEEDS_RECOVERED = (*range(1000, 1040), 1069, 1172, 1194, 1220, 1263, 1348)
 
 # Bars that come late or twice, which test_gaps.py has, and a word of the account that changes no slot.
 NOT_LIVED = {
