@@ -79,7 +79,7 @@ def test_what_strategies_cross_has_two_sides_and_costs_nothing(tmp_path: Path, s
     for one, other in crossed.values():
         assert {one.side, other.side} == {"buy", "sell"}
         assert one.strategy != other.strategy
-        assert (one.symbol, one.qty, one.price, one.fee) == (other.symbol, other.qty, other.price, 0)
+        assert (one.symbol, one.qty, one.price, one.fee) == (other.symbol, other.qty, other.price, Decimal(0))
 
 
 def test_bars_before_the_start_only_warm_up(tmp_path: Path, say: Say) -> None:
