@@ -326,6 +326,8 @@ class Stream:
         exchange, weather = self._exchange, self._exchange.weather
         while not self._is_stopped:
             await asyncio.sleep(exchange.latency() / SECOND)
+            if self._is_stopped:
+                break
             if weather.strikes("stream.refused"):
                 self._take(ReconnectWanted(0, "no connection"))
             else:
