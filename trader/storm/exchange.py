@@ -324,10 +324,10 @@ class Stream:
     async def run(self) -> None:
         """Stay connected until :meth:`stop`."""
         exchange, weather = self._exchange, self._exchange.weather
-        while not self._is_stopped:
+        while True:
             await asyncio.sleep(exchange.latency() / SECOND)
             if self._is_stopped:
-                break
+                return
             if weather.strikes("stream.refused"):
                 self._take(ReconnectWanted(0, "no connection"))
             else:
