@@ -577,6 +577,16 @@ def test_an_absent_entry_is_given_up_when_its_day_is_over() -> None:
     assert desk.book().reserved == 0
 
 
+def test_an_absent_entry_of_a_days_last_minutes_is_kept_into_the_next() -> None:
+    last = 14 * 60 + 29  # New York midnight is a minute later
+    desk, told = quiet(spec(by_minute({last: 0.5})))
+    desk.closes(100, start=last)
+    told(0, OrderStatus.ABSENT)
+    desk.closes(100, 100, start=last + 1)
+    told(0, OrderStatus.FILLED, 50)
+    assert held(desk) == {"one": Decimal(50)}
+
+
 def test_a_person_may_give_up_an_absent_order_and_no_other() -> None:
     desk, _ = lost()
     desk.take(OrderReleased(T0 + 2 * MINUTE, "t.one.9.00000000", "ann"))

@@ -1,6 +1,7 @@
 """What stops a strategy: its day's loss, its own failure, an operator's word."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from trader.engine.desk import Desk
 from trader.engine.sandbox import Sandbox, Slot
@@ -8,7 +9,10 @@ from trader.engine.states import state_after
 from trader.model.events import DailyLossReached, DayStarted, StateSet, StrategyFailed
 from trader.model.inputs import Control
 from trader.model.money import EXACT
-from trader.model.orders import ExecutionReport, OrderStatus, Reason
+from trader.model.orders import Approved, ExecutionReport, OrderStatus, Reason
+from trader.model.time import MINUTE
+
+MAY_ARRIVE_FOR: Final = 10 * MINUTE  # an order of the last minutes of a day may still be on the line when it ends
 
 
 class Restraints:
@@ -24,10 +28,14 @@ class Restraints:
         for sandbox in sandboxes:
             for slot in sandbox.slots.values():
                 if slot.absent is not None and slot.absent.status is OrderStatus.ABSENT:
-                    order_id, why = slot.absent.approved.order_id, "it did not arrive on its day"
-                    desk.report(ts, ExecutionReport(order_id, OrderStatus.REJECTED, ts, text=why))
+                    self._give_up(slot.absent.approved, ts)
             desk.emit(DayStarted(ts, sandbox.spec.name, sandbox.equity()))
             desk.watch(sandbox)
+
+    def _give_up(self, absent: Approved, ts: int) -> None:
+        if ts - absent.intent.ts >= MAY_ARRIVE_FOR:
+            why = "it did not arrive on its day"
+            self._desk.report(ts, ExecutionReport(absent.order_id, OrderStatus.REJECTED, ts, text=why))
 
     def check_losses(self, ts: int) -> None:
         """Stop openings where the day's loss has reached its limit, and flatten where that is wished."""
