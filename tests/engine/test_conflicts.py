@@ -78,6 +78,13 @@ def test_a_locked_symbol_has_what_the_account_showed_less_what_was_sold_since() 
     assert surely("-6", "-10", "-9") == -5
 
 
+def test_a_reading_that_shows_more_than_the_books_may_be_the_wrong_one() -> None:
+    assert surely("90", "87", "87") == 87
+    assert surely("-90", "-87", "-80") == -80
+    assert surely("90", "-10", "-10") == 0
+    assert surely("90", "0", "0") == 0
+
+
 def test_what_was_booked_onto_a_locked_symbol_is_not_counted_on() -> None:
     assert surely("6", "10", "15") == 6
     assert surely("0", "10", "10") == 0

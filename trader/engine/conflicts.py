@@ -54,9 +54,10 @@ def passing(qty: Decimal, side: Side, *, account: Decimal, taken: Decimal, is_st
 def surely_held(lock: SymbolLocked, booked: Decimal) -> Decimal:
     """Return the signed quantity that an account surely has of a locked symbol, whoever is right.
 
-    ``booked`` is what the books add up to now: what was booked since the lock can have made it less, never more.
+    ``booked`` is what the books add up to now, and may be right; what was booked since the lock can have made it less,
+    never more.
     """
     moved = EXACT.add(lock.held, EXACT.subtract(booked, lock.expected))
-    if EXACT.multiply(moved, lock.held) <= 0:
+    if EXACT.multiply(moved, lock.held) <= 0 or EXACT.multiply(booked, lock.held) <= 0:
         return ZERO
-    return min(moved, lock.held, key=Decimal.copy_abs)
+    return min(moved, lock.held, booked, key=Decimal.copy_abs)
