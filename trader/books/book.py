@@ -5,11 +5,16 @@ from decimal import Decimal
 import msgspec
 
 from trader.books.positions import Execution, FillEffect, Position
-from trader.model.events import ExternalFilled, SymbolLocked, TargetSet
+from trader.model.events import ExternalFilled, FlagRaised, SymbolLocked, TargetSet
 from trader.model.money import EXACT, ZERO
 from trader.model.orders import Approved, OrderStatus, TradingState
 
 CROSSED = "x:"  # begins the id of an execution between two sandboxes
+
+
+def flag_key(scope: str, kind: str, level: str) -> str:
+    """Return the name under which a flag stands: one of a kind and level for each scope."""
+    return f"{scope}/{kind}/{level}"
 
 
 class Book(msgspec.Struct):
@@ -96,6 +101,8 @@ class AccountBook(msgspec.Struct):
     """What belongs to no sandbox: unallocated cash, positions and executions of other hands, locks, the desk's state.
 
     ``opened_at`` is when the books began (ns UTC): what was executed before is in the external positions already.
+    ``flags`` are those that stand, by :func:`flag_key`; ``bases`` the equity that a period's loss is measured from, by
+    scope and period, with the time it began; ``peaks`` the highest equity by scope.
     """
 
     book_id: str = ""
@@ -109,6 +116,9 @@ class AccountBook(msgspec.Struct):
     state: TradingState = TradingState.ACTIVE
     reconciled_until: int = 0
     settings: str = ""  # of the newest session
+    flags: dict[str, FlagRaised] = {}
+    bases: dict[str, dict[str, tuple[int, Decimal]]] = {}
+    peaks: dict[str, Decimal] = {}
 
     def move(self, symbol: str, *, qty: Decimal, cash: Decimal) -> None:
         """Add to an external position and to the unallocated cash, both signed."""

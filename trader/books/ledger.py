@@ -8,7 +8,7 @@ from typing import Self
 
 import msgspec
 
-from trader.books.book import AccountBook, Book, OrderRecord, State
+from trader.books.book import AccountBook, Book, OrderRecord, State, flag_key
 from trader.books.positions import Execution, Position, effect_of
 from trader.model.events import (
     AccountReconciled,
@@ -22,10 +22,15 @@ from trader.model.events import (
     ExternalFilled,
     ExternalReversed,
     FillReversed,
+    FlagCleared,
+    FlagRaised,
+    IntentTrimmed,
     OrderCreated,
     OrderDenied,
     OrderFilled,
     OrderMoved,
+    PeakReached,
+    PeriodStarted,
     PositionSplit,
     ReportIgnored,
     SandboxOpened,
@@ -235,7 +240,7 @@ class Ledger:
             case SessionStarted():
                 account.settings = event.settings
             case _:
-                pass
+                self._watch(event)
 
     def _lock(self, event: SymbolLocked | SymbolUnlocked) -> None:
         if isinstance(event, SymbolLocked):
@@ -243,6 +248,28 @@ class Ledger:
             return
         self.account.locks.pop(event.symbol, None)
         self.account.move(event.symbol, qty=event.adjusted, cash=ZERO)
+
+    def _trim(self, event: IntentTrimmed) -> None:
+        if not event.kept:
+            book = self.books[event.strategy]
+            book.denials[event.filter] = book.denials.get(event.filter, 0) + 1
+            book.targets.pop(event.symbol, None)
+
+    def _watch(self, event: Event) -> None:
+        account = self.account
+        match event:
+            case FlagRaised():
+                account.flags[flag_key(event.scope, event.kind, event.level)] = event
+            case FlagCleared():
+                account.flags.pop(flag_key(event.scope, event.kind, event.level), None)
+            case PeriodStarted():
+                account.bases.setdefault(event.scope, {})[event.period] = (event.ts, event.equity)
+            case IntentTrimmed():
+                self._trim(event)
+            case PeakReached():
+                account.peaks[event.scope] = event.equity
+            case _:
+                pass
 
     def _set_state(self, event: DayStarted | DailyLossReached | StrategyFailed | StateSet) -> None:
         if isinstance(event, StateSet) and not event.strategy:

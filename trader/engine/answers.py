@@ -14,7 +14,7 @@ class SignalError(ValueError):
     """A strategy answered with something that is no target of its own tickers."""
 
 
-def wishes_of(slot: Slot, signals: object) -> list[tuple[Slot, float]]:
+def wishes_of(slot: Slot, signals: object) -> list[tuple[Slot, Target]]:
     """Check a strategy's answer to a bar of ``slot``; targets for tickers that are not warm yet are left out.
 
     Raises:
@@ -31,7 +31,7 @@ def wishes_of(slot: Slot, signals: object) -> list[tuple[Slot, float]]:
         if not -1.0 <= target.fraction <= 1.0:
             raise SignalError(f"target fraction {target.fraction} for {target.symbol}; allowed: -1.0 to 1.0")
         if aimed.is_warm and slot.is_warm:
-            wishes.append((aimed, float(target.fraction)))
+            wishes.append((aimed, target))
     return wishes
 
 

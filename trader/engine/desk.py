@@ -9,16 +9,23 @@ in parts (``Slot.is_part``): the next one when the first has filled.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+
+import msgspec
 
 from trader.books.book import OrderRecord
 from trader.books.ledger import Ledger
+from trader.director.chain import Director
 from trader.engine.holds import Holds
+from trader.engine.levels import levels
 from trader.engine.market import Listing
+from trader.engine.openings import Openings
+from trader.engine.portfolio import Portfolio
+from trader.engine.portfolio_view import DirectorsView
 from trader.engine.sandbox import Sandbox, Slot
 from trader.engine.traffic import CALLED_OFF, Traffic
-from trader.model.commands import CancelOrder, Command, SubmitOrder
+from trader.model.commands import CancelOrder, Command
 from trader.model.events import (
     Event,
     FillReversed,
@@ -28,7 +35,7 @@ from trader.model.events import (
     ReportIgnored,
     TargetSet,
 )
-from trader.model.money import EXACT, ONE, ZERO, decimal_of, divide, floor_to, multiply
+from trader.model.money import EXACT, ONE, ZERO, decimal_of, divide, floor_to
 from trader.model.orders import (
     TERMINAL,
     Denied,
@@ -39,8 +46,8 @@ from trader.model.orders import (
     Side,
     order_id_of,
 )
-from trader.model.views import Standing
-from trader.risk import gate
+from trader.model.views import Question, Standing
+from trader.risk.gate import Gate
 from trader.risk.limits import RESERVE_FACTOR
 
 # The float check of every minute is off by far less than this; nearer than this the exact books decide.
@@ -50,7 +57,16 @@ _CENT = 0.01
 class Desk:
     """The only writer of the ledger: turns wishes into orders and reports into books."""
 
-    def __init__(self, sandboxes: tuple[Sandbox, ...], *, book_id: str) -> None:
+    gate: Gate  # from the opening of the books on
+
+    def __init__(
+        self,
+        sandboxes: tuple[Sandbox, ...],
+        listings: Mapping[str, Listing],
+        director: Director | None,
+        *,
+        book_id: str,
+    ) -> None:
         """Begin with closed books; ``book_id`` begins every order id, unless the books are recovered."""
         self.ledger = Ledger()
         self.holds = Holds()
@@ -60,16 +76,20 @@ class Desk:
         self.sandboxes = {sandbox.spec.name: sandbox for sandbox in sandboxes}
         self.book_id = book_id
         self.watched: dict[int, Sandbox] = {}  # by rank: may lose their day's limit
+        self.portfolio = Portfolio(self.ledger, sandboxes, listings)
+        self.openings = Openings(
+            director, lambda ts: DirectorsView(self.portfolio, self.sandboxes, listings, ts=ts), self.emit
+        )
+        self.now = 0  # of the step (ns UTC); what happens in it may be older
 
     def emit(self, event: Event) -> None:
         """Make an event true."""
         self.ledger.apply(event)
         self.events.append(event)
+        self.portfolio.hear(event)
 
     def _submit(self, command: SubmitOrder) -> None:
         self.commands.append(command)
-
-    # --- wishes -------------------------------------------------------------------------------------------------
 
     def aim(self, slot: Slot, fraction: float, *, ts: int) -> None:
         """Take a strategy's new target for a ticker; a negative one is flat in a long-only sandbox.
@@ -109,6 +129,7 @@ class Desk:
     def work(self, slot: Slot, ts: int, *, price: float | None = None) -> None:
         """Do the one next thing that brings the position nearer to its target (at the mark, unless told otherwise)."""
         order, held, target = slot.order, slot.held, slot.target
+        self.openings.recall(slot)
         if order is not None and not order.approved.intent.reduces:
             is_wanted = target * order.approved.intent.side.sign > 0
             if not is_wanted:
@@ -176,21 +197,34 @@ class Desk:
         """Open a position, or what is missing of it, as far as the account lets it pass."""
         decided = decimal_of(slot.listing.mark)
         side = Side.BUY if slot.target > 0 else Side.SELL
-        wanted = qty = self._size(slot, decided)
+        wanted = self._size(slot, decided)
         if slot.held and EXACT.multiply(wanted, decided) < slot.instrument.min_notional:
             slot.is_part = False  # so little is missing that the venue would not take it
             return
-        why = self.holds.why(slot.symbol) or self.traffic.obstacle(slot, side)
+        intent = OrderIntent(
+            slot.sandbox.spec.name, slot.symbol, side, wanted, decided,
+            reduces=False, reason=Reason.SIGNAL, ts=ts, urgency=slot.urgency,
+        )  # fmt: skip
+        if not self.openings.is_directed or not wanted or self._obstacle(slot, side):
+            self._open(slot, intent)
+        else:
+            self.openings.propose(slot, intent)
+
+    def _obstacle(self, slot: Slot, side: Side) -> str:
+        return self.holds.why(slot.symbol) or self.traffic.obstacle(slot, side)
+
+    def _open(self, slot: Slot, intent: OrderIntent) -> None:
+        """Send an opening, or as much of it as the account lets through now."""
+        wanted = qty = intent.qty
+        why = self._obstacle(slot, intent.side)
         if not why:
-            qty = self.traffic.passing(slot, side, wanted, reduces=False)
+            qty = self.traffic.passing(slot, intent.side, wanted, reduces=False)
             why = "" if qty or not wanted else "other orders close the account's position first"
         if why:
             qty = wanted
             slot.listing.waiting[slot] = False
         slot.is_part = slot.is_part or qty < wanted
-        self._send(slot, OrderIntent(
-            slot.sandbox.spec.name, slot.symbol, side, qty, decided, reduces=False, reason=Reason.SIGNAL, ts=ts
-        ), why)  # fmt: skip
+        self._send(slot, intent if qty == wanted else msgspec.structs.replace(intent, qty=qty), why)
 
     def _size(self, slot: Slot, price: Decimal) -> Decimal:
         """Return min(fraction × equity, free cash less the reserve), less what is held, in quantity.
@@ -202,7 +236,8 @@ class Desk:
         wanted = EXACT.multiply(fraction, sandbox.equity())
         if slot.held:
             wanted = EXACT.subtract(wanted, EXACT.multiply(slot.position.qty.copy_abs(), price))
-        value = min(wanted, divide(sandbox.book.free_cash, RESERVE_FACTOR))
+        free = EXACT.subtract(sandbox.book.free_cash, sandbox.proposed)
+        value = min(wanted, divide(free, RESERVE_FACTOR))
         is_short = slot.target < 0 and instrument.asset_class == "stock"
         return max(ZERO, floor_to(divide(value, price), ONE if is_short else instrument.qty_increment))
 
@@ -210,15 +245,11 @@ class Desk:
         sandbox, book = slot.sandbox, slot.sandbox.book
         standing = Standing(
             book.cash, book.free_cash, sandbox.equity(), slot.position.qty,
-            book.daily_trades, book.loss_reached, sandbox.trading_state, held,
+            book.daily_trades, book.loss_reached, sandbox.trading_state, held, slot.is_warm,
         )  # fmt: skip
-        verdict = gate.check(
-            intent,
-            standing,
-            limits=sandbox.spec.limits,
-            instrument=slot.instrument,
-            order_id=order_id_of(self.book_id, self.ledger.orders_created + 1, intent),
-        )
+        order_id = order_id_of(self.book_id, self.ledger.orders_created + 1, intent)
+        question = Question(intent, order_id, slot.instrument, standing, slot.listing.market(), self.now)
+        verdict = self.gate.check(question)
         if isinstance(verdict, Denied):
             self.emit(OrderDenied(intent.ts, verdict))
             slot.unsettled = slot.unsettled or verdict.is_passing  # wanted still: asked again at the next bar
@@ -226,8 +257,6 @@ class Desk:
             return
         self.emit(OrderCreated(intent.ts, verdict))
         self.traffic.make(slot, self.ledger.orders[verdict.order_id])
-
-    # --- orders on their way ------------------------------------------------------------------------------------
 
     def withdraw(self, slot: Slot, ts: int, why: str) -> None:
         """Call off a ticker's order: one that has not left ends at once, for any other the venue is asked."""
@@ -244,8 +273,13 @@ class Desk:
         self.commands.append(CancelOrder(order_id, ts))
 
     def settle(self, ts: int) -> None:
-        """End a step: cross what was made in it, send the rest."""
-        while self.traffic.fresh:
+        """End a step: what the Director leaves of it is made, what was made crosses, the rest is sent."""
+        while self.openings or self.traffic.fresh:
+            for slot, intent in self.openings.judged(ts):
+                if intent is None:
+                    slot.is_part = False
+                else:
+                    self._open(slot, intent)
             for report in self.traffic.settle(ts):
                 self.report(ts, report, has_left=False)
 
@@ -257,8 +291,6 @@ class Desk:
         for slot in sorted(waiting, key=lambda slot: (slot.held * slot.target > 0 or not slot.held, slot.rank)):
             if slot.unsettled and slot.order is None:
                 self.work(slot, ts)
-
-    # --- reports ------------------------------------------------------------------------------------------------
 
     def report(self, ts: int, report: ExecutionReport, *, has_left: bool = True) -> None:
         """Book what a venue says about an order, then go on working its ticker where that is due.
@@ -346,20 +378,11 @@ class Desk:
         slot.held = float(position.qty)
         if position.qty and math.isnan(slot.listing.mark):
             slot.listing.mark = float(position.avg_price)  # until the market says better
-        slot.floor, slot.ceiling = -math.inf, math.inf
-        if position.qty:
-            long = position.qty > 0
-            stop, take = _level(position.avg_price, limits.stop_loss), _level(position.avg_price, limits.take_profit)
-            if stop is not None:
-                slot.floor, slot.ceiling = (float(stop[0]), math.inf) if long else (-math.inf, float(stop[1]))
-            if take is not None:
-                slot.floor, slot.ceiling = (slot.floor, float(take[1])) if long else (float(take[0]), slot.ceiling)
-        guards = slot.listing.guards
-        is_guarded = not (math.isinf(slot.floor) and math.isinf(slot.ceiling))
-        if is_guarded:
-            guards[slot] = None
+        slot.floor, slot.ceiling = levels(position, limits.stop_loss, limits.take_profit)
+        if math.isinf(slot.floor) and math.isinf(slot.ceiling):
+            slot.listing.guards.pop(slot, None)
         else:
-            guards.pop(slot, None)
+            slot.listing.guards[slot] = None
 
     def watch(self, sandbox: Sandbox) -> None:
         """Take over what the books say of a sandbox's cash, and watch its day's loss where that has a limit."""
@@ -377,10 +400,3 @@ def _canceled(slot: Slot, ts: int, why: str) -> ExecutionReport:
 
 def _wish_of(slot: Slot, ts: int) -> TargetSet:
     return TargetSet(ts, slot.sandbox.spec.name, slot.symbol, slot.target, slot.reason, slot.is_leaving)
-
-
-def _level(avg_price: Decimal, fraction: Decimal | None) -> tuple[Decimal, Decimal] | None:
-    """Return the prices that lie ``fraction`` under and over the average entry price."""
-    if fraction is None:
-        return None
-    return multiply(avg_price, EXACT.subtract(ONE, fraction)), multiply(avg_price, EXACT.add(ONE, fraction))

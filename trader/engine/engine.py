@@ -5,6 +5,7 @@ from operator import attrgetter
 
 import msgspec
 
+from trader.director.chain import Director
 from trader.director.grid import GRACE, TAKEN, MinuteGrid, Verdict, next_close
 from trader.engine.account import AccountDesk
 from trader.engine.answers import failure_of, wishes_of
@@ -47,8 +48,10 @@ from trader.model.inputs import (
 from trader.model.orders import TradingState
 from trader.model.ticks import Bar, Quote, Trade
 from trader.model.time import MINUTE
+from trader.risk.rules import Rules
 
 _RANK = attrgetter("rank")
+NO_RULES = Rules()
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -61,20 +64,30 @@ class Step(msgspec.Struct, frozen=True):
 class Engine:
     """The desk: every sandbox, every mark, every book; changed by inputs only."""
 
-    def __init__(self, specs: Sequence[SandboxSpec], *, book_id: str, grace: int = GRACE) -> None:
+    def __init__(
+        self,
+        specs: Sequence[SandboxSpec],
+        *,
+        book_id: str,
+        grace: int = GRACE,
+        rules: Rules = NO_RULES,
+        director: Director | None = None,
+    ) -> None:
         """Build the sandboxes in config order; ``book_id`` begins every order id, unless the books are recovered.
 
-        ``grace`` (ns) is how long after its end a minute waits for bars that are missing. Where ``desk.ledger`` has
-        recovered, the desk goes on where those events end, once :class:`~trader.model.inputs.Opened` comes.
+        ``rules`` are the whole desk's, ``director`` its filters. ``grace`` (ns) is how long after its end a minute
+        waits for bars that are missing. Where ``desk.ledger`` has recovered, the desk goes on where those events end,
+        once :class:`~trader.model.inputs.Opened` comes.
         """
         self.grace = grace
         self.is_open = False  # until then sandboxes have no books, not even recovered ones
         self._moment = Moment()
         self.sandboxes = tuple(Sandbox(spec, rank=rank, moment=self._moment) for rank, spec in enumerate(specs))
-        self.desk = Desk(self.sandboxes, book_id=book_id)
+        self.listings = wire(self.sandboxes)
+        self.desk = Desk(self.sandboxes, self.listings, director, book_id=book_id)
+        self.rules = rules
         self._account = AccountDesk(self.desk)
         self._restraints = Restraints(self.desk)
-        self.listings = wire(self.sandboxes)
         self._grid = MinuteGrid(len(self.listings))
         self._buckets: dict[int, list[Series]] = {}  # end of the longer bars being built -> whose
         self._days = Days(self.sandboxes)
@@ -82,6 +95,8 @@ class Engine:
 
     def handle(self, message: Input) -> Step:
         """Change the state by one input."""
+        self.desk.now = message.ts
+        self.desk.portfolio.move()
         if isinstance(message, Ticks):
             self._on_ticks(message)
         elif isinstance(message, Reported):
@@ -92,7 +107,7 @@ class Engine:
             self._on_history(message)
         else:
             self._on_rarely(message)
-        if self.desk.traffic.fresh:
+        if self.desk.openings or self.desk.traffic.fresh:
             self.desk.settle(message.ts)
         step = Step(self.desk.events, self.desk.commands)
         self.desk.events, self.desk.commands = [], []
@@ -115,7 +130,7 @@ class Engine:
                 self._on_split(message)
             case Opened():
                 is_recovered = bool(self.desk.ledger.books)
-                open_books(self.desk, message)
+                open_books(self.desk, message, self.rules)
                 self.is_open = True
                 if is_recovered:
                     self._days.resume()
@@ -366,11 +381,12 @@ class Engine:
             except BaseException as error:  # noqa: BLE001 - whatever a strategy raises is its own failure
                 self._restraints.fail(slot, failure_of(error), ts=ts)
                 continue
-            for aimed, fraction in wishes:
-                desk.aim(aimed, fraction, ts=ts)
+            for aimed, target in wishes:
+                aimed.urgency = target.urgency
+                desk.aim(aimed, float(target.fraction), ts=ts)
             if slot.unsettled and all(aimed is not slot for aimed, _ in wishes):
                 desk.work(slot, ts)
-        if desk.traffic.fresh:
+        if desk.openings or desk.traffic.fresh:
             desk.settle(ts)
 
     def _promote(self, series: Series, ts: int) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from trader.director.grid import BarBuilder, scaled
 from trader.model.ticks import Bar
+from trader.model.views import Market
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -157,3 +158,7 @@ class Listing:
         self.working: dict[Slot, None] = {}  # have an order on its way
         # Ask again as soon as one of those has ended; whether it is an exit that nothing but those keeps waiting.
         self.waiting: dict[Slot, bool] = {}
+
+    def market(self) -> Market:
+        """Return what is known of its market now."""
+        return Market(mark=self.mark, marked_at=max(self.newest, self.quoted))

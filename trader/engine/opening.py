@@ -9,6 +9,8 @@ from trader.model.events import BooksCreated, CapitalChanged, SandboxOpened, Ses
 from trader.model.inputs import Opened
 from trader.model.money import EXACT, ZERO
 from trader.model.time import MINUTE
+from trader.risk.gate import Gate
+from trader.risk.rules import Rules
 
 # A wish to enter that was still waiting when a process ended is worth this long; an exit is worth any time.
 ENTRY_FRESH = 10 * MINUTE
@@ -36,7 +38,7 @@ def wire(sandboxes: Sequence[Sandbox]) -> dict[str, Listing]:
     return listings
 
 
-def open_books(desk: Desk, message: Opened) -> None:
+def open_books(desk: Desk, message: Opened, rules: Rules) -> None:
     """Open every book with its capital, or go on with it where it was left."""
     ts, ledger = message.ts, desk.ledger
     if not ledger.account.book_id:
@@ -51,6 +53,8 @@ def open_books(desk: Desk, message: Opened) -> None:
             desk.emit(CapitalChanged(ts, name, moved))
         sandbox.book, sandbox.account = ledger.books[name], ledger.account
         desk.watch(sandbox)
+    limits = {name: sandbox.spec.limits for name, sandbox in desk.sandboxes.items()}
+    desk.gate = Gate(rules, limits, exposures=desk.portfolio, flags=ledger.account.flags)
     desk.traffic.resume(slots)
     for slot in slots:
         _resume(desk, slot, ts)

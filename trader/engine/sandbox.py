@@ -10,8 +10,8 @@ import msgspec
 
 from trader.engine.states import tightest
 from trader.model.instruments import Instrument
-from trader.model.money import EXACT, decimal_of
-from trader.model.orders import Reason, TradingState
+from trader.model.money import EXACT, ZERO, decimal_of
+from trader.model.orders import Reason, TradingState, Urgency
 from trader.risk.limits import Limits
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Slot:
     __slots__ = (
         "absent", "ceiling", "context", "floor", "held", "instrument", "is_leaving", "is_part", "is_warm", "listing",
         "on_bar", "order", "position", "rank", "reason", "sandbox", "series", "symbol", "target", "unsettled",
-        "warm_at",
+        "urgency", "warm_at",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +84,7 @@ class Slot:
         self.absent: OrderRecord | None = None  # an entry that never showed up, and may still
         self.is_part = False  # what is on its way, or waits, is not all: the rest follows
         self.target = 0.0
+        self.urgency = Urgency.IMMEDIATE  # of the newest target
         self.reason = Reason.SIGNAL  # why an exit is wanted; openings are always the strategy's
         self.is_leaving = False  # the host wants out, whatever the strategy thinks, until all is flat
         self.unsettled = False  # the target is not reached and nothing in flight will reach it
@@ -95,7 +96,7 @@ class Sandbox:
     """One strategy with its slots and its book."""
 
     __slots__ = (
-        "account", "book", "cash", "context", "has_failed", "is_warm", "loss_floor", "rank", "slots", "spec"
+        "account", "book", "cash", "context", "has_failed", "is_warm", "loss_floor", "proposed", "rank", "slots", "spec"
     )  # fmt: skip
 
     def __init__(self, spec: SandboxSpec, *, rank: int, moment: Moment) -> None:
@@ -107,6 +108,7 @@ class Sandbox:
         self.book: Book
         self.account: AccountBook
         self.cash = 0.0  # the book's cash as a float, for the checks of every bar
+        self.proposed = ZERO  # dollars that openings of this step would reserve, before the Director has seen them
         self.loss_floor = -math.inf  # equity at or under it is worth an exact look at the day's loss
         self.is_warm = False
         self.has_failed = False  # its strategy did, in this process

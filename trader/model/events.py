@@ -275,6 +275,65 @@ class StrategyFailed(msgspec.Struct, frozen=True, tag=True):
     flatten: bool
 
 
+class IntentTrimmed(msgspec.Struct, frozen=True, tag=True):
+    """A filter of the Director let only ``kept`` of an intent to open pass; zero: it dropped it."""
+
+    ts: int
+    strategy: str
+    symbol: str
+    side: Side
+    qty: Decimal
+    kept: Decimal
+    filter: str
+    limit: str
+    value: str
+
+
+class FlagRaised(msgspec.Struct, frozen=True, tag=True):
+    """A limit is broken, or nearly, by what is held and what was lost; the gate reads it until it is cleared.
+
+    ``scope`` is ``account``, ``group NAME``, ``strategy NAME`` or ``symbol SPY``; ``kind`` is the rule's name;
+    ``level`` ``soft`` or ``hard``; ``action`` what follows (:mod:`trader.risk.escalation`). ``until`` (ns UTC) is when
+    it ends by itself: 0 when the measure has recovered, −1 never, a person clears it.
+    """
+
+    ts: int
+    scope: str
+    kind: str
+    level: str
+    action: str
+    limit: str
+    value: str
+    until: int = 0
+
+
+class FlagCleared(msgspec.Struct, frozen=True, tag=True):
+    """What :class:`FlagRaised` told of this scope, kind and level is over; ``by`` is a measure, time or a person."""
+
+    ts: int
+    scope: str
+    kind: str
+    level: str
+    by: str
+
+
+class PeriodStarted(msgspec.Struct, frozen=True, tag=True):
+    """A loss is measured from here: ``period`` is ``day``, ``week`` or ``month``; equity of ``scope`` in dollars."""
+
+    ts: int
+    scope: str
+    period: str
+    equity: Decimal
+
+
+class PeakReached(msgspec.Struct, frozen=True, tag=True):
+    """The equity of ``scope`` is higher than ever; after a person's reset, what is counted as such."""
+
+    ts: int
+    scope: str
+    equity: Decimal
+
+
 class BarLate(msgspec.Struct, frozen=True, tag=True):
     """A bar came after its minute was closed: it updates the windows and triggers no decision."""
 
@@ -340,6 +399,11 @@ Event = (
     | ReportIgnored
     | DailyLossReached
     | StrategyFailed
+    | IntentTrimmed
+    | FlagRaised
+    | FlagCleared
+    | PeriodStarted
+    | PeakReached
     | BarLate
     | BarsBackfilled
     | BarRevised

@@ -63,6 +63,15 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
 }
 
 
+class Urgency(StrEnum):
+    """How soon a wish is worth nothing any more; it decides how an order is worked, and how fresh its risk check is."""
+
+    IMMEDIATE = "immediate"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
 class Reason(StrEnum):
     """Why an order was made."""
 
@@ -72,6 +81,7 @@ class Reason(StrEnum):
     MAX_DAILY_LOSS = "max_daily_loss"
     STRATEGY_FAILED = "strategy_failed"
     FLATTENED = "flattened"  # an operator wanted out
+    FORCE_REDUCED = "force_reduced"  # a limit is broken by what is held
 
 
 class TradingState(StrEnum):
@@ -93,6 +103,7 @@ class OrderIntent(msgspec.Struct, frozen=True):
     reduces: bool
     reason: Reason
     ts: int
+    urgency: Urgency = Urgency.IMMEDIATE
 
 
 class Approved(msgspec.Struct, frozen=True):
@@ -106,7 +117,8 @@ class Approved(msgspec.Struct, frozen=True):
 class Denied(msgspec.Struct, frozen=True):
     """An intent the gate refused: the rule, its limit and the value that met it, as text for people.
 
-    ``is_passing``: what refused it passes by itself, and the intent is asked for again.
+    ``is_passing``: what refused it passes by itself, and the intent is asked for again. ``scope`` is whose limit it is:
+    ``order``, ``symbol SPY``, ``strategy NAME``, ``group NAME`` or ``account``; ``hint`` is how to change it.
     """
 
     intent: OrderIntent
@@ -114,6 +126,28 @@ class Denied(msgspec.Struct, frozen=True):
     limit: str
     value: str
     is_passing: bool = False
+    scope: str = ""
+    hint: str = ""
+
+
+class Trim(msgspec.Struct, frozen=True):
+    """A filter let only ``qty`` of an intent pass: its limit and the value that met it, as text for people."""
+
+    filter: str
+    qty: Decimal
+    limit: str
+    value: str
+
+
+class Ruling(msgspec.Struct, frozen=True):
+    """What the Director makes of an intent: what is left of it, in order what each filter took, and who stopped it.
+
+    ``dropped`` is the filter that let nothing pass, as a trim to zero; None where ``intent`` goes on to the gate.
+    """
+
+    intent: OrderIntent
+    trims: tuple[Trim, ...] = ()
+    dropped: Trim | None = None
 
 
 class ExecutionReport(msgspec.Struct, frozen=True):

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from trader.model.orders import Urgency
+
 
 class Target(msgspec.Struct, frozen=True, gc=False):
     """Hold this fraction of the sandbox's capital in ``symbol``: 1.0 long, 0.0 flat, −1.0 short.
@@ -13,6 +15,7 @@ class Target(msgspec.Struct, frozen=True, gc=False):
 
     symbol: str
     fraction: float
+    urgency: Urgency = Urgency.IMMEDIATE
 
 
 Signals = Target | Sequence[Target] | None

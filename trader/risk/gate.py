@@ -1,14 +1,49 @@
 """The pre-trade gate: every order passes here once, on the freshest books."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
+from trader.model.events import FlagRaised
 from trader.model.instruments import Instrument
 from trader.model.money import EXACT, ZERO
 from trader.model.orders import Approved, Denied, OrderIntent, Side, TradingState
-from trader.model.views import Standing
-from trader.risk.limits import RESERVE_FACTOR, Limits
+from trader.model.views import Exposures, Question, Standing
+from trader.risk.limits import Limits, reservation_of
+from trader.risk.rules import Rules
 
 HELD = "held"  # the rule that refuses entries while data or the order stream cannot be trusted; it passes by itself
+
+
+class Gate:
+    """All controls of one desk; built anew for each opening of the books, because it looks into them."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        limits: Mapping[str, Limits],
+        *,
+        exposures: Exposures,
+        flags: Mapping[str, FlagRaised],
+    ) -> None:
+        """Hold each strategy to its ``limits`` and all of them to ``rules``; ``flags`` are those that stand."""
+        self._rules = rules
+        self._limits = limits
+        self._exposures = exposures
+        self._flags = flags
+
+    def check(self, question: Question) -> Approved | Denied:
+        """Approve an intent with its reservation, or name the first rule it breaks.
+
+        The caller applies the approval before it asks again, so the next check sees this one's reservation.
+        """
+        intent = question.intent
+        return check(
+            intent,
+            question.standing,
+            limits=self._limits[intent.strategy],
+            instrument=question.instrument,
+            order_id=question.order_id,
+        )
 
 
 def check(
@@ -21,7 +56,7 @@ def check(
     if intent.reduces:
         assert intent.qty <= standing.position.copy_abs(), f"{intent} reduces more than {standing.position}"
         return Approved(order_id, intent)
-    reserved = EXACT.multiply(EXACT.multiply(intent.qty, intent.decision_price), RESERVE_FACTOR)
+    reserved = reservation_of(intent)
     broken = (
         _held_back(standing)
         or _closed_to_openings(intent, standing, limits)

@@ -5,6 +5,9 @@ from typing import Final
 
 import msgspec
 
+from trader.model.money import EXACT
+from trader.model.orders import OrderIntent
+
 # A market order may fill above the close it was decided on: 2 % more is set aside, and sizing leaves room for it.
 RESERVE_FACTOR: Final = Decimal("1.02")
 
@@ -22,3 +25,8 @@ class Limits(msgspec.Struct, frozen=True):
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
     allow_short: bool = False
+
+
+def reservation_of(intent: OrderIntent) -> Decimal:
+    """Return the dollars that are set aside for an opening until it ends."""
+    return EXACT.multiply(EXACT.multiply(intent.qty, intent.decision_price), RESERVE_FACTOR)

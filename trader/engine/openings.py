@@ -1,0 +1,70 @@
+"""What a step would open: gathered, shown to the Director together, and handed back as far as its filters let pass."""
+
+from collections.abc import Callable
+
+from trader.director.chain import Director
+from trader.engine.portfolio_view import DirectorsView
+from trader.engine.sandbox import Slot
+from trader.model.events import Event, IntentTrimmed
+from trader.model.money import EXACT, ZERO
+from trader.model.orders import OrderIntent, Ruling
+from trader.risk.limits import reservation_of
+
+
+class Openings:
+    """Intents that the Director has not seen yet, in the order in which they were made."""
+
+    def __init__(
+        self, director: Director | None, view: Callable[[int], DirectorsView], emit: Callable[[Event], None]
+    ) -> None:
+        """Ask ``director`` with what ``view`` returns for a time; what it takes away is told to ``emit``."""
+        self._director = director
+        self._view = view
+        self._emit = emit
+        self._proposed: dict[Slot, OrderIntent] = {}
+
+    def __bool__(self) -> bool:
+        """Tell whether anything waits for the Director."""
+        return bool(self._proposed)
+
+    @property
+    def is_directed(self) -> bool:
+        """Tell whether there is a Director to ask; without one nothing is proposed."""
+        return self._director is not None
+
+    def propose(self, slot: Slot, intent: OrderIntent) -> None:
+        """Take an intent; what it would reserve is not free for the sandbox's next one."""
+        self._proposed[slot] = intent
+        slot.sandbox.proposed = EXACT.add(slot.sandbox.proposed, reservation_of(intent))
+
+    def recall(self, slot: Slot) -> None:
+        """Forget what was proposed for a slot: its wish is looked at anew."""
+        intent = self._proposed.pop(slot, None)
+        if intent is not None:
+            slot.sandbox.proposed = EXACT.subtract(slot.sandbox.proposed, reservation_of(intent))
+
+    def judged(self, ts: int) -> list[tuple[Slot, OrderIntent | None]]:
+        """Return what is left of each intent, None where it was dropped; nothing waits any more."""
+        if self._director is None or not self._proposed:
+            return []
+        proposed, self._proposed = self._proposed, {}
+        for slot in proposed:
+            slot.sandbox.proposed = ZERO
+        rulings = self._director.judge(list(proposed.values()), self._view(ts))
+        for intent, ruling in zip(proposed.values(), rulings, strict=True):
+            self._tell(intent, ruling)
+        return [
+            (slot, ruling.intent if ruling.dropped is None else None)
+            for slot, ruling in zip(proposed, rulings, strict=True)
+        ]
+
+    def _tell(self, intent: OrderIntent, ruling: Ruling) -> None:
+        qty = intent.qty
+        for trim in ruling.trims if ruling.dropped is None else (*ruling.trims, ruling.dropped):
+            assert trim.qty < qty, f"filter {trim.filter} made {trim.qty} of {qty}"
+            self._emit(IntentTrimmed(
+                intent.ts, intent.strategy, intent.symbol, intent.side, qty, trim.qty,
+                trim.filter, trim.limit, trim.value,
+            ))  # fmt: skip
+            qty = trim.qty
+        assert ruling.dropped is not None or ruling.intent.qty == qty, f"{ruling.intent} is not what the filters left"
