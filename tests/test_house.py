@@ -62,9 +62,9 @@ NESTING = 3
 
 # The exceptions: "trader/books/ledger.py": lines, or "trader/books/ledger.py:apply": lines, each with its reason.
 LONG_FILES: dict[str, int] = {
-    "trader/engine/desk.py": 420,  # one wish's way from target to books reads in one piece
-    "trader/engine/engine.py": 440,  # every input has its line here, and a minute its five steps
-    "trader/model/events.py": 460,  # the list of all that can become true
+    "trader/engine/desk.py": 403,  # one wish's way from target to books reads in one piece
+    "trader/engine/engine.py": 409,  # every input has its line here, and a minute its five steps
+    "trader/model/events.py": 411,  # the list of all that can become true
 }
 LONG_FUNCTIONS: dict[str, int] = {}
 

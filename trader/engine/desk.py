@@ -25,7 +25,7 @@ from trader.engine.portfolio import Portfolio
 from trader.engine.portfolio_view import DirectorsView
 from trader.engine.sandbox import Sandbox, Slot
 from trader.engine.traffic import CALLED_OFF, Traffic
-from trader.model.commands import CancelOrder, Command
+from trader.model.commands import CancelOrder, Command, SubmitOrder
 from trader.model.events import (
     Event,
     FillReversed,
