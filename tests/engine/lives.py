@@ -14,7 +14,8 @@ import numpy as np
 
 from tests.build import T0, spec
 from trader.books.ledger import Ledger
-from trader.engine.engine import Engine, Step
+from trader.director.chain import Director
+from trader.engine.engine import NO_RULES, Engine, Step
 from trader.engine.sandbox import SandboxSpec
 from trader.model.commands import Command, SubmitOrder
 from trader.model.events import UNJOURNALED, BooksOpened, Event, ExternalFilled, OrderMoved
@@ -40,6 +41,7 @@ from trader.model.orders import TERMINAL, Approved, ExecutionReport, OrderStatus
 from trader.model.signals import Signals, Target
 from trader.model.ticks import Bar, Quote
 from trader.model.time import DAY, MINUTE, SECOND
+from trader.risk.rules import Rules
 from trader.store.journal import pack, unpack
 
 CAPITAL = Decimal(50_000)  # of the account; each of at most four strategies has 10,000 of it
@@ -75,12 +77,30 @@ class Life:
     broken: Broken | None = None
 
 
-def live(seed: int, rules: Sequence[type[Rule]], *, last: type[Rule] | None = None, is_rewritten: bool = True) -> Life:
-    """Live one life under ``rules``; ``last`` is asked once everything was flattened.
+@dataclass(frozen=True)
+class Guard:
+    """What a desk is held to beside each sandbox's own limits."""
 
-    ``is_rewritten``: the venue takes executions back and splits shares.
+    rules: Rules = NO_RULES
+    director: Director | None = None
+
+
+UNGUARDED = Guard()
+
+
+def live(
+    seed: int,
+    rules: Sequence[type[Rule]],
+    *,
+    last: type[Rule] | None = None,
+    is_rewritten: bool = True,
+    under: Guard = UNGUARDED,
+) -> Life:
+    """Live one life in which ``rules`` must hold; ``last`` is asked once everything was flattened.
+
+    ``is_rewritten``: the venue takes executions back and splits shares. ``under`` is what guards the desk.
     """
-    world = World(seed, rules)
+    world = World(seed, rules, under)
     chances = {what: chance for what, chance in CHANCES.items() if is_rewritten or what not in REWRITES}
     happenings = [what for what, chance in chances.items() for _ in range(chance)]
     life = Life(seed, world.happened)
@@ -188,8 +208,9 @@ class Venue:
 class World:
     """A desk, its journal, its venue, and the time."""
 
-    def __init__(self, seed: int, rules: Sequence[type[Rule]]) -> None:
+    def __init__(self, seed: int, rules: Sequence[type[Rule]], guard: Guard = UNGUARDED) -> None:
         self.seed, self.rules, self.dice = seed, [rule() for rule in rules], Dice(seed)
+        self.guard = guard
         self.settings = [_settings(self.dice, number) for number in range(self.dice.number(1, 4))]
         self.ts = T0
         self.prices = {"SPY": 100.0, "QQQ": 50.0, "BTC/USD": 20_000.0}
@@ -210,7 +231,8 @@ class World:
     def restart(self) -> None:
         """End the process with its last commands on their way, and begin one from the journal."""
         lost, self.commands = self.commands, []
-        self.engine = Engine(self.specs(), book_id=f"b{self.dice.number(0, 999)}")
+        book_id = f"b{self.dice.number(0, 999)}"
+        self.engine = Engine(self.specs(), book_id=book_id, rules=self.guard.rules, director=self.guard.director)
         self.engine.desk.ledger.recover(self._tail())
         self.take(Opened(self.ts, "account", CAPITAL))
         for symbol in self.engine.listings:

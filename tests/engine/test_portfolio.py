@@ -1,0 +1,114 @@
+"""The arrays of exposure: counted lazily, they are what a full recount of the books says, after any life."""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pytest
+
+from tests.engine.lives import Guard, Rule, World, live
+from trader.books.book import OrderRecord
+from trader.director.chain import Director
+from trader.engine.engine import Engine, Step
+from trader.model.inputs import Input
+from trader.model.orders import TERMINAL, OrderIntent, Ruling, Side
+from trader.model.views import PortfolioView
+
+SEEDS = range(3000, 3040)
+
+
+class LooksOnly(Director):
+    """A Director that looks at all the portfolio, in the middle of a step, and lets everything pass."""
+
+    def judge(self, intents: Sequence[OrderIntent], view: PortfolioView) -> list[Ruling]:
+        assert not math.isnan(view.equity)
+        return [Ruling(intent) for intent in intents]
+
+
+class ArraysAreARecount:
+    """Looks after some inputs only: what several of them did is counted at once, or in the middle of a step."""
+
+    def look(self, world: World, message: Input, step: Step) -> None:
+        if (world.seed + world.inputs) % (1 + world.seed % 7):
+            return
+        world.engine.desk.portfolio.sync()
+        arrays, recount = _arrays(world.engine), _recount(world.engine)
+        wrong = {name: (arrays[name], true) for name, true in recount.items() if not _is_same(arrays[name], true)}
+        assert not wrong
+        assert arrays.keys() == recount.keys()
+
+
+def _is_same(counted: float, true: float) -> bool:
+    return counted == pytest.approx(true, rel=1e-12, abs=1e-9, nan_ok=True)
+
+
+def _arrays(engine: Engine) -> dict[str, float]:
+    portfolio = engine.desk.portfolio
+    known: dict[str, float] = {
+        f"{what} {symbol}": float(values[number])
+        for what, values in {
+            "mark": portfolio.marks,
+            "net": portfolio.net,
+            "buys": portfolio.buys,
+            "sells": portfolio.sells,
+        }.items()
+        for symbol, number in portfolio.index.items()
+    }
+    for name, part in portfolio.slots_of.items():
+        for place in range(part.start, part.stop):
+            symbol = portfolio.symbols[portfolio.symbol_of[place]]
+            known[f"held {name} {symbol}"] = float(portfolio.held[place])
+            known[f"buys {name} {symbol}"] = float(portfolio.held_buys[place])
+            known[f"sells {name} {symbol}"] = float(portfolio.held_sells[place])
+        known[f"cash {name}"] = float(portfolio.cash[portfolio.rank[name]])
+        known[f"reserved {name}"] = float(portfolio.reserved[portfolio.rank[name]])
+        known[f"equity {name}"] = portfolio.equity_of(name)
+    known["unallocated"] = portfolio.unallocated
+    return known
+
+
+def _recount(engine: Engine) -> dict[str, float]:
+    """Count everything from the books, one by one, exactly."""
+    ledger = engine.desk.ledger
+    net: dict[str, Decimal] = defaultdict(Decimal, ledger.account.external)
+    for book in ledger.books.values():
+        for symbol, position in book.positions.items():
+            net[symbol] += position.qty
+    unfilled: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
+    for record in ledger.orders.values():
+        intent = record.approved.intent
+        if record.status not in TERMINAL:
+            which = "buys" if intent.side is Side.BUY else "sells"
+            unfilled[which, intent.symbol] += _left(record)
+            unfilled[which, intent.strategy, intent.symbol] += _left(record)
+    known = {"unallocated": float(ledger.account.cash)}
+    for symbol, listing in engine.listings.items():
+        known |= {f"mark {symbol}": listing.mark, f"net {symbol}": float(net[symbol])}
+        known |= {f"{which} {symbol}": float(unfilled[which, symbol]) for which in ("buys", "sells")}
+    for name, sandbox in engine.desk.sandboxes.items():
+        book = ledger.books[name]
+        known |= {f"cash {name}": float(book.cash), f"reserved {name}": float(book.reserved)}
+        worth = float(book.cash)
+        for symbol in sandbox.slots:
+            held = book.positions[symbol].qty
+            worth += float(held) * engine.listings[symbol].mark if held else 0.0
+            known[f"held {name} {symbol}"] = float(held)
+            known |= {f"{which} {name} {symbol}": float(unfilled[which, name, symbol]) for which in ("buys", "sells")}
+        known[f"equity {name}"] = worth
+    return known
+
+
+def _left(record: OrderRecord) -> Decimal:
+    return record.approved.intent.qty - record.filled
+
+
+RULES: tuple[type[Rule], ...] = (ArraysAreARecount,)
+
+
+@pytest.mark.parametrize("director", [None, LooksOnly()], ids=["unasked", "asked in the middle of steps"])
+def test_the_arrays_are_what_a_recount_says_after_any_input(director: Director | None) -> None:
+    for seed in SEEDS:
+        life = live(seed, RULES, under=Guard(director=director))
+        if life.broken is not None:
+            raise life.broken
