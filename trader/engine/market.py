@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trader.director.grid import BarBuilder, scaled
+from trader.engine.dailies import Dailies
 from trader.model.ticks import Bar
 from trader.model.views import Market
 
@@ -144,7 +145,7 @@ class Series:
 class Listing:
     """One symbol on the desk: its mark, its series, and which slots its stops, orders and waits belong to."""
 
-    __slots__ = ("guards", "instrument", "mark", "newest", "quoted", "series", "slots", "waiting", "working")
+    __slots__ = ("dailies", "guards", "instrument", "mark", "newest", "quoted", "series", "slots", "waiting", "working")
 
     def __init__(self, instrument: Instrument) -> None:
         """Begin without a mark."""
@@ -152,6 +153,7 @@ class Listing:
         self.mark = math.nan
         self.newest = 0  # end of the newest minute bar
         self.quoted = 0  # time of the newest quote or trade
+        self.dailies = Dailies(instrument.asset_class)
         self.series: list[Series] = []
         self.slots: list[Slot] = []
         self.guards: dict[Slot, None] = {}  # a set that keeps its order; likewise the next

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from math import nan
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from trader.engine.market import Listing
 from trader.engine.portfolio import Portfolio
 from trader.engine.sandbox import Sandbox, Slot
@@ -59,15 +57,15 @@ class DirectorsView:
 
     def highs(self, symbol: str, n: int) -> "Floats":
         """Return the newest daily highs."""
-        return np.empty(0)
+        return self._listings[symbol].dailies.highs(n)
 
     def lows(self, symbol: str, n: int) -> "Floats":
         """Return the newest daily lows."""
-        return np.empty(0)
+        return self._listings[symbol].dailies.lows(n)
 
     def closes(self, symbol: str, n: int) -> "Floats":
         """Return the newest daily closes."""
-        return np.empty(0)
+        return self._listings[symbol].dailies.closes(n)
 
 
 def _holding(portfolio: Portfolio, slot: Slot) -> Holding:

@@ -91,6 +91,16 @@ class Split(msgspec.Struct, frozen=True, tag=True):
     activity_id: str = ""
 
 
+class DailyBars(msgspec.Struct, frozen=True, tag=True):
+    """Bars of whole days, oldest first, in the shares of ``ts``; each ends at its day's midnight.
+
+    They take the place of days that are known. One of a day that has not ended at ``ts`` is what of it was so far.
+    """
+
+    ts: int
+    bars: Sequence[Bar]
+
+
 class TimerFired(msgspec.Struct, frozen=True, tag=True):
     """The time the engine asked to be woken at has come."""
 
@@ -183,6 +193,7 @@ Input = (
     | Held
     | Released
     | Split
+    | DailyBars
     | TimerFired
     | Reported
     | ExternalReported
