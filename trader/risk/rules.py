@@ -2,6 +2,28 @@
 
 import msgspec
 
+from trader.model.orders import Urgency
+from trader.risk.limits import AccountLimits, GroupLimits, OrderLimits, SymbolLimits
+from trader.risk.tiers import Tier
 
-class Rules(msgspec.Struct, frozen=True):
-    """The desk's rules; the default has none."""
+UNKNOWN = "unknown"  # the sector, or category, of symbols that are in none
+
+
+class Rules(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The desk's rules; the default has none.
+
+    ``sectors`` and ``categories`` are symbols by name, ``authorized`` the symbols that a strategy named there may open;
+    ``orders`` are by asset class. ``allowed`` of no symbols allows all. ``tiers`` has those that differ from
+    :data:`~trader.risk.tiers.BY_URGENCY`.
+    """
+
+    account: AccountLimits = AccountLimits()
+    groups: dict[str, GroupLimits] = {}
+    symbols: dict[str, SymbolLimits] = {}
+    orders: dict[str, OrderLimits] = {}
+    sectors: dict[str, tuple[str, ...]] = {}
+    categories: dict[str, tuple[str, ...]] = {}
+    authorized: dict[str, tuple[str, ...]] = {}
+    restricted: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+    tiers: dict[Urgency, Tier] = {}

@@ -1,0 +1,35 @@
+"""How fresh the state must be that an order's exposure is checked on, by its urgency.
+
+Controls of the order itself look at the newest market and books in every tier, and what the gate let pass counts at
+once in every tier. What may be old is the sum over the account: other fills, marks, cash.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+from trader.model.orders import Urgency
+from trader.model.time import MINUTE, SECOND
+
+
+class Tier(StrEnum):
+    """How an order's exposure is checked."""
+
+    REALTIME = "realtime"  # summed up for every order
+    FAST = "fast"  # on sums of at most a tenth of a second ago
+    STANDARD = "standard"  # on sums of the last seconds, beside the flags that the control room has raised
+    RELAXED = "relaxed"  # on sums of the minute, for a whole batch
+
+
+AGE_NS: Final[dict[Tier, int]] = {
+    Tier.REALTIME: 0,
+    Tier.FAST: SECOND // 10,
+    Tier.STANDARD: 10 * SECOND,
+    Tier.RELAXED: MINUTE,
+}
+
+BY_URGENCY: Final[dict[Urgency, Tier]] = {
+    Urgency.IMMEDIATE: Tier.REALTIME,
+    Urgency.HIGH: Tier.FAST,
+    Urgency.MEDIUM: Tier.STANDARD,
+    Urgency.LOW: Tier.RELAXED,
+}
