@@ -20,8 +20,9 @@ from trader.errors import ConfigError, CredentialsError, EdgeError
 from trader.live.control_client import ask
 from trader.live.control_messages import Declined
 from trader.live.recorder import NoJournal, Then
-from trader.model.events import Event
+from trader.model.events import Event, OrderCreated, OrderMoved
 from trader.model.inputs import Control, Input
+from trader.model.orders import OrderStatus
 from trader.model.signals import Signals, Target
 from trader.model.ticks import Bar
 from trader.model.time import MINUTE, iso
@@ -264,6 +265,26 @@ async def test_a_fill_that_cannot_be_exported_is_recorded_before_the_run_ends(tm
     with pytest.raises(EdgeError, match="a fill could not be written"):
         await coordinator.run()
     assert Ledger.fold(recorded).digest() == coordinator.engine.desk.ledger.digest()
+
+
+async def test_a_halt_between_approval_and_sending_stops_an_opening(tmp_path: Path) -> None:
+    coordinator = MultiTraderCoordinator([entry()], options=replay(tape(tmp_path, [1, 2, 3, 4]), report="none"))
+    moved: list[tuple[OrderStatus, str]] = []
+
+    class Slow(NoJournal):
+        """A disk that has the first order on it only after the desk was halted."""
+
+        def record(self, events: Sequence[Event], then: Then | None) -> None:
+            moved.extend((event.status, event.text) for event in events if isinstance(event, OrderMoved))
+            if any(isinstance(event, OrderCreated) for event in events):
+                coordinator._take(Control(T0, "halt", "", "ann"))  # noqa: SLF001 -- as an operator's word comes
+            super().record(events, then)
+
+    coordinator._recorder = Slow()  # noqa: SLF001 -- a made-up market has no disk that could be slow
+    summary = await coordinator.run()
+    assert summary.strategies[0].trades == 0
+    assert [status for status, _ in moved] == [OrderStatus.PENDING_CANCEL, OrderStatus.REJECTED]
+    assert moved[-1][1].startswith("last look: ")
 
 
 async def test_a_desk_that_breaks_at_an_operators_word_ends_a_simulated_run(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from trader.live.clock import MarketClock, WallClock
 from trader.live.desk_view import AccountReading
 from trader.live.inbox import Inbox
 from trader.live.options import RunOptions
-from trader.live.simulation import exchange, filled
+from trader.live.simulation import exchange, filled, wire_limits
 from trader.model.inputs import Input, Opened
 from trader.model.ticks import Bar
 from trader.model.time import MINUTE, iso
@@ -210,6 +210,7 @@ def _broker(desk: Engine, access: Access, clock: MarketClock, inbox: Inbox) -> A
         secret=keys.secret.get_secret_value(),
         instruments={symbol: listing.instrument for symbol, listing in desk.listings.items()},
         pace=access.speed,
+        limits=wire_limits(desk.rules),
     )
     return AlpacaBroker(
         settings,

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, M
 import structlog
 
 from trader.access.fees import RegulatoryFees
+from trader.access.last_look import CheckedVenue, LastLook, WireLimits
 from trader.access.ports import SimulatedBroker, SimulatedFeed
 from trader.access.sim.exchange import SimExchange
 from trader.access.sim.fills import VenueRules
@@ -19,6 +20,7 @@ from trader.live.options import RunOptions
 from trader.model.inputs import Input, Opened, Reported, Ticks
 from trader.model.ticks import Bar
 from trader.model.time import parse_time
+from trader.risk.rules import Rules
 
 log = structlog.get_logger()
 
@@ -120,8 +122,8 @@ def simulation(options: RunOptions, settings: BrokerConfig, desk: Engine) -> Sim
     return Simulation(market, exchange(settings, desk), clock, end=end)
 
 
-def exchange(settings: BrokerConfig, desk: Engine) -> SimExchange:
-    """Build the simulated venue for the desk's symbols."""
+def exchange(settings: BrokerConfig, desk: Engine) -> CheckedVenue:
+    """Build the simulated venue for the desk's symbols; the last look before it is at the time of the desk's step."""
     simulated = settings.simulated
     fees = simulated.regulatory_fees
     rules = VenueRules(
@@ -132,7 +134,18 @@ def exchange(settings: BrokerConfig, desk: Engine) -> SimExchange:
         latency_ns=simulated.latency_ms * 1_000_000,
         has_partial_fills=simulated.partial_fills,
     )
-    return SimExchange(rules, {symbol: listing.instrument for symbol, listing in desk.listings.items()})
+    venue = SimExchange(rules, {symbol: listing.instrument for symbol, listing in desk.listings.items()})
+    books = desk.desk
+
+    def now() -> int:
+        return books.now
+
+    return CheckedVenue(venue, LastLook(books.ledger, wire_limits(desk.rules), now=now), now=now)
+
+
+def wire_limits(_: Rules) -> WireLimits:
+    """Return what the last look holds openings to."""
+    return WireLimits()
 
 
 def feed(options: RunOptions, settings: BrokerConfig, symbols: Sequence[str]) -> SimulatedFeed:

@@ -13,9 +13,9 @@ from trader.access.alpaca.broker import CAUSE
 from trader.access.sim.venue_orders import OrderRequest
 from trader.errors import EdgeError, ReconcileError
 from trader.exchange.rest_faults import FaultKind, RestFault
-from trader.model.events import OrderMoved
+from trader.model.events import OrderMoved, StateSet
 from trader.model.inputs import ExternalReported, Held, Released, Reported, Settled
-from trader.model.orders import OrderStatus, Side
+from trader.model.orders import OrderStatus, Side, TradingState
 from trader.model.time import MINUTE
 
 
@@ -43,6 +43,20 @@ async def test_an_answer_that_is_lost_late_or_false_never_makes_a_second_order()
             await one.ended(*orders)
         assert {one.status(order_id) for order_id in orders} == {OrderStatus.FILLED}
         assert len(one.at.venue.accounts[one.at.key.account].orders) == len(orders)
+        one.check()
+
+
+async def test_a_halt_after_the_approval_stops_an_opening_at_the_wire_and_no_exit() -> None:
+    async with desk() as one:
+        await one.ended(one.order("SPY", qty="3"))
+        opening, exit_ = one.intend("SPY", "buy", "1"), one.intend("SPY", "sell", "3")
+        one.ledger.apply(StateSet(0, "", TradingState.HALTED, "ann", ""))
+        for order_id in (opening, exit_):
+            one.broker.submit(one.ledger.orders[order_id].approved)
+        await one.ended(opening, exit_)
+        assert (one.status(opening), one.status(exit_)) == (OrderStatus.REJECTED, OrderStatus.FILLED)
+        assert one.reports(opening)[-1].text == "last look: the desk is halted"
+        assert len(one.at.venue.accounts[one.at.key.account].orders) == 2
         one.check()
 
 

@@ -11,6 +11,7 @@ from trader.access.alpaca.connection import Endpoint
 from trader.access.alpaca.line import STREAM, AlpacaLine, BrokerSettings
 from trader.access.alpaca.stream_events import Event, Subscribed
 from trader.books.ledger import Ledger
+from trader.model.events import OrderCreated, SandboxOpened
 from trader.model.inputs import Input, Reconciled
 from trader.model.orders import Approved, OrderIntent, Reason, Side
 from trader.model.time import SECOND
@@ -58,12 +59,16 @@ class Pretended:
 
 async def test_an_account_runs_behind_a_line_that_is_made_up() -> None:
     line, inputs = Pretended(), list[Input]()
-    broker = AlpacaBroker(SETTINGS, now=lambda: SECOND, deliver=inputs.append, ledger=Ledger(), line=line)
+    ledger = Ledger()
+    ledger.apply(SandboxOpened(0, "one", Decimal(100)))
+    broker = AlpacaBroker(SETTINGS, now=lambda: SECOND, deliver=inputs.append, ledger=ledger, line=line)
     found = await broker.start()
     assert (found.number, found.cash, found.positions) == ("PA1", Decimal(10), {})
     assert isinstance(inputs[-1], Reconciled)
     intent = OrderIntent("one", "SPY", Side.BUY, Decimal(3), Decimal(1), reduces=False, reason=Reason.SIGNAL, ts=SECOND)
-    broker.submit(Approved("t-1", intent), Decimal(1))
+    approved = Approved("t-1", intent)
+    ledger.apply(OrderCreated(SECOND, approved))
+    broker.submit(approved, Decimal(1))
     await until(lambda: line.sent)
     assert line.sent[0]["qty"] == "2", "less what was crossed"
     await broker.stop()

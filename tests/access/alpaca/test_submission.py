@@ -52,7 +52,10 @@ class Line:
         self.is_confirmed = True
         lookups = Lookups(self.calls, self.tracker, self.reports.extend)
         instruments = {"SPY": instrument_of("SPY"), "GLD": instrument_of("GLD", fractionable=False)}
-        self.submission = Submission(lookups, instruments, is_confirmed=lambda: self.is_confirmed)
+        self.why_not = ""  # what the last look says
+        self.submission = Submission(
+            lookups, instruments, is_confirmed=lambda: self.is_confirmed, look=lambda *_: self.why_not
+        )
 
     async def answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
         answers = self.script["LIST" if request.target.startswith("/v2/orders?") else request.method]
@@ -281,6 +284,24 @@ async def test_an_entry_nobody_takes_is_dropped_when_its_price_is_old() -> None:
         assert (tracked.status, one.methods) == (OrderStatus.REJECTED, [])
         assert one.reports[0].text.startswith("not sent: ")
         assert one.submission.retried > 1
+
+
+async def test_what_the_last_look_refuses_is_rejected_and_never_asked_for() -> None:
+    async with line() as one:
+        one.why_not = "last look: the desk is halted"
+        await one.send()
+        assert one.methods == []
+        assert [(report.status, report.text) for report in one.reports] == [(OrderStatus.REJECTED, one.why_not)]
+
+
+async def test_the_last_look_is_taken_again_before_every_try() -> None:
+    async with line(POST=[BUSY, order()]) as one:
+        sending = asyncio.ensure_future(one.send())
+        await until(lambda: one.submission.retried)
+        one.why_not = "last look: the desk is halted"
+        await sending
+        assert one.methods == ["POST"]
+        assert one.reports[-1].text == one.why_not
 
 
 async def test_a_cancel_before_anything_was_sent_sends_nothing() -> None:

@@ -30,6 +30,7 @@ from trader.access.alpaca.restoring import Restoring
 from trader.access.alpaca.stream_events import Event, ReconnectWanted, Stopped, Subscribed, Updated
 from trader.access.alpaca.submission import Submission
 from trader.access.alpaca.tracker import OrderTracker
+from trader.access.last_look import LastLook
 from trader.books.ledger import Ledger
 from trader.errors import EdgeError, ReconcileError, Refused, Unavailable
 from trader.model.inputs import Held, Input, Mismatched, Released, Reported
@@ -99,7 +100,10 @@ class AlpacaBroker:
         line = line or AlpacaLine(settings)
         self._calls = AccountCalls(line.rest, now=now, pace=settings.pace)
         self._lookups = Lookups(self._calls, self.tracker, self._give)
-        self._submission = Submission(self._lookups, settings.instruments, is_confirmed=self._confirmed.is_set)
+        look = LastLook(ledger, settings.limits, now=now)
+        self._submission = Submission(
+            self._lookups, settings.instruments, is_confirmed=self._confirmed.is_set, look=look
+        )
         self._restoring = Restoring(self._lookups, ledger, settings=settings, deliver=deliver)
         self._comparison = Comparison(ledger)
         self._connection = line.connect(self._take)

@@ -17,6 +17,7 @@ from trader.access.alpaca.rest import Body, Params, RestDesk
 from trader.access.alpaca.stream_events import Event
 from trader.access.alpaca.wire_trading import Keys
 from trader.access.fees import RegulatoryFees
+from trader.access.last_look import WireLimits
 from trader.model.instruments import Instrument
 
 STREAM: Final = "order stream"
@@ -25,7 +26,8 @@ STREAM: Final = "order stream"
 class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the account is, and what is traded there.
 
-    Addresses are without a path, but for the stream's; ``pace`` is market over real time.
+    Addresses are without a path, but for the stream's; ``pace`` is market over real time. ``limits`` are those of the
+    last look.
     """
 
     trading_url: str
@@ -35,6 +37,7 @@ class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True):
     instruments: Mapping[str, Instrument]
     pace: float = 1.0
     regulatory: RegulatoryFees = RegulatoryFees()
+    limits: WireLimits = WireLimits()
 
     def __repr__(self) -> str:
         return f"BrokerSettings(trading_url={self.trading_url!r}, key_id={self.key_id!r}, secret=…)"

@@ -27,6 +27,7 @@ from trader.access.alpaca.lookups import Lookups
 from trader.access.alpaca.readings import order_in
 from trader.access.alpaca.rest import Throttled
 from trader.access.alpaca.tracked import OLD, Tracked
+from trader.access.last_look import Look
 from trader.errors import EdgeError, OutcomeUnknown, Refused, Unavailable, WireError
 from trader.model.instruments import Instrument, instrument_of
 from trader.model.money import NANO, ONE, floor_to, plain
@@ -53,15 +54,21 @@ class Submission:
     """Sends orders and cancels of one account; every outcome goes where that of a lookup goes."""
 
     def __init__(
-        self, lookups: Lookups, instruments: Mapping[str, Instrument], *, is_confirmed: Callable[[], bool]
+        self,
+        lookups: Lookups,
+        instruments: Mapping[str, Instrument],
+        *,
+        is_confirmed: Callable[[], bool],
+        look: Look,
     ) -> None:
-        """Send nothing yet; ``is_confirmed`` tells whether the stream misses nothing."""
+        """Send nothing yet; ``is_confirmed`` tells whether the stream misses nothing, ``look`` is the last one."""
         self.retried = 0
         self._calls = lookups.calls
         self._tracker = lookups.tracker
         self._lookups = lookups
         self._give = lookups.give
         self._is_confirmed = is_confirmed
+        self._look = look
         self._instruments = instruments
         self._ended: dict[str, asyncio.Event] = {}  # by symbol: set when an order of ours in it ends
         self._unwanted: set[str] = set()  # ids of orders whose cancel was asked for
@@ -168,17 +175,21 @@ class Submission:
             "client_order_id": tracked.order_id,
         }
         priority = Priority.EXIT if intent.reduces else Priority.ENTRY
-        answer = await self._calls.post("/orders", body, priority=priority, begin=lambda: self._begin(tracked, since))
+        answer = await self._calls.post(
+            "/orders", body, priority=priority, begin=lambda: self._begin(tracked, since, qty)
+        )
         if not isinstance(answer, dict) or answer.get("client_order_id") != tracked.order_id:
             raise OutcomeUnknown("the answer is about no order of this id")
         return answer
 
-    def _begin(self, tracked: Tracked, since: int) -> None:
-        """Look once more before the order leaves: it waited for its turn."""
+    def _begin(self, tracked: Tracked, since: int, qty: Decimal) -> None:
+        """Look once more before the order leaves: it waited for its turn. Raises Unavailable, or Refused."""
         if tracked.order_id in self._unwanted:
             raise Unavailable("canceled meanwhile")
         if self._calls.now() - since >= _fresh(tracked):
             raise Unavailable("its turn came too late")
+        if why := self._look(tracked.approved, qty):
+            raise Refused(0, 0, why)
 
     async def _take_no(self, tracked: Tracked, error: Refused, since: int) -> None:
         if _NOT_UNIQUE in error.message:

@@ -1,0 +1,146 @@
+"""The last look: whether an order that was approved may leave now, asked immediately before it goes on the wire. Pure.
+
+Between approval and wire lie a commit, a queue and a connection; meanwhile a person may have halted the desk, a rule
+raised a flag, the decision become old. Openings are refused for what has become true since. An order that is not in
+the books, or would ask the venue for more than was approved under its id, never leaves, not even to reduce.
+
+What is refused here ends as REJECTED with :data:`SAID` before the reason.
+Source: SEC rule 15c3-5, and its order against Knight Capital (2013): controls at the point immediately prior to
+submission, and children that are compared with their parent.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from trader.access.ports import SimulatedBroker
+from trader.books.book import OrderRecord
+from trader.books.ledger import Ledger
+from trader.model.money import EXACT, ZERO, plain
+from trader.model.orders import Approved, ExecutionReport, OrderIntent, OrderStatus, TradingState
+from trader.model.ticks import Tick
+from trader.model.time import MINUTE, SECOND
+
+SAID: Final = "last look: "
+
+Look = Callable[[Approved, Decimal], str]  # why this much of an order may not leave now, empty where it may
+
+
+class WireLimits(msgspec.Struct, frozen=True):
+    """What openings are held to at the wire; None means there is no limit of that kind.
+
+    ``max_age_s`` is how old a decision may be; orders of all strategies count for the rates, and only openings wait.
+    ``group_of`` names each strategy's group, for flags of groups.
+    """
+
+    max_age_s: float | None = None
+    max_per_second: int | None = None
+    max_per_minute: int | None = None
+    group_of: Mapping[str, str] = {}
+
+
+class LastLook:
+    """One sender's last look; called with an order and the quantity that would leave, it is a :data:`Look`."""
+
+    def __init__(self, ledger: Ledger, limits: WireLimits, *, now: Callable[[], int]) -> None:
+        """Look into ``ledger``; ``now`` is the sender's time (ns UTC)."""
+        self._ledger = ledger
+        self._limits = limits
+        self._now = now
+        self._left: deque[int] = deque()  # when orders left, of the last minute; the rate of a venue bounds it
+
+    def __call__(self, approved: Approved, qty: Decimal) -> str:
+        """Return why not, or count the order as one that leaves."""
+        record, intent = self._ledger.orders.get(approved.order_id), approved.intent
+        why = _unapproved(record, approved, qty)
+        if not why and not intent.reduces:
+            why = self._closed(intent) or self._old(intent) or self._too_fast()
+        if why:
+            return f"{SAID}{why}"
+        self._count()
+        return ""
+
+    def _closed(self, intent: OrderIntent) -> str:
+        account, book = self._ledger.account, self._ledger.books[intent.strategy]
+        for state, whose in ((account.state, "the desk"), (book.state, intent.strategy)):
+            if state is not TradingState.ACTIVE:
+                return f"{whose} is {state}"
+        if book.loss_reached:
+            return f"{intent.strategy} has reached its day's loss"
+        if intent.symbol in account.locks:
+            return f"{intent.symbol} is locked"
+        if account.flags:
+            scopes = {"account", f"symbol {intent.symbol}", f"strategy {intent.strategy}"}
+            if (group := self._limits.group_of.get(intent.strategy)) is not None:
+                scopes.add(f"group {group}")
+            for flag in account.flags.values():
+                if flag.action != "alert" and flag.scope in scopes:
+                    return f"{flag.kind} of {flag.scope}: limit {flag.limit}, value {flag.value}"
+        return ""
+
+    def _old(self, intent: OrderIntent) -> str:
+        most, age_s = self._limits.max_age_s, (self._now() - intent.ts) / SECOND
+        return f"decided {age_s:.3f} s ago, limit {most:g} s" if most is not None and age_s > most else ""
+
+    def _count(self) -> None:
+        now, left = self._now(), self._left
+        left.append(now)
+        while left[0] <= now - MINUTE:
+            left.popleft()
+
+    def _too_fast(self) -> str:
+        now, left = self._now(), self._left
+        last_second = sum(then > now - SECOND for then in left) if self._limits.max_per_second is not None else 0
+        for count, most, span in (
+            (last_second, self._limits.max_per_second, "second"),
+            (sum(then > now - MINUTE for then in left), self._limits.max_per_minute, "minute"),
+        ):
+            if most is not None and count >= most:
+                return f"{count} orders left within a {span}, limit {most}"
+        return ""
+
+
+class CheckedVenue:
+    """A :class:`~trader.access.ports.SimulatedBroker` before whose door every order is looked at once more."""
+
+    def __init__(self, venue: SimulatedBroker, look: Look, *, now: Callable[[], int]) -> None:
+        """Stand before ``venue``; ``now`` is when a refusal is told to have happened (ns UTC)."""
+        self._venue = venue
+        self._look = look
+        self._now = now
+        self._refused: list[ExecutionReport] = []
+
+    def submit(self, approved: Approved, crossed: Decimal = ZERO) -> None:
+        """Pass an order on, or report that it was refused."""
+        if why := self._look(approved, EXACT.subtract(approved.intent.qty, crossed)):
+            self._refused.append(ExecutionReport(approved.order_id, OrderStatus.REJECTED, self._now(), text=why))
+        else:
+            self._venue.submit(approved, crossed)
+
+    def cancel(self, order_id: str, ts: int) -> None:
+        """Pass a cancel on."""
+        self._venue.cancel(order_id, ts)
+
+    def observe(self, ticks: Sequence[Tick]) -> None:
+        """Show the venue the market."""
+        self._venue.observe(ticks)
+
+    def reports(self) -> list[ExecutionReport]:
+        """Take the reports since the last call, refusals first."""
+        refused, self._refused = self._refused, []
+        return refused + self._venue.reports()
+
+
+def _unapproved(record: OrderRecord | None, approved: Approved, qty: Decimal) -> str:
+    """Return why an order is not what the books approved: another one, under way already, or more than that."""
+    if record is None or record.approved != approved:
+        return "not what the books approved under this id"
+    if record.status is not OrderStatus.PENDING:
+        return f"the books have it as {record.status}"
+    whole = EXACT.add(qty, record.filled)
+    if whole > record.approved.intent.qty:
+        return f"{plain(whole)} would be worked, approved are {plain(record.approved.intent.qty)}"
+    return ""
