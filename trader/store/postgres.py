@@ -9,28 +9,16 @@ one is lost nobody knows whether the last records are there; the next start read
 import os
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, LiteralString
 
 from trader.errors import ConfigError, JournalCorrupt, JournalFull, JournalLocked, NotDurable, StoreError
-from trader.model.events import Event
 from trader.model.time import SECOND, iso
 from trader.store import sqlite_file
-from trader.store.journal import (
-    FORMAT,
-    OPENS,
-    OPENS_AT,
-    WAY_OUT,
-    Chain,
-    Record,
-    Row,
-    Verdict,
-    events_of,
-    records_of,
-    refuse_newer,
-)
+from trader.store.checked import CheckedJournal, Numbered
+from trader.store.journal import FORMAT, OPENS, OPENS_AT, WAY_OUT, Chain, Row, refuse_newer
 
 try:
     import psycopg
@@ -108,53 +96,14 @@ def open_postgres(url: str, *, is_new_allowed: bool = True) -> "PostgresJournal"
     return PostgresJournal(database, name, url)
 
 
-class PostgresJournal:
+class PostgresJournal(CheckedJournal):
     """A journal in a table; see :class:`~trader.store.journal.Journal` for what each method promises."""
 
     def __init__(self, database: psycopg.Connection, name: str, url: str) -> None:
         """Take over a connection that holds the journal's lock; ``name`` is shown, and has no password in it."""
+        super().__init__(name)
         self._db = database
-        self._name = name
         self._url = url
-        self._chain: Chain | None = None  # None until everything was checked
-        self._is_written = False
-        self._failure = ""
-
-    @property
-    def last(self) -> int:
-        """Return the number of the last record that was checked or written."""
-        return self._chain.number if self._chain else 0
-
-    def recover(self) -> Iterator[Event]:
-        """Check everything, then give the events from the newest ``BooksOpened`` on."""
-        self._check()
-        self._is_written = True
-        opened = self._opened()
-        return events_of(self._records(max(opened - 1, 0)), opened=opened, last=self.last)
-
-    def verify(self) -> Verdict:
-        """Check everything and say what there is."""
-        chain = self._check()
-        first, last = ((next(self.read(number - 1)).ts if chain.number else None) for number in (1, chain.number))
-        return Verdict(chain.number, self._opened(), first, last, chain.hash.hex())
-
-    def read(self, after: int = 0) -> Iterator[Record]:
-        """Give the records behind number ``after``."""
-        if self._chain is None:
-            self._check()
-        return self._records(after)
-
-    def write(self, steps: Sequence[Sequence[Event]]) -> int:
-        """Make steps durable in one transaction, which is one statement."""
-        assert self._is_written, "a journal is recovered before it is written to"
-        assert self._chain is not None
-        if self._failure:
-            raise NotDurable(f"{self._name}: takes nothing any more, since {self._failure}")
-        chain = self._chain.copy()
-        if rows := chain.take(steps):
-            self._commit(rows)
-            self._chain = chain
-        return chain.number
 
     def rest(self) -> None:
         """See whether the server is there: better now than with the next order."""
@@ -187,12 +136,13 @@ class PostgresJournal:
         self._failure = self._failure or "it was closed"
         self._db.close()
 
-    def _check(self) -> Chain:
-        """Check every record; only then may anything be read or written."""
+    def _checked(self) -> Chain:
         chain = Chain(self._name)
-        chain.check(_rows(self._db, self._name, 0))
-        self._chain = chain
+        chain.check(self._rows(0))
         return chain
+
+    def _begin_writing(self) -> None:
+        """Do nothing: the server has."""
 
     def _opened(self) -> int:
         """Return the number of the newest record that a fold may begin at, zero for none."""
@@ -200,10 +150,13 @@ class PostgresJournal:
             row = self._db.execute(_OPENED, (OPENS_AT + 1, OPENS)).fetchone()
         return int(row[0]) if row else 0
 
-    def _records(self, after: int) -> Iterator[Record]:
-        return records_of(self._name, _rows(self._db, self._name, after), after)
+    def _rows(self, after: int) -> Iterator[Row]:
+        return _rows(self._db, self._name, after)
 
-    def _commit(self, rows: list[tuple[int, bytes, bytes]]) -> None:
+    def _acknowledge(self, chain: Chain) -> None:
+        """Do nothing: the server knows the end of its table."""
+
+    def _commit(self, rows: list[Numbered]) -> None:
         try:
             self._db.execute(_INSERT, [list(column) for column in zip(*rows, strict=True)])
         except errors.DiskFull as error:  # the statement was undone; a log without room would have ended the server

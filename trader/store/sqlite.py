@@ -1,7 +1,7 @@
 """The journal in a SQLite file."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
@@ -10,21 +10,9 @@ from typing import Any, Final
 import apsw
 
 from trader.errors import ConfigError, JournalCorrupt, JournalFull, NotDurable, StoreError
-from trader.model.events import Event
 from trader.store import ballast, sqlite_file, wal
-from trader.store.journal import (
-    FORMAT,
-    OPENS,
-    OPENS_AT,
-    WAY_OUT,
-    Chain,
-    Journal,
-    Record,
-    Row,
-    Verdict,
-    events_of,
-    records_of,
-)
+from trader.store.checked import CheckedJournal, Numbered
+from trader.store.journal import FORMAT, OPENS, OPENS_AT, WAY_OUT, Chain, Journal, Record, Row
 from trader.store.lock import Lock
 from trader.store.watermark import SUFFIX, Watermark
 
@@ -80,11 +68,12 @@ def open_journal(target: str | Path, *, is_new_allowed: bool = True) -> Journal:
         raise
 
 
-class SqliteJournal:
+class SqliteJournal(CheckedJournal):
     """A journal in a file that exists; see :class:`~trader.store.journal.Journal` for what each method promises."""
 
     def __init__(self, path: Path, *, lock: Lock | None = None, vfs: str | None = None) -> None:
         """Open it and keep ``lock`` until the end; nothing is read yet but what it is."""
+        super().__init__(str(path))
         self.path = path
         self._lock = lock
         self._mutex = threading.RLock()  # between the writer's thread and one that backs up
@@ -93,47 +82,6 @@ class SqliteJournal:
         self._mark = Watermark(path, vfs)
         self._vfs = vfs
         self._log_pages = 0
-        self._chain: Chain | None = None  # None until everything was checked
-        self._is_written = False
-        self._failure = ""
-
-    @property
-    def last(self) -> int:
-        """Return the number of the last record that was checked or written."""
-        return self._chain.number if self._chain else 0
-
-    def recover(self) -> Iterator[Event]:
-        """Check everything, then give the events from the newest ``BooksOpened`` on."""
-        self._check()
-        self._begin_writing()
-        opened = self._opened()
-        return events_of(self._records(max(opened - 1, 0)), opened=opened, last=self.last)
-
-    def verify(self) -> Verdict:
-        """Check everything and say what there is."""
-        chain = self._check()
-        first, last = ((next(self.read(number - 1)).ts if chain.number else None) for number in (1, chain.number))
-        return Verdict(chain.number, self._opened(), first, last, chain.hash.hex())
-
-    def read(self, after: int = 0) -> Iterator[Record]:
-        """Give the records behind number ``after``."""
-        if self._chain is None:
-            self._check()
-        return self._records(after)
-
-    def write(self, steps: Sequence[Sequence[Event]]) -> int:
-        """Make steps durable in one transaction."""
-        assert self._is_written, "a journal is recovered before it is written to"
-        assert self._chain is not None
-        if self._failure:
-            raise NotDurable(f"{self.path}: takes nothing any more, since {self._failure}")
-        chain = self._chain.copy()
-        if rows := chain.take(steps):
-            with self._mutex:
-                self._commit(rows)
-            self._chain = chain
-            self._mark.write(chain.number, chain.hash)
-        return chain.number
 
     def rest(self) -> None:
         """Copy a long log into the file."""
@@ -180,7 +128,6 @@ class SqliteJournal:
                 self._db.pragma("user_version", FORMAT)  # from here on an older program refuses it
             self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)  # no frames from before behind those that will come
         ballast.keep(self.path)
-        self._is_written = True
 
     def _leave_cleanly(self) -> None:
         """Copy the log into the file, if it is ours, and let SQLite delete it once it is empty."""
@@ -190,8 +137,8 @@ class SqliteJournal:
             frames, _ = self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
             self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(frames > 0))
 
-    def _check(self) -> Chain:
-        """Check the file's structure and every record; only then may anything be read or written."""
+    def _checked(self) -> Chain:
+        """Check the file's structure and every record."""
         chain = Chain(str(self.path))
         with sqlite_file.told(self.path):
             (verdict,) = self._one("PRAGMA quick_check(1)") or ("nothing",)
@@ -204,7 +151,6 @@ class SqliteJournal:
                 f"{self.path}: has {chain.number} records, numbered {first} to {last}: some are missing; {WAY_OUT}"
             )
         self._check_end()
-        self._chain = chain
         return chain
 
     def _check_end(self) -> None:
@@ -232,7 +178,7 @@ class SqliteJournal:
 
     def _records(self, after: int) -> Iterator[Record]:
         with sqlite_file.told(self.path):
-            yield from records_of(str(self.path), self._rows(after), after)
+            yield from super()._records(after)
 
     def _rows(self, after: int) -> Iterator[Row]:
         """Read in pieces, between which another thread may have the connection."""
@@ -255,18 +201,24 @@ class SqliteJournal:
             rows = self._db.execute(statement, values).fetchall()
         return rows[0] if rows else None
 
-    def _commit(self, rows: list[tuple[int, bytes, bytes]]) -> None:
-        if self._log_pages >= _LOG_PAGES_AT_MOST:
-            self._checkpoint()
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany(_INSERT, rows)
-            self._db.execute("COMMIT")
-        except apsw.FullError as error:
-            self._roll_back()
-            raise JournalFull(f"{self.path}: there is no room for more records; make room, then start again") from error
-        except apsw.Error as error:
-            raise self._failed(error) from error
+    def _commit(self, rows: list[Numbered]) -> None:
+        with self._mutex:
+            if self._log_pages >= _LOG_PAGES_AT_MOST:
+                self._checkpoint()
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._db.executemany(_INSERT, rows)
+                self._db.execute("COMMIT")
+            except apsw.FullError as error:
+                self._roll_back()
+                message = f"{self.path}: there is no room for more records; make room, then start again"
+                raise JournalFull(message) from error
+            except apsw.Error as error:
+                raise self._failed(error) from error
+
+    def _acknowledge(self, chain: Chain) -> None:
+        """Write the watermark: SQLite drops in silence what it cannot read at the end of its log."""
+        self._mark.write(chain.number, chain.hash)
 
     def _roll_back(self) -> None:
         try:
