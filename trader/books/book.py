@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from trader.books.positions import Execution, FillEffect, Position
+from trader.model.conduct import Conduct
 from trader.model.events import ExternalFilled, FlagRaised, SymbolLocked, TargetSet
 from trader.model.money import EXACT, ZERO
 from trader.model.orders import Approved, OrderStatus, TradingState
@@ -150,10 +151,14 @@ class OrderRecord(msgspec.Struct):
 
 
 class State(msgspec.Struct):
-    """All of it; ``ended`` lists the orders that have ended, the oldest first."""
+    """All of it; ``ended`` lists the orders that have ended, the oldest first.
+
+    ``conduct`` is None in what was written before conduct was counted.
+    """
 
     account: AccountBook
     books: dict[str, Book]
     orders: dict[str, OrderRecord]
     ended: list[str]
     orders_created: int
+    conduct: Conduct | None = None

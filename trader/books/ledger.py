@@ -8,6 +8,7 @@ from typing import Self
 
 import msgspec
 
+from trader.books import conduct
 from trader.books.book import AccountBook, Book, OrderRecord, State, flag_key
 from trader.books.positions import Execution, Position, effect_of
 from trader.model.events import (
@@ -59,6 +60,7 @@ class Ledger:
         self.account = AccountBook()
         self.books: dict[str, Book] = {}
         self.orders_created = 0
+        self.conduct = conduct.begin()
         self.orders: dict[str, OrderRecord] = {}
         self._ended: deque[str] = deque()
 
@@ -82,6 +84,7 @@ class Ledger:
         state = msgspec.msgpack.decode(snapshot, type=State)
         self.account, self.books, self.orders = state.account, state.books, state.orders
         self.orders_created, self._ended = state.orders_created, deque(state.ended)
+        self.conduct = state.conduct or conduct.begin(state.orders.values())
 
     def snapshot(self) -> bytes:
         """Return all of it as bytes: equal states give equal ones."""
@@ -115,7 +118,7 @@ class Ledger:
         for name, book in self.books.items():
             held = {symbol: one for symbol, one in sorted(book.positions.items()) if one.qty or one.cost}
             books[name] = msgspec.structs.replace(book, positions=held)
-        return State(self.account, books, self.orders, list(self._ended), self.orders_created)
+        return State(self.account, books, self.orders, list(self._ended), self.orders_created, self.conduct)
 
     def executed_since(self, strategy: str, symbol: str, ts: int) -> Decimal:
         """Return what a sandbox bought less what it sold of a stock from ``ts`` on, by the venue's time."""
@@ -197,12 +200,14 @@ class Ledger:
             case OrderCreated():
                 self._create(event.approved)
             case OrderMoved():
+                conduct.moved(self.conduct, event)
                 self._move(self.orders[event.order_id], event.status)
             case TargetSet():
                 self.books[event.strategy].targets[event.symbol] = event
             case OrderDenied(denied=denied):
                 book, rule = self.books[denied.intent.strategy], denied.rule
                 book.denials[rule] = book.denials.get(rule, 0) + 1
+                conduct.denied(self.conduct, denied)
                 if not denied.is_passing:
                     book.targets.pop(denied.intent.symbol, None)
             case DayStarted() | DailyLossReached() | StrategyFailed() | StateSet():
@@ -269,17 +274,20 @@ class Ledger:
             case PeakReached():
                 account.peaks[event.scope] = event.equity
             case _:
-                pass
+                conduct.overridden(self.conduct, event)
 
     def _set_state(self, event: DayStarted | DailyLossReached | StrategyFailed | StateSet) -> None:
-        if isinstance(event, StateSet) and not event.strategy:
-            self.account.state = event.state
-            return
+        if isinstance(event, StateSet):
+            conduct.state_set(self.conduct, event)
+            if not event.strategy:
+                self.account.state = event.state
+                return
         book = self.books[event.strategy]
         match event:
             case DayStarted():
                 book.day_equity, book.daily_trades, book.loss_reached = event.equity, 0, False
                 book.day_ts = event.ts
+                conduct.day_started(self.conduct, event)
             case DailyLossReached():
                 book.loss_reached = True
             case StrategyFailed():
@@ -317,6 +325,7 @@ class Ledger:
         assert approved.order_id not in self.orders, f"order id {approved.order_id} was used before"
         self.orders[approved.order_id] = OrderRecord(approved, approved.reserved)
         self.orders_created += 1
+        conduct.sent(self.conduct, approved.intent)
         book = self.books[approved.intent.strategy]
         book.reserved = EXACT.add(book.reserved, approved.reserved)
         book.daily_trades += 1
@@ -337,6 +346,7 @@ class Ledger:
         if record.reserved and event.status not in TERMINAL:
             left = EXACT.subtract(ordered, record.filled)
             self._reserve(record, share_of(record.approved.reserved, left, ordered))
+        conduct.filled(self.conduct, event, is_flat=not book.position(event.symbol).qty)
         self._move(record, event.status)
 
     def _reverse(self, event: FillReversed) -> None:
@@ -361,6 +371,7 @@ class Ledger:
         if status not in TERMINAL or was_ended:
             return
         self._reserve(record, ZERO)
+        conduct.ended(self.conduct, record.approved.intent)
         self._ended.append(record.approved.order_id)
         if len(self._ended) > ENDED_ORDERS_KEPT:
             del self.orders[self._ended.popleft()]

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
+from trader.model.conduct import Override
 from trader.model.money import ZERO
 from trader.model.orders import Approved, Denied, OrderStatus, Reason, Side, TradingState
 
@@ -334,6 +335,31 @@ class PeakReached(msgspec.Struct, frozen=True, tag=True):
     equity: Decimal
 
 
+class OverrideProposed(msgspec.Struct, frozen=True, tag=True):
+    """A person asks that one order may pass a rule; nothing passes before another one agrees."""
+
+    ts: int
+    override: Override
+
+
+class OverrideGranted(msgspec.Struct, frozen=True, tag=True):
+    """A second person agreed: one order may pass the rule, until the override's time is over."""
+
+    ts: int
+    override: Override
+
+
+class OverrideUsed(msgspec.Struct, frozen=True, tag=True):
+    """An order passed a rule by an override, which is gone with it; the order is the next event."""
+
+    ts: int
+    number: int
+    order_id: str
+    rule: str
+    limit: str
+    value: str
+
+
 class BarLate(msgspec.Struct, frozen=True, tag=True):
     """A bar came after its minute was closed: it updates the windows and triggers no decision."""
 
@@ -404,6 +430,9 @@ Event = (
     | FlagCleared
     | PeriodStarted
     | PeakReached
+    | OverrideProposed
+    | OverrideGranted
+    | OverrideUsed
     | BarLate
     | BarsBackfilled
     | BarRevised

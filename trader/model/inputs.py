@@ -184,6 +184,28 @@ class Control(msgspec.Struct, frozen=True, tag=True):
     why: str = ""
 
 
+class OverrideAsked(msgspec.Struct, frozen=True, tag=True):
+    """A person asks that one order of at most ``qty``, and before ``until`` (ns UTC), may pass a rule."""
+
+    ts: int
+    strategy: str
+    symbol: str
+    side: Side
+    qty: Decimal
+    rule: str
+    why: str
+    until: int
+    by: str
+
+
+class OverrideAgreed(msgspec.Struct, frozen=True, tag=True):
+    """A person, who must be another one, agrees to what was asked for under this number."""
+
+    ts: int
+    number: int
+    by: str
+
+
 Input = (
     Opened
     | History
@@ -203,4 +225,6 @@ Input = (
     | Settled
     | OrderReleased
     | Control
+    | OverrideAsked
+    | OverrideAgreed
 )

@@ -1,0 +1,185 @@
+"""The counters of conduct as a fold of events: called by the ledger only, so a restart finds them as they were."""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import Final
+
+from trader.books.book import CROSSED, OrderRecord
+from trader.model.conduct import RECENT, Conduct, SlotTally, StrategyTally, SymbolTally, Tally
+from trader.model.events import (
+    DayStarted,
+    Event,
+    OrderFilled,
+    OrderMoved,
+    OverrideGranted,
+    OverrideProposed,
+    OverrideUsed,
+    StateSet,
+)
+from trader.model.money import EXACT, ZERO
+from trader.model.orders import TERMINAL, Denied, OrderIntent, OrderStatus, Side, TradingState
+from trader.model.time import MINUTE
+
+REPEATED: Final = "max_repeats"  # the rule after whose refusal a person decides
+
+MESSAGES_KEPT: Final = 10_000  # of a minute; no limit on messages is higher
+_PRUNED_FROM: Final = 64  # messages: fewer are not worth looking which of them are old
+SENT_KEPT: Final = 8  # entries of one strategy and symbol that a new one may be a duplicate of
+SIZES_COUNTED: Final = 50  # entries that the usual size is the mean of
+_PRICES_KEPT: Final = 100  # of a symbol and side; a price that rises at each of more executions has walked anyway
+
+
+def begin(orders: Iterable[OrderRecord] = ()) -> Conduct:
+    """Return the counters of books that had none: ``orders`` of them that are under way are counted."""
+    conduct = Conduct(Tally())
+    for record in orders:
+        if record.status not in TERMINAL:
+            _open(conduct, record.approved.intent, 1)
+    return conduct
+
+
+def sent(conduct: Conduct, intent: OrderIntent) -> None:
+    """Count an order at once, before any answer."""
+    own = _open(conduct, intent, 1)
+    for tally in (own.tally, conduct.account):
+        tally.orders += 1
+        _note(tally.messages, intent.ts)
+    if intent.reduces:
+        return
+    slot = _slot(own, intent.symbol)
+    slot.entries = slot.entries + 1 if intent.ts - slot.entered_at <= RECENT else 1
+    slot.entered_at = intent.ts
+    slot.sent.append((intent.ts, intent.side, intent.qty, intent.decision_price))
+    if len(slot.sent) > SENT_KEPT:
+        del slot.sent[0]
+    own.sized = min(own.sized + 1, SIZES_COUNTED)
+    own.usual += (float(intent.qty) * float(intent.decision_price) - own.usual) / own.sized
+
+
+def moved(conduct: Conduct, event: OrderMoved) -> None:
+    """Count a cancel or a refusal; an order that is accepted ends a row of refusals."""
+    status = event.status
+    tallies = (_of(conduct, event.strategy).tally, conduct.account)
+    if status is OrderStatus.OPEN:
+        for tally in tallies:
+            tally.rejects_in_row = 0
+    elif status is OrderStatus.PENDING_CANCEL:
+        for tally in tallies:
+            tally.cancels += 1
+            _note(tally.messages, event.ts)
+    elif status is OrderStatus.REJECTED:
+        for tally in tallies:
+            tally.rejects += 1
+            tally.rejects_in_row += 1
+
+
+def ended(conduct: Conduct, intent: OrderIntent) -> None:
+    """Count an order as no longer under way."""
+    _open(conduct, intent, -1)
+
+
+def filled(conduct: Conduct, event: OrderFilled, *, is_flat: bool) -> None:
+    """Count an execution; ``is_flat``: nothing is held after it, so the trade is won or lost."""
+    own = _of(conduct, event.strategy)
+    own.tally.rejects_in_row = conduct.account.rejects_in_row = 0
+    if not event.execution_id.startswith(CROSSED):  # sandboxes among themselves move no price
+        _walk(_symbol(conduct, event.symbol), event)
+    slot = _slot(own, event.symbol)
+    if event.realized:
+        slot.earned = EXACT.add(slot.earned, event.realized)
+    if is_flat:
+        if slot.earned < ZERO:
+            own.losses, own.lost_at = own.losses + 1, event.ts
+        else:
+            own.losses = 0
+        slot.earned, slot.left_at = ZERO, event.ts
+
+
+def denied(conduct: Conduct, what: Denied) -> None:
+    """Remember that a strategy repeated itself too often: time alone does not mend it."""
+    if what.rule == REPEATED:
+        _slot(_of(conduct, what.intent.strategy), what.intent.symbol).is_spent = True
+
+
+def day_started(conduct: Conduct, event: DayStarted) -> None:
+    """Begin a strategy's day; the account's is the sum of them."""
+    own, account = _of(conduct, event.strategy).tally, conduct.account
+    account.orders, account.cancels = account.orders - own.orders, account.cancels - own.cancels
+    account.rejects -= own.rejects
+    own.orders = own.cancels = own.rejects = 0
+
+
+def state_set(conduct: Conduct, event: StateSet) -> None:
+    """Begin anew what only a person may, by letting a strategy, or the whole desk, trade."""
+    if event.state is not TradingState.ACTIVE:
+        return
+    if not event.strategy:
+        conduct.account.rejects_in_row = 0
+    for name in [event.strategy] if event.strategy else conduct.strategies:
+        own = _of(conduct, name)
+        own.tally.rejects_in_row = own.losses = 0
+        for slot in own.slots.values():
+            slot.entries, slot.is_spent = 0, False
+
+
+def overridden(conduct: Conduct, event: Event) -> None:
+    """Keep an override that was asked for or granted until it is used; the next one sweeps out what has expired."""
+    match event:
+        case OverrideProposed(override=override):
+            kept = {number: one for number, one in conduct.overrides.items() if one.until > event.ts}
+            conduct.overrides = {**kept, override.number: override}
+            conduct.overrides_made = override.number
+        case OverrideGranted(override=override):
+            conduct.overrides[override.number] = override
+        case OverrideUsed():
+            conduct.overrides.pop(event.number)
+        case _:
+            pass
+
+
+def _open(conduct: Conduct, intent: OrderIntent, by: int) -> StrategyTally:
+    own = _of(conduct, intent.strategy)
+    own.tally.open_orders += by
+    conduct.account.open_orders += by
+    _symbol(conduct, intent.symbol).open_orders += by
+    return own
+
+
+def _of(conduct: Conduct, strategy: str) -> StrategyTally:
+    own = conduct.strategies.get(strategy)
+    if own is None:
+        own = conduct.strategies[strategy] = StrategyTally(Tally())
+    return own
+
+
+def _slot(own: StrategyTally, symbol: str) -> SlotTally:
+    slot = own.slots.get(symbol)
+    if slot is None:
+        slot = own.slots[symbol] = SlotTally()
+    return slot
+
+
+def _symbol(conduct: Conduct, symbol: str) -> SymbolTally:
+    tally = conduct.symbols.get(symbol)
+    if tally is None:
+        tally = conduct.symbols[symbol] = SymbolTally()
+    return tally
+
+
+def _note(messages: list[int], ts: int) -> None:
+    """Add a time; one that is older than the last counts as that."""
+    messages.append(max(ts, messages[-1]) if messages else ts)
+    if len(messages) > _PRUNED_FROM and (messages[0] <= messages[-1] - MINUTE or len(messages) > MESSAGES_KEPT):
+        del messages[: max(bisect_right(messages, messages[-1] - MINUTE), len(messages) - MESSAGES_KEPT)]
+
+
+def _walk(tally: SymbolTally, event: OrderFilled) -> None:
+    price, is_buy = float(event.price), event.side is Side.BUY
+    prices = tally.bought if is_buy else tally.sold
+    while prices and (prices[-1][1] >= price if is_buy else prices[-1][1] <= price):
+        prices.pop()
+    prices.append((event.ts, price))
+    while prices[0][0] < event.ts - RECENT:
+        del prices[0]
+    if len(prices) > _PRICES_KEPT:
+        del prices[1]

@@ -1,0 +1,89 @@
+"""What strategies have done lately, counted: plain data that the books keep and the gate reads.
+
+Counters are changed by :mod:`trader.books.conduct` only. Their clock is that of the events: an order's is the time its
+intent was decided at, so all orders of a minute count together however late the minute was closed.
+"""
+
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from trader.model.money import ZERO
+from trader.model.orders import Side
+from trader.model.time import MINUTE
+
+RECENT: Final = 5 * MINUTE  # in which own executions walk a price, and entries repeat one another
+
+
+class Override(msgspec.Struct, frozen=True):
+    """One order of ``strategy`` that ``rule`` shall not refuse: at most ``qty``, and before ``until`` (ns UTC).
+
+    ``by`` asked for it and says ``why``; nothing passes before another person agreed (``approved_by``).
+    """
+
+    number: int
+    strategy: str
+    symbol: str
+    side: Side
+    qty: Decimal
+    rule: str
+    why: str
+    until: int
+    by: str
+    approved_by: str = ""
+
+
+class Tally(msgspec.Struct):
+    """What a strategy, or the whole account, sent; ``orders``, ``cancels`` and ``rejects`` are of the trading day."""
+
+    orders: int = 0
+    cancels: int = 0
+    rejects: int = 0
+    rejects_in_row: int = 0  # none was accepted or filled in between
+    open_orders: int = 0
+    messages: list[int] = []  # times of the newest orders and cancels (ns UTC), ascending
+
+
+class SlotTally(msgspec.Struct):
+    """What one strategy did in one symbol."""
+
+    entries: int = 0  # in a row, each within RECENT of the last
+    entered_at: int = 0  # the last of them
+    is_spent: bool = False  # entries were refused for their number, until a person allows more
+    sent: list[tuple[int, Side, Decimal, Decimal]] = []  # the newest entries: time, side, quantity, price
+    earned: Decimal = ZERO  # dollars that the position has realised since it was flat
+    left_at: int = 0  # when it was flat again
+
+
+class StrategyTally(msgspec.Struct):
+    """What one strategy did; ``usual`` is the mean value in dollars of its newest entries, ``sized`` how many."""
+
+    tally: Tally
+    slots: dict[str, SlotTally] = {}
+    usual: float = 0.0
+    sized: int = 0
+    losses: int = 0  # trades in a row
+    lost_at: int = 0  # the last of them
+
+
+class SymbolTally(msgspec.Struct):
+    """What all strategies did in one symbol.
+
+    ``bought`` has the time and price of the executions of :data:`RECENT` that later ones were not below, so the first
+    is the lowest; ``sold`` likewise from above.
+    """
+
+    open_orders: int = 0
+    bought: list[tuple[int, float]] = []
+    sold: list[tuple[int, float]] = []
+
+
+class Conduct(msgspec.Struct):
+    """All of it; ``overrides`` are asked for or granted, by number, and not used yet."""
+
+    account: Tally
+    strategies: dict[str, StrategyTally] = {}
+    symbols: dict[str, SymbolTally] = {}
+    overrides: dict[int, Override] = {}
+    overrides_made: int = 0
