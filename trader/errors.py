@@ -5,6 +5,7 @@ TraderError
 │   ├── DataError      a data file that cannot be read as bars; exit 3
 │   ├── CredentialsError   keys that are missing, malformed or of the other kind; exit 4
 │   ├── JournalLocked  another process holds these books; exit 3
+│   ├── ModeError      strategies that run apart where filters need them together, with a hint; exit 3
 │   └── ReconcileError the account remembers what these books do not: a person decides; exit 3
 ├── StoreError         the disk; exit 1
 │   ├── JournalCorrupt records that are not what was written: stop, a person looks; exit 4
@@ -75,6 +76,15 @@ class CredentialsError(ConfigError):
 
 class JournalLocked(ConfigError):
     """Another process holds the journal or the account: the text says which."""
+
+
+class ModeError(ConfigError):
+    """A way of running strategies that is not possible with what they are run with; ``hint`` says what is."""
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        """Say what is wrong, and under it what would go."""
+        self.hint = hint
+        super().__init__(f"{what}\nHint: {hint}" if hint else what)
 
 
 class ReconcileError(ConfigError):

@@ -11,6 +11,9 @@ from trader.model.instruments import Instrument
 from trader.model.views import Holding
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from trader.model.views import Floats
 
 
@@ -66,6 +69,10 @@ class DirectorsView:
     def closes(self, symbol: str, n: int) -> "Floats":
         """Return the newest daily closes."""
         return self._listings[symbol].dailies.closes(n)
+
+    def ends(self, symbol: str, n: int) -> "NDArray[np.int64]":
+        """Return when those days ended."""
+        return self._listings[symbol].dailies.ends[-n:]
 
 
 def _holding(portfolio: Portfolio, slot: Slot) -> Holding:

@@ -136,3 +136,6 @@ class PortfolioView(Protocol):
 
     def closes(self, symbol: str, n: int) -> Floats:
         """Return the newest ``n`` daily closes, shape (≤ n,)."""
+
+    def ends(self, symbol: str, n: int) -> NDArray[np.int64]:
+        """Return when those days ended (ns UTC), shape (≤ n,): a symbol may lack days that another has."""

@@ -1,0 +1,133 @@
+"""How strategies may run beside each other, given what the filters must see.
+
+Apart (``parallel``) each strategy meets the market alone: nobody knows what the others hold, so a filter that asks for
+holdings or equity cannot be used. Together (``sequential``) all decide minute by minute over one portfolio. The live
+desk is always sequential; backtests choose.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trader.director.filter import Filter
+from trader.errors import ModeError
+from trader.model.instruments import Instrument
+from trader.model.money import EXACT, ZERO, share_of
+from trader.model.views import Floats, Holding, PortfolioView
+
+WORKERS: Final = 64  # strategies that run apart at a time
+
+
+class ExecutionMode(StrEnum):
+    """Together, apart, or whichever the filters allow, apart if they do."""
+
+    AUTO = "auto"
+    PARALLEL = "parallel"
+    SEQUENTIAL = "sequential"
+
+
+def mode_of(asked: ExecutionMode, filters: Sequence[tuple[str, Filter]]) -> ExecutionMode:
+    """Return ``parallel`` or ``sequential`` for these named filters.
+
+    Raises:
+        ModeError: parallel is asked for, and some of the filters need the portfolio.
+    """
+    needing = list(dict.fromkeys(name for name, each in filters if each.needs_portfolio))
+    if asked is ExecutionMode.AUTO:
+        return ExecutionMode.SEQUENTIAL if needing else ExecutionMode.PARALLEL
+    if asked is ExecutionMode.PARALLEL and needing:
+        raise ModeError(
+            f"cannot use parallel mode with filters: [{', '.join(needing)}]",
+            "remove --execution-mode=parallel or use only parallel-safe filters",
+        )
+    return asked
+
+
+def split_capital(capital: Decimal, units: Sequence[Decimal]) -> list[Decimal]:
+    """Divide ``capital`` among runs in proportion to their units, each rounded down to a picodollar."""
+    whole = ZERO
+    for unit in units:
+        whole = EXACT.add(whole, unit)
+    return [share_of(capital, unit, whole) for unit in units]
+
+
+class MarketView:
+    """A portfolio view without the portfolio: what a filter may see where strategies run apart."""
+
+    def __init__(self, view: PortfolioView) -> None:
+        """Let only the market of ``view`` through."""
+        self.ts = view.ts
+        self._view = view
+
+    @property
+    def equity(self) -> float:
+        """Refuse. Raises ModeError."""
+        _refuse()
+
+    @property
+    def holdings(self) -> Sequence[Holding]:
+        """Refuse. Raises ModeError."""
+        _refuse()
+
+    def equity_of(self, strategy: str) -> float:
+        """Refuse. Raises ModeError."""
+        _refuse()
+
+    def mark(self, symbol: str) -> float:
+        """Return the price a symbol is valued at."""
+        return self._view.mark(symbol)
+
+    def instrument(self, strategy: str, symbol: str) -> Instrument:
+        """Return what a strategy may trade of a symbol."""
+        return self._view.instrument(strategy, symbol)
+
+    def stop_of(self, strategy: str) -> float:
+        """Return a strategy's stop as a fraction of the entry price, NaN without one."""
+        return self._view.stop_of(strategy)
+
+    def highs(self, symbol: str, n: int) -> Floats:
+        """Return the newest daily highs."""
+        return self._view.highs(symbol, n)
+
+    def lows(self, symbol: str, n: int) -> Floats:
+        """Return the newest daily lows."""
+        return self._view.lows(symbol, n)
+
+    def closes(self, symbol: str, n: int) -> Floats:
+        """Return the newest daily closes."""
+        return self._view.closes(symbol, n)
+
+    def ends(self, symbol: str, n: int) -> NDArray[np.int64]:
+        """Return when those days ended (ns UTC)."""
+        return self._view.ends(symbol, n)
+
+
+class OwnView(MarketView):
+    """One strategy's part of a portfolio as if it were all: what its own filters see."""
+
+    def __init__(self, view: PortfolioView, strategy: str) -> None:
+        """Show of ``view`` what belongs to ``strategy``."""
+        super().__init__(view)
+        self._strategy = strategy
+
+    @property
+    def equity(self) -> float:
+        """Return the strategy's cash plus its positions at their marks."""
+        return self._view.equity_of(self._strategy)
+
+    @property
+    def holdings(self) -> Sequence[Holding]:
+        """Return what the strategy holds or has on its way."""
+        return [holding for holding in self._view.holdings if holding.strategy == self._strategy]
+
+    def equity_of(self, strategy: str) -> float:
+        """Return a strategy's cash plus its positions at their marks."""
+        return self._view.equity_of(strategy)
+
+
+def _refuse() -> NoReturn:
+    raise ModeError("Portfolio query not available in parallel execution mode")
