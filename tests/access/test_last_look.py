@@ -35,7 +35,9 @@ class Sender:
         self.ledger = Ledger()
         self.ledger.apply(SandboxOpened(T0, "one", Decimal(10_000)))
         self.now = T0
-        self.look = LastLook(self.ledger, WireLimits(group_of={"one": "etf"}, **limits), now=lambda: self.now)
+        self.look = LastLook(
+            self.ledger, WireLimits(groups={"etf": ["one"], "coins": ["two"]}, **limits), now=lambda: self.now
+        )
         self._made = 0
 
     def approve(self, *, reduces: bool = False, qty: str = "10") -> Approved:
@@ -75,6 +77,7 @@ SHUT: dict[str, tuple[Event, str]] = {
 }  # fmt: skip
 OPEN: dict[str, Event] = {
     "an alert": flag("account", "alert"),
+    "a tighter limit": flag("account", "tighten"),
     "a flag of another strategy": flag("strategy two"),
     "a flag of another group": flag("group coins"),
     "a halt of another strategy": StateSet(T0, "two", TradingState.HALTED, "ann", ""),
@@ -108,7 +111,7 @@ def test_a_flag_that_was_cleared_stops_nothing() -> None:
 
 
 def test_a_decision_that_became_old_does_not_open_and_still_reduces() -> None:
-    sender = Sender(max_age_s=2.0)
+    sender = Sender(max_age_s={"stock": 2.0})
     opening, other, exit_ = sender.approve(), sender.approve(), sender.approve(reduces=True)
     sender.now += 2 * SECOND
     assert sender.asked(opening) == ""

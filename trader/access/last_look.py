@@ -23,6 +23,7 @@ from trader.model.money import EXACT, ZERO, plain
 from trader.model.orders import Approved, ExecutionReport, OrderIntent, OrderStatus, TradingState
 from trader.model.ticks import Tick
 from trader.model.time import MINUTE, SECOND
+from trader.risk.escalation import closing
 
 SAID: Final = "last look: "
 
@@ -30,16 +31,16 @@ Look = Callable[[Approved, Decimal], str]  # why this much of an order may not l
 
 
 class WireLimits(msgspec.Struct, frozen=True):
-    """What openings are held to at the wire; None means there is no limit of that kind.
+    """What openings are held to at the wire, as the gate is; None means there is no limit of that kind.
 
-    ``max_age_s`` is how old a decision may be; orders of all strategies count for the rates, and only openings wait.
-    ``group_of`` names each strategy's group, for flags of groups.
+    ``max_age_s`` is how old a decision may be, by asset class; orders of all strategies count for the rates.
+    ``groups`` are the strategies of each, for flags of groups.
     """
 
-    max_age_s: float | None = None
-    max_per_second: int | None = None
-    max_per_minute: int | None = None
-    group_of: Mapping[str, str] = {}
+    max_age_s: Mapping[str, float] = {}
+    max_per_second: float | None = None
+    max_per_minute: float | None = None
+    groups: Mapping[str, Sequence[str]] = {}
 
 
 class LastLook:
@@ -73,16 +74,15 @@ class LastLook:
         if intent.symbol in account.locks:
             return f"{intent.symbol} is locked"
         if account.flags:
-            scopes = {"account", f"symbol {intent.symbol}", f"strategy {intent.strategy}"}
-            if (group := self._limits.group_of.get(intent.strategy)) is not None:
-                scopes.add(f"group {group}")
-            for flag in account.flags.values():
-                if flag.action != "alert" and flag.scope in scopes:
-                    return f"{flag.kind} of {flag.scope}: limit {flag.limit}, value {flag.value}"
+            groups = [f"group {name}" for name, names in self._limits.groups.items() if intent.strategy in names]
+            scopes = {"account", f"symbol {intent.symbol}", f"strategy {intent.strategy}", *groups}
+            if (flag := closing(account.flags, scopes)) is not None:
+                return f"{flag.kind} of {flag.scope}: limit {flag.limit}, value {flag.value}"
         return ""
 
     def _old(self, intent: OrderIntent) -> str:
-        most, age_s = self._limits.max_age_s, (self._now() - intent.ts) / SECOND
+        most = self._limits.max_age_s.get("crypto" if "/" in intent.symbol else "stock")
+        age_s = (self._now() - intent.ts) / SECOND
         return f"decided {age_s:.3f} s ago, limit {most:g} s" if most is not None and age_s > most else ""
 
     def _count(self) -> None:
@@ -93,13 +93,10 @@ class LastLook:
 
     def _too_fast(self) -> str:
         now, left = self._now(), self._left
-        last_second = sum(then > now - SECOND for then in left) if self._limits.max_per_second is not None else 0
-        for count, most, span in (
-            (last_second, self._limits.max_per_second, "second"),
-            (sum(then > now - MINUTE for then in left), self._limits.max_per_minute, "minute"),
-        ):
-            if most is not None and count >= most:
-                return f"{count} orders left within a {span}, limit {most}"
+        limits = ((self._limits.max_per_second, SECOND, "second"), (self._limits.max_per_minute, MINUTE, "minute"))
+        for most, span, name in limits:
+            if most is not None and (count := sum(then > now - span for then in left)) >= most:
+                return f"{count} orders left within a {name}, limit {most:g}"
         return ""
 
 

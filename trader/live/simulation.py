@@ -143,9 +143,13 @@ def exchange(settings: BrokerConfig, desk: Engine) -> CheckedVenue:
     return CheckedVenue(venue, LastLook(books.ledger, wire_limits(desk.rules), now=now), now=now)
 
 
-def wire_limits(_: Rules) -> WireLimits:
-    """Return what the last look holds openings to."""
-    return WireLimits()
+def wire_limits(rules: Rules) -> WireLimits:
+    """Return what the last look holds openings to: what the gate did, when it approved them."""
+    ages = {name: limits.max_intent_age_s.hard for name, limits in rules.orders.items()}
+    return WireLimits(
+        max_age_s={name: age_s for name, age_s in ages.items() if age_s is not None},
+        groups={name: group.strategies for name, group in rules.groups.items()},
+    )
 
 
 def feed(options: RunOptions, settings: BrokerConfig, symbols: Sequence[str]) -> SimulatedFeed:
