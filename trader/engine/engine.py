@@ -9,6 +9,7 @@ from trader.director.chain import Director
 from trader.director.grid import GRACE, TAKEN, MinuteGrid, Verdict, next_close
 from trader.engine.account import AccountDesk
 from trader.engine.answers import failure_of, wishes_of
+from trader.engine.dailies import FOLD_AFTER, next_end
 from trader.engine.days import Days
 from trader.engine.desk import Desk
 from trader.engine.market import Listing, Series
@@ -29,6 +30,7 @@ from trader.model.inputs import (
     ActivityReported,
     Backfilled,
     Control,
+    DailyBars,
     ExternalReported,
     Held,
     History,
@@ -91,6 +93,8 @@ class Engine:
         self._grid = MinuteGrid(len(self.listings))
         self._buckets: dict[int, list[Series]] = {}  # end of the longer bars being built -> whose
         self._days = Days(self.sandboxes)
+        self._asset_classes = tuple({listing.instrument.asset_class for listing in self.listings.values()})
+        self._days_due = 0  # a minute that ends later has days looked at before it
         self._live_from = 0  # what ended until then is history, also where it is closed later
 
     def handle(self, message: Input) -> Step:
@@ -128,6 +132,8 @@ class Engine:
                     self._on_revision(bar, message.ts)
             case Split():
                 self._on_split(message)
+            case DailyBars():
+                self._on_days(message)
             case Opened():
                 is_recovered = bool(self.desk.ledger.books)
                 open_books(self.desk, message, self.rules)
@@ -186,9 +192,13 @@ class Engine:
 
     def _on_mark(self, tick: Quote | Trade) -> None:
         listing, ts = self.listings[tick.symbol], tick.ts
-        price = tick.price if type(tick) is Trade else (tick.bid + tick.ask) / 2
         if ts >= self._days.next_midnight:
             self._start_days(ts)
+        if type(tick) is Trade:
+            price = tick.price
+        else:
+            price = (tick.bid + tick.ask) / 2
+            listing.quote = tick
         listing.mark = price
         listing.quoted = ts
         if listing.guards:
@@ -217,6 +227,8 @@ class Engine:
                 self.desk.work(slot, ts)
 
     def _catch_up(self, listing: Listing, bar: Bar, ts: int) -> None:
+        if bar.ts > listing.dailies.until + FOLD_AFTER:
+            listing.end_days(bar.ts - MINUTE)
         self._guard(listing, bar, ts)
         mark, closed = listing.mark, list[Series]()
         self._absorb(listing, bar, closed)
@@ -247,8 +259,10 @@ class Engine:
         if self._grid.replace(bar):
             return
         found = [series.revise(bar) for series in listing.series]
-        if bar.ts == listing.newest and listing.quoted <= bar.ts:
-            listing.mark = bar.close
+        if bar.ts == listing.newest:
+            listing.close = bar.close
+            if listing.quoted <= bar.ts:
+                listing.mark = bar.close
         self.desk.emit(BarRevised(ts, bar.symbol, bar.ts, any(found)))
 
     def _on_split(self, message: Split) -> None:
@@ -259,13 +273,25 @@ class Engine:
         if listing is None:
             self._account.split((), message)
             return
-        if max(listing.newest, listing.quoted) <= message.effective:
-            listing.mark /= ratio
         slots = [slot for series in listing.series for slot in (*series.warm, *series.cold)]
+        listing.split(ratio, message.effective)
         for series in listing.series:
-            series.scale(ratio, message.effective)
             series.chill(series.warm)
         self._account.split(slots, message)
+
+    def _on_days(self, message: DailyBars) -> None:
+        """Let every symbol have the days it is given; what minutes say of them before counts no more."""
+        given: dict[str, list[Bar]] = {}
+        for bar in message.bars:
+            given.setdefault(bar.symbol, []).append(bar)
+        for symbol, bars in given.items():
+            self.listings[symbol].end_days(message.ts)
+            self.listings[symbol].dailies.give(bars, message.ts)
+
+    def _end_days(self, ts: int) -> None:
+        for listing in self.listings.values():
+            listing.end_days(ts)
+        self._days_due = next_end(ts, self._asset_classes)
 
     def _on_history(self, history: History) -> None:
         self._live_from = history.ts
@@ -281,6 +307,8 @@ class Engine:
         minute = self._grid.ts
         for end in sorted(end for end in self._buckets if end < minute):
             self._learn(self._close_built(end), ts)
+        if minute > self._days_due:
+            self._end_days(minute - MINUTE)
         closed: list[Series] = []
         for bar in self._grid.close():
             self._absorb(self.listings[bar.symbol], bar, closed)
@@ -323,6 +351,8 @@ class Engine:
         if self._buckets:
             self._close_built_before(minute)
         self._start_days(minute - MINUTE)
+        if minute > self._days_due:
+            self._end_days(minute - MINUTE)
         closed: list[Series] = []
         for bar in self._grid.close():
             listing = self.listings[bar.symbol]
@@ -341,7 +371,8 @@ class Engine:
 
     def _absorb(self, listing: Listing, bar: Bar, closed: list[Series]) -> None:
         """Take a minute bar into the mark and the windows; add the series it closed to ``closed``."""
-        listing.mark = bar.close
+        listing.before = listing.close
+        listing.mark = listing.close = bar.close
         listing.newest = bar.ts
         for series in listing.series:
             if series.builder is None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from trader.engine.sandbox import Slot
     from trader.model.instruments import Instrument
+    from trader.model.ticks import Quote
 
     Floats = NDArray[np.float64]
 
@@ -58,6 +59,11 @@ class Window:
         _pack_into(self._rows, end * _ROW_SIZE, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ts)
         self._end = end + 1
 
+    def since(self, ts: int) -> Floats:
+        """Return the bars that ended after ``ts``, shape (bars, 6): open, high, low, close, volume, end."""
+        bars = self._table[max(0, self._end - self._capacity) : self._end]
+        return bars[np.searchsorted(bars[:, _END], ts, side="right") :]
+
     def replace(self, bar: Bar) -> bool:
         """Write ``bar`` over the one with the same end; say whether there was one."""
         places = np.flatnonzero(self.column(_END, len(self)) == bar.ts)
@@ -86,12 +92,13 @@ class Window:
 class Series:
     """The closed bars of one symbol in one bar size, with the slots that listen to them in config order."""
 
-    __slots__ = ("bar", "builder", "closed", "cold", "count", "warm", "window")
+    __slots__ = ("bar", "builder", "closed", "cold", "count", "minutes", "warm", "window")
 
     bar: Bar  # the newest closed bar; absent until the first
 
     def __init__(self, minutes: int, capacity: int) -> None:
         """Begin without bars; a series longer than a minute builds its own."""
+        self.minutes = minutes
         self.builder = BarBuilder(minutes) if minutes > 1 else None
         self.window = Window(capacity)
         self.count = 0
@@ -145,13 +152,19 @@ class Series:
 class Listing:
     """One symbol on the desk: its mark, its series, and which slots its stops, orders and waits belong to."""
 
-    __slots__ = ("dailies", "guards", "instrument", "mark", "newest", "quoted", "series", "slots", "waiting", "working")
+    __slots__ = (
+        "before", "close", "dailies", "guards", "instrument", "mark", "newest", "quote", "quoted", "series", "slots",
+        "waiting", "working",
+    )  # fmt: skip
 
     def __init__(self, instrument: Instrument) -> None:
         """Begin without a mark."""
         self.instrument = instrument
         self.mark = math.nan
+        self.close = math.nan  # of the newest minute bar
+        self.before = math.nan  # of the one before it
         self.newest = 0  # end of the newest minute bar
+        self.quote: Quote | None = None  # the newest
         self.quoted = 0  # time of the newest quote or trade
         self.dailies = Dailies(instrument.asset_class)
         self.series: list[Series] = []
@@ -163,4 +176,36 @@ class Listing:
 
     def market(self) -> Market:
         """Return what is known of its market now."""
-        return Market(mark=self.mark, marked_at=max(self.newest, self.quoted))
+        quote, dailies = self.quote, self.dailies
+        told = dailies.broadcast()
+        return Market(
+            self.mark,
+            max(self.newest, self.quoted),
+            *(_NO_QUOTE if quote is None else (quote.bid, quote.ask, quote.bid_size, quote.ask_size, quote.ts)),
+            self.before,
+            *(_NO_DAYS if told is None else (told.sigma_day, told.vol_ratio)),
+            dailies.volume_day,
+        )
+
+    def end_days(self, ts: int) -> None:
+        """Take the minutes that no day has yet into their days, and let those be seen that have ended at ``ts``."""
+        finest = min(self.series, key=lambda series: series.minutes)
+        self.dailies.learn(finest.window.since(self.dailies.until))
+        self.dailies.end_days(ts)
+
+    def split(self, ratio: float, until: int) -> None:
+        """Show prices from up to ``until`` as if every share had always been ``ratio`` shares."""
+        if max(self.newest, self.quoted) <= until:
+            self.mark /= ratio
+        if self.newest <= until:
+            self.close /= ratio
+            self.before /= ratio
+        if self.quote is not None and self.quote.ts <= until:
+            self.quote = None
+        self.dailies.scale(ratio, until)
+        for series in self.series:
+            series.scale(ratio, until)
+
+
+_NO_QUOTE = (math.nan, math.nan, math.nan, math.nan, 0)
+_NO_DAYS = (math.nan, math.nan)
