@@ -1,0 +1,133 @@
+"""What today's positions would lose if the market moved as it once did, as somebody fears, or as far as it must.
+
+A stress is a set of moves of factors: symbols, or ``stocks``, ``crypto`` and ``all``. A symbol that is named moves as
+it says; of the others those whose past is known move as they are expected to, given the named ones (``completed``), the
+rest as their class does (``class``), or not at all (``unmoved``): the answer says which.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import sqrt
+from statistics import NormalDist
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from trader.model.instruments import AssetClass
+from trader.model.tail import Floats
+from trader.risk.past import Past
+
+CLASSES: Final[Mapping[str, AssetClass]] = {"stocks": "stock", "crypto": "crypto"}
+ALL: Final = "all"
+WHOLE_LOSS: Final = -1.0  # no price falls below zero
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    """Moves of factors as fractions, −0.1 is a fall by 10 %.
+
+    Unless ``is_completed``, what is not named does not move with what is.
+    """
+
+    name: str
+    shocks: Mapping[str, float]
+    title: str = ""
+    is_completed: bool = True
+
+
+class Moves(NamedTuple):
+    """How each of ``n`` symbols moves, and what each move rests on: named, completed, class or unmoved."""
+
+    moves: Floats
+    basis: tuple[str, ...]
+
+
+class Reverse(NamedTuple):
+    """The likeliest moves, shape (n,), that lose a sum; how many standard deviations off; how likely so or worse.
+
+    The probability is a label: it is that of a normal distribution, which rare days do not follow.
+    """
+
+    moves: Floats
+    distance: float
+    probability: float
+
+
+class Replay(NamedTuple):
+    """The stretch of the past in which today's positions would have lost most: its moves, shape (n,), and last day."""
+
+    moves: Floats
+    day: int  # number of the day since 1970
+
+
+# Moves of the S&P 500 (as SPY) from close to close, and of coins in dollars from midnight to midnight UTC.
+SCENARIOS: Final[Mapping[str, Scenario]] = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario("black-monday", {"SPY": -0.2047, "stocks": -0.2047}, "1987-10-19"),
+        Scenario("dot-com", {"SPY": -0.491469, "stocks": -0.491469}, "2000-03-24 to 2002-10-09"),
+        Scenario("financial-crisis", {"SPY": -0.567754, "stocks": -0.567754}, "2007-10-09 to 2009-03-09"),
+        Scenario("october-2008", {"SPY": -0.09035, "stocks": -0.09035}, "2008-10-15"),
+        Scenario(
+            "pandemic",
+            {"SPY": -0.341, "stocks": -0.341, "BTC/USD": -0.334, "ETH/USD": -0.4806, "crypto": -0.4806},
+            "2020-02-19 to 2020-03-23",
+        ),
+        Scenario(
+            "crypto-winter", {"BTC/USD": -0.834, "ETH/USD": -0.8787, "crypto": -0.8787}, "2017-12-16 to 2018-12-15"
+        ),
+        Scenario("everything-falls", {"stocks": -0.2, "crypto": -0.5}, "all at once", is_completed=False),
+        Scenario("everything-jumps", {"stocks": 0.1, "crypto": 0.3}, "all at once", is_completed=False),
+    )
+}
+
+
+def moves_of(scenario: Scenario, symbols: Sequence[str], *, classes: Sequence[AssetClass], past: Past) -> Moves:
+    """Return how each symbol moves in a scenario."""
+    given, count = scenario.shocks, len(symbols)
+    moves, basis = np.zeros(count), ["unmoved"] * count
+    for number, (symbol, asset_class) in enumerate(zip(symbols, classes, strict=True)):
+        factor = next((name for name, kind in CLASSES.items() if kind == asset_class and name in given), ALL)
+        if symbol in given:
+            moves[number], basis[number] = given[symbol], "named"
+        elif factor in given:
+            moves[number], basis[number] = given[factor], "class"
+    named = np.array([symbol in given for symbol in symbols], dtype=np.bool_) & past.is_known
+    others = past.is_known & np.array([kind != "named" for kind in basis], dtype=np.bool_)
+    if scenario.is_completed and named.any():
+        moves[others] = completed(moves[named], past.covariance, named=named, others=others)
+        basis = ["completed" if other else kind for kind, other in zip(basis, others, strict=True)]
+    return Moves(np.maximum(moves, WHOLE_LOSS), tuple(basis))
+
+
+def completed(shocks: Floats, covariance: Floats, *, named: NDArray[np.bool_], others: NDArray[np.bool_]) -> Floats:
+    """Return what the others are expected to do, given what the named ones do.
+
+    Source: the conditional mean of a normal distribution, Σ_on Σ_nn⁻¹ f_n; Kupiec, Stress testing in a value at risk
+    framework (1998).
+    """
+    within = covariance[np.ix_(named, named)]
+    return np.asarray(covariance[np.ix_(others, named)] @ np.linalg.pinv(within, hermitian=True) @ shocks)
+
+
+def reverse(weights: Floats, covariance: Floats, *, loss: float) -> Reverse | None:
+    """Return the likeliest moves that lose ``loss`` dollars on ``weights``; None where nothing that is known can.
+
+    Source: the minimum of f'Σ⁻¹f subject to w'f = −loss, which is −loss Σw / w'Σw.
+    """
+    pulls = covariance @ weights
+    variance = float(weights @ pulls)
+    if variance <= 0.0:
+        return None
+    distance = loss / sqrt(variance)
+    return Reverse(-loss * pulls / variance, distance, NormalDist().cdf(-distance))
+
+
+def worst_stretch(weights: Floats, past: Past, days: int) -> Replay | None:
+    """Return the ``days`` in a row of the past in which ``weights`` would have lost most; None of too short a past."""
+    if len(past.days) < days:
+        return None
+    worth = np.vstack([np.ones(past.returns.shape[1]), np.cumprod(1.0 + past.returns, axis=0)])
+    moves = worth[days:] / worth[:-days] - 1.0
+    worst = int(np.argmin(moves @ weights))
+    return Replay(moves[worst], int(past.days[worst + days - 1]))
