@@ -5,6 +5,7 @@ Losses are positive. ``weights`` are exposures in dollars (or fractions of the n
 the past days, shape (days,). ``confidence`` is a fraction like 0.99, ``horizon`` is in days.
 """
 
+from functools import cache
 from math import exp, floor, pi, sqrt
 from statistics import NormalDist
 from typing import Final
@@ -28,6 +29,7 @@ class Tail(msgspec.Struct, frozen=True):
     method: str
 
 
+@cache
 def z_of(confidence: float) -> float:
     """Return the upper quantile of the standard normal distribution: 2.326 of 0.99."""
     return _NORMAL.inv_cdf(confidence)
@@ -40,8 +42,9 @@ def covariance_of(returns: Floats) -> Floats:
 
 
 def sigma_of(weights: Floats, covariance: Floats) -> float:
-    """Return the standard deviation of what ``weights`` gain in a day."""
-    return sqrt(max(0.0, float(weights @ covariance @ weights)))
+    """Return the standard deviation of what ``weights`` gain in a day; NaN where one of them is."""
+    variance = float(weights @ (covariance @ weights))
+    return 0.0 if variance < 0.0 else sqrt(variance)
 
 
 def var_parametric(sigma: float, *, confidence: float, horizon: int = 1, mean: float = 0.0) -> float:
@@ -59,7 +62,7 @@ def es_parametric(sigma: float, *, confidence: float, horizon: int = 1, mean: fl
     Source: McNeil, Frey, Embrechts, Quantitative Risk Management (2015), example 2.14.
     """
     days = _days(horizon)
-    return sigma * _density(z_of(confidence)) / (1.0 - confidence) * sqrt(days) - mean * days
+    return sigma * _beyond(confidence) * sqrt(days) - mean * days
 
 
 def var_historical(gains: Floats, *, confidence: float, horizon: int = 1) -> float:
@@ -93,11 +96,12 @@ def moments_of(gains: Floats) -> tuple[float, float, float, float]:
     """Return mean, standard deviation, skewness and excess kurtosis of the population, 0 skew where nothing varies."""
     mean = float(gains.mean())
     centred = gains - mean
-    variance = float((centred * centred).mean())
+    squared = centred * centred
+    variance = float(squared.mean())
     if variance <= 0.0:
         return mean, 0.0, 0.0, 0.0
-    skew = float((centred**3).mean()) / variance**1.5
-    return mean, sqrt(variance), skew, float((centred**4).mean()) / variance**2 - 3.0
+    skew = float((squared @ centred)) / len(gains) / variance**1.5
+    return mean, sqrt(variance), skew, float(squared @ squared) / len(gains) / variance**2 - 3.0
 
 
 def is_monotone(skew: float, kurtosis: float) -> bool:
@@ -121,7 +125,7 @@ def cornish_fisher(gains: Floats, *, confidence: float, horizon: int = 1) -> Tai
         return historical(gains, confidence=confidence, horizon=horizon)
     z, days = -z_of(confidence), _days(horizon)
     quantile = z + (z**2 - 1) * skew / 6 + (z**3 - 3 * z) * excess / 24 - (2 * z**3 - 5 * z) * skew**2 / 36
-    beyond = -_density(z) / (1.0 - confidence)
+    beyond = -_beyond(confidence)
     beyond *= 1 + z * skew / 6 + (z**2 - 1) * excess / 24 - (2 * z**2 - 1) * skew**2 / 36
     scale = sigma * sqrt(days)
     return Tail(-quantile * scale - mean * days, -beyond * scale - mean * days, "cornish-fisher")
@@ -144,9 +148,8 @@ def parametric(sigma: float, *, confidence: float, horizon: int = 1, mean: float
 
 def marginal_var(weights: Floats, covariance: Floats, *, confidence: float) -> Floats:
     """Return by how much the parametric value at risk of a day grows with each weight, shape (n,)."""
-    pulls = covariance @ weights
-    sigma = sqrt(max(0.0, float(weights @ pulls)))
-    return np.asarray(pulls * (z_of(confidence) / sigma)) if sigma > 0.0 else np.zeros(len(weights))
+    sigma = sigma_of(weights, covariance)
+    return np.zeros(len(weights)) if sigma == 0.0 else np.asarray(covariance @ weights * (z_of(confidence) / sigma))
 
 
 def component_var(weights: Floats, covariance: Floats, *, confidence: float) -> Floats:
@@ -169,5 +172,7 @@ def _worst(gains: Floats, confidence: float) -> Floats:
     return np.partition(gains, count - 1)[:count]
 
 
-def _density(z: float) -> float:
-    return exp(-0.5 * z * z) / sqrt(2.0 * pi)
+@cache
+def _beyond(confidence: float) -> float:
+    """Return the mean of what of the standard normal distribution is beyond its quantile."""
+    return exp(-0.5 * z_of(confidence) ** 2) / sqrt(2.0 * pi) / (1.0 - confidence)

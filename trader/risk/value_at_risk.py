@@ -5,14 +5,14 @@ hurts most. An order that leaves the account with less to lose passes, however m
 """
 
 from collections.abc import Mapping
-from math import isnan, nan, sqrt
+from math import isnan, nan
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 import numpy as np
 
 from trader.model.instruments import AssetClass
-from trader.model.tail import Floats, Tail, cornish_fisher, historical, parametric
+from trader.model.tail import Floats, Tail, cornish_fisher, historical, parametric, sigma_of
 from trader.model.time import MINUTE
 from trader.model.views import Exposures, Question
 from trader.risk.bounds import NONE, Bound, Breach
@@ -76,9 +76,9 @@ class TailModel:
 def tail_of(weights: Floats, past: Past, terms: VarLimits) -> Tail:
     """Return the tail of exposures in dollars by the method that ``terms`` name; NaN where it cannot be known."""
     confidence, horizon = terms.confidence, terms.horizon
-    aside = float(np.abs(weights) @ np.where(weights == 0.0, 0.0, past.alone))
+    aside = float(np.abs(weights) @ np.where(weights == 0.0, 0.0, past.alone)) if past.alone.any() else 0.0
     if terms.method == "parametric" or not len(past.days):
-        spread = sqrt(max(0.0, float(weights @ past.covariance @ weights)))
+        spread = sigma_of(weights, past.covariance)
         return parametric(spread + aside, confidence=confidence, horizon=horizon)
     method = historical if terms.method == "historical" else cornish_fisher
     tail = method(past.returns @ weights, confidence=confidence, horizon=horizon)
@@ -91,9 +91,9 @@ def worst_corner(high: Floats, low: Floats, covariance: Floats) -> Floats:
 
     The spread is convex, so to go where it grows never makes it smaller.
     """
+    if high is low:
+        return high
     corner = np.where(np.abs(high) >= np.abs(low), high, low)
-    if np.array_equal(high, low):
-        return corner
     for _ in range(_ASCENTS):
         pulls = covariance @ corner
         further = np.where(pulls > 0.0, high, np.where(pulls < 0.0, low, corner))
@@ -173,23 +173,27 @@ class TailControl:
 
 
 class _Box(NamedTuple):
-    """Dollars of each symbol, shape (n,), were all that is on its way bought, or sold."""
+    """Dollars of each symbol, shape (n,), were all that is on its way bought, or sold; one array where nothing is."""
 
     high: Floats
     low: Floats
 
     def with_order(self, number: int, dollars: float) -> "_Box":
-        high, low = self.high.copy(), self.low.copy()
+        high = self.high.copy()
         high[number] += dollars
+        if self.low is self.high:
+            return _Box(high, high)
+        low = self.low.copy()
         low[number] += dollars
         return _Box(high, low)
 
 
 def _box(exposures: Exposures) -> _Box:
-    return _Box(
-        _dollars(exposures.net + exposures.buys, exposures.marks),
-        _dollars(exposures.net - exposures.sells, exposures.marks),
-    )
+    net, buys, sells, marks = exposures.net, exposures.buys, exposures.sells, exposures.marks
+    if not buys.any() and not sells.any():
+        worth = _dollars(net, marks)
+        return _Box(worth, worth)
+    return _Box(_dollars(net + buys, marks), _dollars(net - sells, marks))
 
 
 def _dollars(qty: Floats, marks: Floats) -> Floats:
