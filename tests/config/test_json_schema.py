@@ -32,6 +32,11 @@ def is_valid(value: Any, rule: dict[str, Any]) -> bool:
         return not is_valid(value, rule["if"]) or is_valid(value, rule["then"])
     if "additionalProperties" in rule and isinstance(value, dict) and rule["additionalProperties"] is False:
         rule = {**rule, "additionalProperties": rule["properties"].keys()}
+    elif isinstance(rule.get("additionalProperties"), dict):  # an object of names: what each of them may have
+        below = value.values() if isinstance(value, dict) else ()
+        return all(is_valid(one, rule["additionalProperties"]) for one in below) and is_valid(
+            value, {key: part for key, part in rule.items() if key != "additionalProperties"}
+        )
     return all(CHECKS[keyword](value, rule[keyword]) for keyword in rule.keys() - ANNOTATIONS)
 
 
@@ -80,6 +85,9 @@ def test_the_examples_are_valid(file: Any) -> None:
         {"strategy_type": "my_file:MyStrategy", "strategy_params": {"anything": [1]}},
         {"risk_config": {"max_daily_trades": None, "stop_loss_pct": 0.05}},
         {"bar": "1Day", "initial_cash": 5},
+        {"filters": [{"name": "weekday", "blocked-days": ["Fri"], "block_friday": None}]},
+        {"filters": [{"name": "category", "categories": {"XLE": "energy"}, "max-fracs": {"energy": 0.3}}]},
+        {"filters": [{"name": "my_file:MyFilter", "anything": 1}, {"name": "nil"}]},
     ],
 )
 def test_what_may_be_written_is_valid(changes: dict[str, Any]) -> None:
@@ -101,6 +109,11 @@ def test_what_may_be_written_is_valid(changes: dict[str, Any]) -> None:
         {"strategy": "adaptive"},
         {"bar": "2Min"},
         {"name": ""},
+        {"filters": [{"name": "nill"}]},
+        {"filters": [{"blocked-days": ["Fri"]}]},
+        {"filters": [{"name": "max-positions", "max-long": 3}]},
+        {"filters": [{"name": "var", "confidence": 2}]},
+        {"filters": [{"name": "category", "max_fracs": {"energy": "much"}}]},
     ],
 )
 def test_what_is_refused_is_invalid(changes: dict[str, Any]) -> None:

@@ -11,12 +11,14 @@ from the environment alone.
 
 from trader.config.defaults import default_config
 from trader.config.doubts import advice
+from trader.config.filter_sections import FILTER_TYPES, chain_of, links_of
 from trader.config.json_schema import schema
 from trader.config.parsing import STRATEGY_TYPES, load, make_strategy, parse
 from trader.config.sections import (
     AlpacaConfig,
     BrokerConfig,
     Config,
+    FilterConfig,
     RegulatoryFeesConfig,
     RiskConfig,
     SimulatedConfig,
@@ -24,16 +26,20 @@ from trader.config.sections import (
 )
 
 __all__ = [
+    "FILTER_TYPES",
     "STRATEGY_TYPES",
     "AlpacaConfig",
     "BrokerConfig",
     "Config",
+    "FilterConfig",
     "RegulatoryFeesConfig",
     "RiskConfig",
     "SimulatedConfig",
     "StrategyConfig",
     "advice",
+    "chain_of",
     "default_config",
+    "links_of",
     "load",
     "make_strategy",
     "parse",

@@ -6,8 +6,10 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from trader.config.filter_sections import FILTER_TYPES
 from trader.config.parsing import STRATEGY_TYPES
 from trader.config.sections import Config, floats
+from trader.director import FILTERS
 from trader.strategies import STRATEGIES
 
 
@@ -28,7 +30,25 @@ def schema() -> dict[str, Any]:
                 "then": {"properties": {"strategy_params": {"$ref": f"#/$defs/{name}"}}},
             }
         )
+    _describe_filters(result["$defs"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **result}
+
+
+def _describe_filters(defs: dict[str, Any]) -> None:
+    """Add the parameters of each built-in filter, in either spelling, beside its name."""
+    section = defs["FilterConfig"]
+    kind = section["properties"]["name"]
+    del kind["type"]
+    kind["anyOf"] = [{"enum": FILTER_TYPES.names()}, {"type": "string", "pattern": "^[^:]+:[^:]+$"}]
+    section["allOf"] = []
+    for name, cls in FILTERS.items():
+        rules = TypeAdapter(cls).json_schema()
+        known = rules.setdefault("properties", {})
+        known |= {key.replace("_", "-"): rule for key, rule in known.items()} | {"name": kind}
+        defs[f"filter-{name}"] = rules
+        section["allOf"].append(
+            {"if": {"properties": {"name": {"const": name}}}, "then": {"$ref": f"#/$defs/filter-{name}"}}
+        )
 
 
 class _NumberSchema(GenerateJsonSchema):

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from trader.config.files import read, shown
+from trader.config.filter_sections import filter_findings
 from trader.config.findings import Finding, Loc, explain, explain_call, place, problems, show, unfit
 from trader.config.sections import MAX_WARMUP_BARS, Config, StrategyConfig, floats
 from trader.errors import ConfigError
@@ -64,6 +65,8 @@ def make_strategy(settings: StrategyConfig) -> Strategy:
 def _cross_findings(data: object) -> Iterator[Finding]:
     """Yield what shows only by looking at several fields, or at code; the fields themselves may be wrong as well."""
     entries = data.get("strategies") if isinstance(data, Mapping) else None
+    common = data.get("filters") if isinstance(data, Mapping) else None
+    yield from ((("filters", *loc), message) for loc, message in filter_findings(common))
     first_named: dict[str, int] = {}
     for index, entry in enumerate(entries if isinstance(entries, list | tuple) else ()):
         if not isinstance(entry, Mapping | StrategyConfig):
@@ -74,6 +77,8 @@ def _cross_findings(data: object) -> Iterator[Finding]:
             message = f"must be unique, but {place(('strategies', first))} is named {show(name)} too"
             yield ("strategies", index, "name"), message
         yield from ((("strategies", index, *loc), message) for loc, message in _type_findings(values))
+        chain = filter_findings(values.get("filters"))
+        yield from ((("strategies", index, "filters", *loc), message) for loc, message in chain)
 
 
 def _type_findings(values: Mapping[str, object]) -> Iterator[Finding]:

@@ -27,6 +27,7 @@ MAX_STRATEGIES = 10_000
 FREE_SYMBOLS = 30  # stocks that Alpaca's free plan streams
 MAX_TICKERS = 1_000
 MAX_WARMUP_BARS = 100_000  # ten weeks of minutes around the clock
+MAX_FILTERS = 100  # of one chain: every opening asks each of them
 MAX_DECIMALS, MAX_DIGITS = 18, 30  # of any number: beyond lies no amount of money, only slow arithmetic
 
 LONGEST_STOCK = 5  # letters of a US stock or ETF before the dot; six are a pair without its slash
@@ -135,6 +136,18 @@ class RiskConfig(_Section):
         ) -> None: ...
 
 
+class FilterConfig(BaseModel):
+    """One filter of the Director; its parameters stand beside its name, with hyphens or underscores."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+
+    name: Text
+    """A built-in filter, the entry point of an installed package, or a class of your own as module:Class."""
+
+
+Chain = Annotated[tuple[FilterConfig, ...], Field(max_length=MAX_FILTERS)]
+
+
 class StrategyConfig(_Section):
     """One strategy, what it trades, and the capital of its own."""
 
@@ -166,6 +179,8 @@ class StrategyConfig(_Section):
     """Bars the strategy decides on; longer ones are built from minutes on the UTC grid."""
     fractionable: Flag = True
     """Whether stocks are bought in fractions of 0.0001 share, otherwise in whole shares."""
+    filters: Chain = ()
+    """What openings of this strategy pass after the common filters; its own see this strategy's portfolio only."""
 
     @field_validator("allow_short")
     @classmethod
@@ -240,3 +255,5 @@ class Config(_Section):
     """The strategies, in the order in which they decide."""
     broker: BrokerConfig = BrokerConfig()
     """Where orders go."""
+    filters: Chain = ()
+    """What the openings of all strategies pass, those of one minute together, in this order."""

@@ -64,16 +64,16 @@ class MaxPositionsFilter(BatchFilter):
 class GroupFilter(BatchFilter):
     """Bounds the dollars and the positions of each group of symbols; longs and shorts add up."""
 
-    max_frac: Fraction = 0.20
-    """Most dollars in a group, as a fraction of equity: 0.20 is 20 %."""
-    max_fracs: dict[str, Fraction] = Field(default_factory=dict)
-    """By name of the group, where it is another."""
-    max_count: Count | None = None
-    """Most positions in a group; null: any number."""
-    max_counts: dict[str, Count] = Field(default_factory=dict)
-    """By name of the group, where it is another."""
-    on_excess: OnExcess = "trim"
-    """Whether an intent that goes beyond is trimmed to what fits, or dropped."""
+    # Described in their annotations, because docstrings below attributes are not inherited.
+    max_frac: Annotated[Fraction, Field(description="Most dollars in a group, as a fraction of equity.")] = 0.20
+    max_fracs: Annotated[dict[str, Fraction], Field(description="By name of the group, where it is another.")] = Field(
+        default_factory=dict
+    )
+    max_count: Annotated[Count | None, Field(description="Most positions in a group; null: any number.")] = None
+    max_counts: Annotated[dict[str, Count], Field(description="By name of the group, where it is another.")] = Field(
+        default_factory=dict
+    )
+    on_excess: Annotated[OnExcess, Field(description="Whether what goes beyond is trimmed, or dropped.")] = "trim"
 
     def apply_all(self, intents: Sequence[OrderIntent], view: PortfolioView) -> Sequence[Cut | None]:
         """Let pass what fits into each group."""
