@@ -26,6 +26,7 @@ from trader.books.ledger import Ledger
 from trader.director.grid import MinuteGrid
 from trader.engine.engine import Engine, Step
 from trader.engine.market import WINDOW_BARS, Window
+from trader.engine.portfolio import Portfolio
 from trader.engine.sandbox import SandboxSpec
 from trader.model.commands import SubmitOrder
 from trader.model.events import OrderCreated, SandboxOpened
@@ -35,9 +36,10 @@ from trader.model.orders import Approved, ExecutionReport, OrderIntent, OrderSta
 from trader.model.signals import Signals, Target
 from trader.model.ticks import Bar
 from trader.model.time import MINUTE
-from trader.model.views import Standing
-from trader.risk import gate
+from trader.model.views import Market, Question, Standing
+from trader.risk.gate import Gate
 from trader.risk.limits import Limits
+from trader.risk.rules import Rules
 from trader.strategies import Context, MomentumStrategy
 
 SYMBOLS = 74
@@ -257,8 +259,9 @@ def gate_ns() -> float:
     standing = Standing(
         Decimal(10_000), Decimal(10_000), Decimal(10_100), Decimal(0), 0, loss_reached=False, state=TradingState.ACTIVE
     )
-    spy = instrument_of("SPY")
-    return ns_each(lambda _: gate.check(intent, standing, limits=LIMITS, instrument=spy, order_id="o"), 5000)
+    gate = Gate(Rules(), {"a": LIMITS}, exposures=Portfolio(Ledger(), (), {}), flags={})
+    question = Question(intent, "o", instrument_of("SPY"), standing, Market(), 0)
+    return ns_each(lambda _: gate.check(question), 5000)
 
 
 def books_ns() -> float:

@@ -20,7 +20,7 @@ from trader.model.inputs import Input, Ticks, TimerFired
 from trader.model.orders import Denied
 from trader.model.signals import Signals
 from trader.model.ticks import Bar, Quote
-from trader.risk import gate
+from trader.risk.gate import Gate
 from trader.store.tape import TapeReader, TapeWriter
 from trader.strategies import Context, Strategy
 
@@ -84,7 +84,7 @@ async def test_an_order_that_is_refused_now_is_a_difference_of_its_strategy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await record(path := tmp_path / "t", lively("other", "BTC/USD"), lively("one", "SPY"), minutes=20)
-    monkeypatch.setattr(gate, "check", lambda intent, *_, **__: Denied(intent, "max_daily_trades", "0", "1"))
+    monkeypatch.setattr(Gate, "check", lambda _, question: Denied(question.intent, "max_daily_trades", "0", "1"))
     found = replay(path).difference
     assert found is not None
     assert isinstance(found.recorded, OrderCreated)

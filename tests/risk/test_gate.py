@@ -5,11 +5,14 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from trader.books.ledger import Ledger
+from trader.engine.portfolio import Portfolio
 from trader.model.instruments import instrument_of
 from trader.model.orders import Approved, Denied, OrderIntent, Reason, Side, TradingState
-from trader.model.views import Standing
-from trader.risk.gate import check
+from trader.model.views import Market, Question, Standing
+from trader.risk.gate import Gate
 from trader.risk.limits import Limits
+from trader.risk.rules import Rules
 
 STANDING = Standing(
     cash=Decimal(10000),
@@ -30,13 +33,15 @@ def judge(
     symbol: str = "SPY",
     **limits: object,
 ) -> Approved | Denied:
-    return check(
-        msgspec.structs.replace(INTENT, **(intent or {})),
-        msgspec.structs.replace(STANDING, **(standing or {})),
-        limits=msgspec.structs.replace(LIMITS, **limits),
-        instrument=instrument_of(symbol),
-        order_id="o1",
+    gate = Gate(
+        Rules(),
+        {"one": msgspec.structs.replace(LIMITS, **limits)},
+        exposures=Portfolio(Ledger(), (), {}),
+        flags={},
     )
+    asked = msgspec.structs.replace(INTENT, **(intent or {}))
+    found = msgspec.structs.replace(STANDING, **(standing or {}))
+    return gate.check(Question(asked, "o1", instrument_of(symbol), found, Market(), 0))
 
 
 def test_an_approval_reserves_the_notional_and_two_per_cent() -> None:

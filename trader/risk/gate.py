@@ -1,17 +1,47 @@
-"""The pre-trade gate: every order passes here once, on the freshest books."""
+"""The pre-trade gate: every order passes here once, on the freshest books.
 
-from collections.abc import Mapping
+An opening is refused by the first rule that it breaks, in this order: state and flags, its sandbox's own books, lists,
+the order itself, exposure, conduct, the account's tail. A limit whose input is missing refuses, and so does a check
+that fails. Reductions always pass: a rule that keeps a losing position open is a risk, not a control.
+"""
+
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from typing import Final, Protocol
 
+import msgspec
+
+from trader.model.calendar import StockCalendar
 from trader.model.events import FlagRaised
-from trader.model.instruments import Instrument
-from trader.model.money import EXACT, ZERO
-from trader.model.orders import Approved, Denied, OrderIntent, Side, TradingState
-from trader.model.views import Exposures, Question, Standing
-from trader.risk.limits import Limits, reservation_of
+from trader.model.orders import Approved, Denied, OrderIntent, Urgency
+from trader.model.views import Exposures, Question
+from trader.risk.basics import broken_on_its_own
+from trader.risk.bounds import Bound, Breach
+from trader.risk.escalation import closing
+from trader.risk.exposure import ExposureControls
+from trader.risk.limits import Limits, OrderLimits, reservation_of
+from trader.risk.lists import unlisted
+from trader.risk.orders import OrderControls
 from trader.risk.rules import Rules
+from trader.risk.tiers import AGE_NS, BY_URGENCY
 
-HELD = "held"  # the rule that refuses entries while data or the order stream cannot be trusted; it passes by itself
+NO_LIMITS: Final = OrderLimits()
+
+
+class Conducts(Protocol):
+    """What judges how a strategy behaves."""
+
+    def breaches(self, question: Question) -> Iterator[Breach]:
+        """Yield every level that an opening goes beyond."""
+
+
+class Tails(Protocol):
+    """What judges how much the account may lose."""
+
+    is_on: bool
+
+    def breaches(self, question: Question, exposures: Exposures, *, nav: float, tightness: float) -> list[Breach]:
+        """Return each limit that an opening breaks."""
 
 
 class Gate:
@@ -24,12 +54,23 @@ class Gate:
         *,
         exposures: Exposures,
         flags: Mapping[str, FlagRaised],
+        conduct: Conducts | None = None,
+        tails: Tails | None = None,
     ) -> None:
         """Hold each strategy to its ``limits`` and all of them to ``rules``; ``flags`` are those that stand."""
+        self.warnings: list[Breach] = []  # of the newest answer: soft levels that an opening went beyond
         self._rules = rules
         self._limits = limits
         self._exposures = exposures
         self._flags = flags
+        self._conduct = conduct
+        self._tails = tails if tails is not None and tails.is_on else None
+        self._sums = ExposureControls(rules, limits, exposures=exposures, flags=flags)
+        self._ages = {urgency: AGE_NS[rules.tiers.get(urgency, BY_URGENCY[urgency])] for urgency in Urgency}
+        self._summed_at = 0
+        self._is_plain = rules == Rules() and conduct is None and not any(map(_has_exposure_limits, limits.values()))
+        self._calendar = StockCalendar()
+        self._controls: dict[tuple[str, str], OrderControls] = {}  # by strategy and asset class
 
     def check(self, question: Question) -> Approved | Denied:
         """Approve an intent with its reservation, or name the first rule it breaks.
@@ -37,76 +78,100 @@ class Gate:
         The caller applies the approval before it asks again, so the next check sees this one's reservation.
         """
         intent = question.intent
-        return check(
-            intent,
-            question.standing,
-            limits=self._limits[intent.strategy],
-            instrument=question.instrument,
-            order_id=question.order_id,
-        )
+        self.warnings.clear()
+        if intent.reduces:
+            _assert_reduces(question)
+            return Approved(question.order_id, intent)
+        reserved = reservation_of(intent)
+        try:
+            broken = self._broken(question, reserved)
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong in a check, nothing is opened on it
+            broken = _failed(error)
+        if broken is None:
+            self._count(intent, reserved)
+            return Approved(question.order_id, intent, reserved)
+        return Denied(
+            intent, broken.rule, broken.limit, broken.value,
+            is_passing=broken.is_passing, scope=broken.scope, hint=broken.hint,
+        )  # fmt: skip
+
+    def _broken(self, question: Question, reserved: Decimal) -> Breach | None:
+        """Return the first breach that refuses; note the warnings before it."""
+        for breach in self._breaches(question, reserved):
+            if breach.level == "hard":
+                return breach
+            self.warnings.append(breach)
+        return None
+
+    def _breaches(self, question: Question, reserved: Decimal) -> Iterator[Breach]:
+        strategy, symbol = question.intent.strategy, question.intent.symbol
+        if self._flags and (flag := closing(self._flags, self._scopes(strategy, symbol))):
+            yield _flagged(flag)
+        if broken := broken_on_its_own(question, self._limits[strategy], reserved):
+            yield broken
+        if self._is_plain:
+            return
+        if broken := unlisted(self._rules, strategy, symbol):
+            yield broken
+        self._freshen(question)
+        yield from self._of_order(question)
+        yield from self._sums.beyond(question, reserved)
+        if self._conduct is not None:
+            yield from self._conduct.breaches(question)
+        if self._tails is not None:
+            tightness = self._sums.tightness(frozenset({"account"}))
+            nav = self._sums.worth().nav
+            yield from self._tails.breaches(question, self._exposures, nav=nav, tightness=tightness)
+
+    def _of_order(self, question: Question) -> Iterator[Breach]:
+        key = question.intent.strategy, question.instrument.asset_class
+        controls = self._controls.get(key)
+        if controls is None:
+            limits = self._rules.orders.get(key[1], NO_LIMITS)
+            controls = OrderControls(limits, self._limits[key[0]], key[1], self._calendar)
+            self._controls[key] = controls
+        of = self._exposures
+        if broken := controls.broken(question, of.net.item(of.index[question.intent.symbol])):
+            yield broken
+        yield from controls.beyond(question)
+
+    def _freshen(self, question: Question) -> None:
+        """Sum up anew where the sums are older than the order's tier allows."""
+        self._exposures.sync()
+        age = self._ages[question.intent.urgency]
+        if not age or not 0 <= question.now - self._summed_at <= age:
+            self._summed_at = question.now
+            self._sums.forget()
+
+    def _count(self, intent: OrderIntent, reserved: Decimal) -> None:
+        """Let what was let pass count at once, also for orders that are checked on sums of a moment ago."""
+        if self._is_plain:
+            return
+        if self._ages[intent.urgency]:
+            self._sums.count(intent, reserved)
+        else:
+            self._sums.forget()
+
+    def _scopes(self, strategy: str, symbol: str) -> set[str]:
+        groups = {f"group {name}" for name, group in self._rules.groups.items() if strategy in group.strategies}
+        return {"account", f"strategy {strategy}", f"symbol {symbol}", *groups}
 
 
-def check(
-    intent: OrderIntent, standing: Standing, *, limits: Limits, instrument: Instrument, order_id: str
-) -> Approved | Denied:
-    """Approve ``intent`` under ``order_id`` with its reservation, or name the first rule it breaks.
-
-    The caller applies the approval before it asks again, so the next check sees this one's reservation.
-    """
-    if intent.reduces:
-        assert intent.qty <= standing.position.copy_abs(), f"{intent} reduces more than {standing.position}"
-        return Approved(order_id, intent)
-    reserved = reservation_of(intent)
-    broken = (
-        _held_back(standing)
-        or _closed_to_openings(intent, standing, limits)
-        or _too_small(intent, instrument)
-        or _too_large(intent, standing, limits)
-        or _unfunded(reserved, standing)
-    )
-    return Denied(intent, *broken, is_passing=broken[0] == HELD) if broken else Approved(order_id, intent, reserved)
+def _has_exposure_limits(limits: Limits) -> bool:
+    return any(isinstance(value, Bound) and bool(value) for value in msgspec.structs.astuple(limits))
 
 
-Broken = tuple[str, str, str] | None
+def _assert_reduces(question: Question) -> None:
+    intent, position = question.intent, question.standing.position
+    is_smaller = intent.qty <= position.copy_abs() and (position > 0) is (intent.side.sign < 0)
+    assert is_smaller, f"{intent} reduces more than {position}"
 
 
-def _held_back(standing: Standing) -> Broken:
-    return (HELD, "no entries", standing.held) if standing.held else None
+def _flagged(flag: FlagRaised) -> Breach:
+    hint = f"it ends with {flag.kind}, or a person ends it with trader resume"
+    return Breach("reduce_only", flag.scope, f"{flag.kind} {flag.limit}", flag.value, hint=hint)
 
 
-def _closed_to_openings(intent: OrderIntent, standing: Standing, limits: Limits) -> Broken:
-    if standing.state is not TradingState.ACTIVE:
-        return standing.state.value, "no openings", "until it is resumed"
-    if standing.loss_reached:
-        return "max_daily_loss", f"${limits.max_daily_loss}", "reached today"
-    if limits.max_daily_trades is not None and standing.daily_trades >= limits.max_daily_trades:
-        return "max_daily_trades", str(limits.max_daily_trades), str(standing.daily_trades)
-    if intent.side is Side.SELL and not limits.allow_short:
-        return "allow_short", "false", f"sell {intent.qty}"
-    if standing.cash <= ZERO:
-        return "cash", "> $0", f"${standing.cash}"
-    return None
-
-
-def _too_small(intent: OrderIntent, instrument: Instrument) -> Broken:
-    notional = EXACT.multiply(intent.qty, intent.decision_price)
-    if intent.qty <= ZERO or notional < instrument.min_notional:
-        return "min_notional", f"${instrument.min_notional}", f"${notional}"
-    if EXACT.remainder(intent.qty, instrument.qty_increment):
-        return "qty_increment", str(instrument.qty_increment), str(intent.qty)
-    return None
-
-
-def _too_large(intent: OrderIntent, standing: Standing, limits: Limits) -> Broken:
-    held = EXACT.add(standing.position, EXACT.multiply(intent.qty, intent.side.sign)).copy_abs()
-    value = EXACT.multiply(held, intent.decision_price)
-    allowed = EXACT.multiply(standing.equity, limits.max_position_size)
-    if value > allowed:
-        return "max_position_size", f"${allowed} ({limits.max_position_size} of equity)", f"${value}"
-    return None
-
-
-def _unfunded(reserved: Decimal, standing: Standing) -> Broken:
-    if reserved > standing.free_cash:
-        return "free_cash", f"${standing.free_cash}", f"${reserved}"
-    return None
+def _failed(error: Exception) -> Breach:
+    why = f"error: {type(error).__name__}: {error}"
+    return Breach("check_failed", "order", "an answer", why, hint="report it; until then only reductions leave")

@@ -3,8 +3,13 @@
 import msgspec
 
 from trader.model.orders import Urgency
+from trader.risk.conduct import ConductLimits
+from trader.risk.escalation import Escalation
+from trader.risk.ladder import Ladder
 from trader.risk.limits import AccountLimits, GroupLimits, OrderLimits, SymbolLimits
+from trader.risk.regime import Regime
 from trader.risk.tiers import Tier
+from trader.risk.value_at_risk import VarLimits
 
 UNKNOWN = "unknown"  # the sector, or category, of symbols that are in none
 
@@ -27,3 +32,8 @@ class Rules(msgspec.Struct, frozen=True, omit_defaults=True):
     restricted: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
     tiers: dict[Urgency, Tier] = {}
+    conduct: ConductLimits = ConductLimits()
+    ladder: Ladder = Ladder()
+    escalation: Escalation = Escalation()
+    regime: Regime = Regime()
+    var: VarLimits = VarLimits()

@@ -1,0 +1,217 @@
+"""Controls of the order itself: on the newest market, in every tier.
+
+*Why a plan:* a limit that is not set costs nothing. What is set for a strategy and an asset class is put in a list
+once, and an order walks through it.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from trader.model.calendar import StockCalendar
+from trader.model.instruments import AssetClass
+from trader.model.money import EXACT, ONE
+from trader.model.orders import Side
+from trader.model.time import MINUTE, SECOND
+from trader.model.views import Question
+from trader.risk.bounds import Bound, Breach
+from trader.risk.checks import RESTART, Check, Unit, breach_of, check_of
+from trader.risk.limits import Limits, OrderLimits
+from trader.risk.windows import Windows
+
+Measure = Callable[[Question], float]
+ORDER_TYPE: Final = "market"  # all that the desk sends as yet
+
+
+def _intent_age(question: Question) -> float:
+    return (question.now - question.intent.ts) / SECOND
+
+
+def _move(question: Question) -> float:
+    decided = float(question.intent.decision_price)
+    return abs(question.market.mark / decided - 1.0) if decided else math.nan
+
+
+def _collar(question: Question) -> float:
+    """Return how far from the mark the order would trade: at the quote it meets, else where it was decided."""
+    market, intent = question.market, question.intent
+    price = market.ask if intent.side is Side.BUY else market.bid
+    if math.isnan(price):
+        price = float(intent.decision_price)
+    return abs(price / market.mark - 1.0) if market.mark else math.nan
+
+
+def _mark_age(question: Question) -> float:
+    marked_at = question.market.marked_at
+    return (question.now - marked_at) / SECOND if marked_at else math.nan
+
+
+def _jump(question: Question) -> float:
+    market = question.market
+    return abs(market.mark / market.before - 1.0) if market.before else math.nan
+
+
+def _spread(question: Question) -> float:
+    bid, ask = question.market.bid, question.market.ask
+    return (ask - bid) / (ask + bid) * 2.0 if bid + ask else math.nan
+
+
+def _depth(question: Question) -> float:
+    market = question.market
+    return market.ask_size * market.ask if question.intent.side is Side.BUY else market.bid_size * market.bid
+
+
+def _qty(question: Question) -> float:
+    return float(question.intent.qty)
+
+
+def _value(question: Question) -> float:
+    return float(question.intent.qty) * float(question.intent.decision_price)
+
+
+def _volume_share(question: Question) -> float:
+    volume = question.market.volume_day
+    return float(question.intent.qty) / volume if volume > 0 else math.nan
+
+
+def _depth_share(question: Question) -> float:
+    market = question.market
+    size = market.ask_size if question.intent.side is Side.BUY else market.bid_size
+    return float(question.intent.qty) / size if size > 0 else math.nan
+
+
+def _impact(question: Question) -> float:
+    """Return the daily deviation times the root of the share of the day's volume: impact at a coefficient of 1."""
+    return question.market.sigma_day * math.sqrt(_volume_share(question))
+
+
+MEASURES: Final[dict[str, tuple[Measure, Unit, str]]] = {
+    "max_intent_age_s": (_intent_age, "s", ""),
+    "max_price_move": (_move, "of the price", "no mark yet"),
+    "price_collar": (_collar, "of the price", "no mark yet"),
+    "max_mark_age_s": (_mark_age, "s", "no mark yet"),
+    "max_price_jump": (_jump, "of the price", "no mark of a minute ago yet"),
+    "max_spread": (_spread, "of the price", "no quote yet"),
+    "min_depth": (_depth, "$", "no quote yet"),
+    "max_order_qty": (_qty, "units", ""),
+    "max_order_value": (_value, "$", ""),
+    "max_volume_share": (_volume_share, "of daily volume", "no daily volume yet"),
+    "max_depth_share": (_depth_share, "of what is shown", "no quote yet"),
+    "max_impact": (_impact, "of the price", "no daily volume and deviation yet"),
+}
+# A rule is named by what went wrong where the key names a number.
+CODES: Final = {
+    "max_intent_age_s": "stale_intent",
+    "max_price_move": "price_moved",
+    "max_mark_age_s": "stale_mark",
+    "max_price_jump": "price_jump",
+}
+
+
+class OrderControls:
+    """The order-level rules of one strategy in one asset class."""
+
+    def __init__(self, limits: OrderLimits, own: Limits, asset_class: AssetClass, calendar: StockCalendar) -> None:
+        """Hold to ``limits`` of the class and to the strategy's ``own``."""
+        self._limits = limits
+        self._asset_class = asset_class
+        self._calendar = calendar
+        self._windows = Windows(limits.close_only)
+        self._is_timed = bool(limits.sessions or limits.close_only or limits.close_only_before_close_min)
+        self._key = f"risk.orders.{asset_class}"
+        self._plan = [*self._planned(own)]
+
+    def broken(self, question: Question, net: float) -> Breach | None:
+        """Return the first rule that has no levels and that an opening breaks; ``net`` is the account's position."""
+        return (
+            self._kind(question)
+            or _short(question, net)
+            or _through_zero(question, net)
+            or (self._time(question) if self._is_timed else None)
+        )
+
+    def beyond(self, question: Question) -> Iterator[Breach]:
+        """Yield every level that an opening is beyond."""
+        for check, measure, missing in self._plan:
+            value = measure(question)
+            if not value * check.sign <= check.first and (breach := breach_of(check, value, missing=missing)):
+                yield breach
+
+    def _planned(self, own: Limits) -> Iterator[tuple[Check, Measure, str]]:
+        for name, (measure, unit, missing) in MEASURES.items():
+            bounds: Sequence[tuple[Bound, str, str]] = [(getattr(self._limits, name), "order", f"{self._key}.{name}")]
+            if name in {"max_order_qty", "max_order_value"}:
+                bounds = [*bounds, (getattr(own, name), "order", f"risk_config.{name} of the strategy")]
+            for bound, scope, key in bounds:
+                if bound:
+                    weighed = _weighed(measure, self._limits.impact_coefficient) if name == "max_impact" else measure
+                    yield check_of(CODES.get(name, name), bound, scope=scope, key=key, unit=unit), weighed, missing
+
+    def _kind(self, question: Question) -> Breach | None:
+        limits, qty = self._limits, question.intent.qty
+        if ORDER_TYPE not in limits.order_types:
+            hint = f"add '{ORDER_TYPE}' to {self._key}.order_types {RESTART}: the desk sends no other type"
+            return Breach("order_type", "order", ", ".join(limits.order_types) or "none", ORDER_TYPE, hint=hint)
+        exponent = qty.normalize(EXACT).as_tuple().exponent
+        if isinstance(exponent, int) and -exponent > limits.max_decimals:
+            hint = f"raise {self._key}.max_decimals {RESTART}, as far as the venue takes it"
+            return Breach("max_decimals", "order", str(limits.max_decimals), str(qty), hint=hint)
+        return None
+
+    def _time(self, question: Question) -> Breach | None:
+        limits, now = self._limits, question.now
+        if window := self._windows.covering(now):
+            hint = _HINT.format(self._key, "close_only")
+            return Breach("close_only", "order", f"not {window}", "now (New York)", hint=hint)
+        if self._asset_class != "stock":
+            return None
+        phase = self._calendar.phase(now)
+        if limits.sessions and phase not in limits.sessions:
+            hint = f"add '{phase}' to {self._key}.sessions {RESTART}, or wait for the session"
+            return Breach("session_closed", "order", ", ".join(limits.sessions), phase, hint=hint, is_passing=True)
+        if limits.close_only_before_close_min and phase == "core":
+            left = (self._calendar.next_close(now) - now) / MINUTE
+            if left <= limits.close_only_before_close_min:
+                key = "close_only_before_close_min"
+                limit = f"> {limits.close_only_before_close_min:g} min to the close"
+                return Breach("close_only", "order", limit, f"{left:.3g} min", hint=_HINT.format(self._key, key))
+        return None
+
+
+_HINT = f"change {{}}.{{}} {RESTART}, or wait"
+
+
+def _short(question: Question, net: float) -> Breach | None:
+    """Refuse what no venue lends: a coin, and a fraction of a share; sold out of what the account has, both may be."""
+    intent = question.intent
+    if intent.side is Side.BUY:
+        return None
+    if question.instrument.asset_class == "crypto":
+        return Breach("crypto_short", "order", "no short sale", f"sell {intent.qty}", hint="coins cannot be sold short")
+    if EXACT.remainder(intent.qty, ONE) and not float(intent.qty) <= _within(net):
+        hint = "shares are sold short whole: set fractionable of the strategy to false"
+        return Breach("fractional_short", "order", "whole shares", f"sell {intent.qty}", hint=hint)
+    return None
+
+
+def _through_zero(question: Question, net: float) -> Breach | None:
+    """Refuse to turn a position around in one order: the venue takes two."""
+    intent, position = question.intent, question.standing.position
+    sign = intent.side.sign
+    if EXACT.multiply(position, sign) < 0:
+        hint = "close the position first, with an order that reduces"
+        value = f"{intent.side} {intent.qty} against {position}"
+        return Breach("crosses_zero", f"strategy {intent.strategy}", "two orders", value, hint=hint)
+    if net * sign < 0 and not float(intent.qty) <= _within(abs(net)):
+        hint = "the account holds the other side: what closes that and what goes beyond are two orders"
+        value = f"{intent.side} {intent.qty} against {net:g}"
+        return Breach("crosses_zero", "account", "two orders", value, hint=hint, is_passing=True)
+    return None
+
+
+def _within(qty: float) -> float:
+    return qty + abs(qty) * 1e-9
+
+
+def _weighed(measure: Measure, factor: float) -> Measure:
+    return lambda question: factor * measure(question)
