@@ -98,7 +98,7 @@ def filled(conduct: Conduct, event: OrderFilled, *, is_flat: bool) -> None:
 def denied(conduct: Conduct, what: Denied) -> None:
     """Remember that a strategy repeated itself too often: time alone does not mend it."""
     if what.rule == REPEATED:
-        _slot(_of(conduct, what.intent.strategy), what.intent.symbol).is_spent = True
+        _of(conduct, what.intent.strategy).is_spent = True
 
 
 def day_started(conduct: Conduct, event: DayStarted) -> None:
@@ -118,8 +118,9 @@ def state_set(conduct: Conduct, event: StateSet) -> None:
     for name in [event.strategy] if event.strategy else conduct.strategies:
         own = _of(conduct, name)
         own.tally.rejects_in_row = own.losses = 0
+        own.is_spent = False
         for slot in own.slots.values():
-            slot.entries, slot.is_spent = 0, False
+            slot.entries = 0
 
 
 def overridden(conduct: Conduct, event: Event) -> None:

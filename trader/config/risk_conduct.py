@@ -29,6 +29,8 @@ class _Conduct(BaseModel):
     """Orders that the broker refused in a row; an accepted one, or `trader resume`, ends it."""
     max_error_rate: Share | None = None
     """Refused orders as a part of the day's orders, from the twentieth order on."""
+    price_walk: Share | None = None
+    """Part of the price by which own executions of five minutes, all strategies' together, may have moved it."""
 
 
 class StrategyConduct(_Conduct):
@@ -36,8 +38,6 @@ class StrategyConduct(_Conduct):
 
     duplicate: Wait | None = None
     """Seconds before the same order (symbol, side, quantity and price) may be sent again."""
-    price_walk: Share | None = None
-    """Part of the price by which own executions of five minutes may have moved it."""
     max_size_ratio: Levels | None = None
     """Largest value of an order as a multiple of what the strategy's orders are usually worth, from its tenth on."""
     max_repeats: Count | None = None
@@ -60,8 +60,6 @@ class AccountConduct(_Conduct):
 
     max_open_orders_per_symbol: Count | None = None
     """Orders of one symbol under way at the same time."""
-    price_walk: Share | None = None
-    """Part of the price by which the executions of all strategies in five minutes may have moved it."""
     intraday_margin: Share | None = None
     """Part of the equity, crypto apart, that the broker may demand as maintenance margin for stocks."""
 

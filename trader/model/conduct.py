@@ -50,7 +50,6 @@ class SlotTally(msgspec.Struct):
 
     entries: int = 0  # in a row, each within RECENT of the last
     entered_at: int = 0  # the last of them
-    is_spent: bool = False  # entries were refused for their number, until a person allows more
     sent: list[tuple[int, Side, Decimal, Decimal]] = []  # the newest entries: time, side, quantity, price
     earned: Decimal = ZERO  # dollars that the position has realised since it was flat
     left_at: int = 0  # when it was flat again
@@ -65,6 +64,7 @@ class StrategyTally(msgspec.Struct):
     sized: int = 0
     losses: int = 0  # trades in a row
     lost_at: int = 0  # the last of them
+    is_spent: bool = False  # entries were refused for being repeated, until a person allows more
 
 
 class SymbolTally(msgspec.Struct):

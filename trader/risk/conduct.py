@@ -1,16 +1,38 @@
-"""How a strategy behaves: how fast, how often, how alike and how unluckily it trades."""
+"""How strategies behave: how fast, how often, how alike and how unluckily they trade, against what is allowed.
 
-from collections.abc import Mapping
+*Why a plan:* a limit that is not set costs nothing. What is set for the account and for a strategy stands in a list,
+and an opening walks through it.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping
+from enum import IntEnum
+from typing import Final, NamedTuple
 
 import msgspec
+import numpy as np
 
-from trader.risk.bounds import NONE, Bound
+from trader.model.conduct import RECENT, Conduct, StrategyTally, SymbolTally, Tally
+from trader.model.orders import Side
+from trader.model.time import MINUTE, SECOND
+from trader.model.views import Exposures, Floats, Question
+from trader.risk.bounds import NONE, Bound, Breach, Level
+
+ORDERS_FOR_A_RATIO: Final = 20  # of fewer orders of the day no part is taken: one of three means nothing
+SIZES_FOR_A_RATIO: Final = 10  # entries; likewise
+
+# Source: Alpaca, margin and short selling: maintenance of a long stock 30 %, all below $2.50; of a short one the
+# greater of 30 % and $5 a share.
+_MAINTENANCE: Final = 0.30
+_PENNY_USD, _SHORT_USD = 2.5, 5.0
 
 
-class ConductOfAll(msgspec.Struct, frozen=True):
-    """What both a strategy and the whole account are held to; an order that breaks it is not sent.
+class ConductOfAll(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What both a strategy and the whole account are held to, each on its own counts.
 
-    Days are trading days; ``max_cancel_ratio`` and ``max_error_rate`` are parts of the day's orders.
+    A count of so many allows no further opening, a part above the limit neither. Days are trading days; ratios are of
+    the day's orders.
     """
 
     max_orders_per_second: Bound = NONE  # cancels count
@@ -21,30 +43,262 @@ class ConductOfAll(msgspec.Struct, frozen=True):
     max_cancel_ratio: Bound = NONE
     max_rejects: Bound = NONE  # in a row
     max_error_rate: Bound = NONE
+    price_walk: Bound = NONE  # part of the price that own executions may have moved it by
 
 
-class ConductOfOne(ConductOfAll, frozen=True):
+class ConductOfOne(ConductOfAll, frozen=True, omit_defaults=True):
     """What a strategy is held to beside that."""
 
     duplicate: Bound = NONE  # seconds, at least, before the same order is sent again
-    price_walk: Bound = NONE  # fraction by which own executions may move a price within minutes
     max_size_ratio: Bound = NONE  # of an order's value to the strategy's usual one
-    max_repeats: Bound = NONE  # openings of one symbol, each within minutes of the last; then a person decides
+    max_repeats: Bound = NONE  # entries into a symbol, each soon after the last; then a person decides
     loss_streak: Bound = NONE  # losing trades in a row; then nothing is opened for the pause
     loss_streak_pause_s: float = 3600.0
     cooldown: Bound = NONE  # seconds, at least, after an exit before the symbol is entered again
 
 
-class ConductOfAccount(ConductOfAll, frozen=True):
+class ConductOfAccount(ConductOfAll, frozen=True, omit_defaults=True):
     """What the whole account is held to beside that."""
 
     max_open_orders_per_symbol: Bound = NONE
-    price_walk: Bound = NONE
     intraday_margin: Bound = NONE  # maintenance requirement of the worst case, as a part of the account's equity
 
 
-class ConductLimits(msgspec.Struct, frozen=True):
+class ConductLimits(msgspec.Struct, frozen=True, omit_defaults=True):
     """The rules of conduct; the default has none."""
 
     account: ConductOfAccount = ConductOfAccount()
     strategies: Mapping[str, ConductOfOne] = {}
+
+
+class ConductControls:
+    """The limits beside the counters they are on."""
+
+    def __init__(self, limits: ConductLimits, conduct: Conduct, exposures: Exposures) -> None:
+        """Look into ``conduct`` and ``exposures`` whenever asked."""
+        self._conduct = conduct
+        self._exposures = exposures
+        self._limits = limits
+        self._account = _plan(limits.account, "account", key="risk.account.{}", resumed="")
+        self._plans = {
+            name: _plan(own, f"strategy {name}", key=f"risk_config.{{}} of strategy {name}", resumed=f" {name}")
+            for name, own in limits.strategies.items()
+        }
+
+    def breaches(self, question: Question) -> Iterator[Breach]:
+        """Give each limit that an opening breaks: the strategy's own first, then the account's."""
+        conduct, name = self._conduct, question.intent.strategy
+        own = conduct.strategies.get(name, _NOTHING)
+        limits = self._limits.strategies.get(name, _NO_LIMITS)
+        seen = _Seen(question, own.tally, own, conduct, self._exposures, limits)
+        yield from _walk(self._plans.get(name, ()), seen)
+        if self._account:
+            yield from _walk(self._account, seen._replace(tally=conduct.account))
+
+
+class _Seen(NamedTuple):
+    """What measures look at; ``tally`` is that of the scope whose limit it is."""
+
+    question: Question
+    tally: Tally
+    own: StrategyTally
+    conduct: Conduct
+    exposures: Exposures
+    limits: ConductOfOne
+
+
+class _Kind(IntEnum):
+    """When a value breaks a bound."""
+
+    REACHED = 0  # a count that is there already
+    ABOVE = 1
+    BELOW = 2
+
+
+class _Measure(NamedTuple):
+    """How a rule's value is found; ``passes``: a breach passes by itself within moments."""
+
+    value: Callable[[_Seen], float]
+    kind: _Kind = _Kind.REACHED
+    unit: str = ""
+    passes: bool = False
+
+
+class _Row(NamedTuple):
+    """A rule that is set, ready to be asked."""
+
+    rule: str
+    bound: Bound
+    measure: _Measure
+    scope: str
+    hint: str
+
+
+_NOTHING: Final = StrategyTally(Tally())
+_NO_LIMITS: Final = ConductOfOne()
+_UNSEEN: Final = SymbolTally()
+
+
+def _plan(limits: ConductOfAll, scope: str, *, key: str, resumed: str) -> tuple[_Row, ...]:
+    rows = []
+    for rule, measure in _MEASURES.items():
+        if bound := getattr(limits, rule, NONE):
+            verb = "lower" if measure.kind is _Kind.BELOW else "raise"
+            hint = f"{verb} {key.format(rule)} in the settings and start again"
+            if rule in _FOR_A_PERSON:
+                hint = f"find out why, then trader resume{resumed}; or {hint}"
+            rows.append(_Row(rule, bound, measure, scope, hint))
+    return tuple(rows)
+
+
+def _walk(plan: tuple[_Row, ...], seen: _Seen) -> Iterator[Breach]:
+    for row in plan:
+        value = row.measure.value(seen)
+        if math.isnan(value):
+            yield _breach(row, "hard" if row.bound.hard is not None else "soft", value, seen)
+        elif level := _level(row, value):
+            yield _breach(row, level, value, seen)
+
+
+def _level(row: _Row, value: float) -> Level | None:
+    kind = row.measure.kind
+    if kind is _Kind.BELOW:
+        return row.bound.fallen_below(value)
+    return row.bound.broken(value + 1 if kind is _Kind.REACHED else value)
+
+
+def _breach(row: _Row, level: Level, value: float, seen: _Seen) -> Breach:
+    unit = row.measure.unit
+    if math.isnan(value):
+        said = "unknown: no mark yet"
+    elif math.isinf(value):
+        said = "stopped until a person decides" if row.rule in _FOR_A_PERSON else "no equity"
+    else:
+        said = _shown(value, unit)
+    is_of_symbol = row.scope == "account" and row.rule in _OF_SYMBOL
+    scope = f"symbol {seen.question.intent.symbol}" if is_of_symbol else row.scope
+    level_shown = "hard" if math.isnan(value) else level
+    return Breach(
+        row.rule, scope, _shown(row.bound.at(level), unit), said, level_shown, row.hint, is_passing=row.measure.passes
+    )
+
+
+def _shown(value: float, unit: str) -> str:
+    return f"{value:.6g} {unit}".rstrip()
+
+
+# --- measures -----------------------------------------------------------------------------------------------------
+
+
+def _sent_within(span: int) -> Callable[[_Seen], float]:
+    def count(seen: _Seen) -> float:
+        messages = seen.tally.messages
+        return len(messages) - bisect_right(messages, seen.question.intent.ts - span)
+
+    return count
+
+
+def _part(part: int, orders: int) -> float:
+    return part / orders if orders >= ORDERS_FOR_A_RATIO else 0.0
+
+
+def _open_in_symbol(seen: _Seen) -> float:
+    return seen.conduct.symbols.get(seen.question.intent.symbol, _UNSEEN).open_orders
+
+
+def _walked(seen: _Seen) -> float:
+    """Return by how much of the price own executions on this side have moved it, against us, up to this order."""
+    intent = seen.question.intent
+    price, since = float(intent.decision_price), intent.ts - RECENT
+    tally = seen.conduct.symbols.get(intent.symbol, _UNSEEN)
+    first = next((one for ts, one in (tally.bought if intent.side is Side.BUY else tally.sold) if ts >= since), 0.0)
+    return (price / first - 1.0) * intent.side.sign if first > 0 else 0.0
+
+
+def _since_the_same(seen: _Seen) -> float:
+    """Return the seconds since the same order was sent."""
+    intent = seen.question.intent
+    slot = seen.own.slots.get(intent.symbol)
+    wanted = (intent.side, intent.qty, intent.decision_price)
+    same = [ts for ts, *rest in slot.sent if tuple(rest) == wanted] if slot is not None else []
+    return (intent.ts - same[-1]) / SECOND if same else math.inf
+
+
+def _size_ratio(seen: _Seen) -> float:
+    intent, own = seen.question.intent, seen.own
+    if own.sized < SIZES_FOR_A_RATIO or not own.usual:
+        return 0.0
+    return float(intent.qty) * float(intent.decision_price) / own.usual
+
+
+def _repeated(seen: _Seen) -> float:
+    intent, slot = seen.question.intent, seen.own.slots.get(seen.question.intent.symbol)
+    if seen.own.is_spent:
+        return math.inf
+    return slot.entries if slot is not None and intent.ts - slot.entered_at <= RECENT else 0
+
+
+def _lost_in_row(seen: _Seen) -> float:
+    """Return the losing trades in a row; none once the pause after them is over."""
+    is_over = seen.question.intent.ts - seen.own.lost_at >= seen.limits.loss_streak_pause_s * SECOND
+    return 0 if is_over else seen.own.losses
+
+
+def _since_exit(seen: _Seen) -> float:
+    """Return the seconds since the strategy was flat again in the symbol."""
+    intent, slot = seen.question.intent, seen.own.slots.get(seen.question.intent.symbol)
+    return (intent.ts - slot.left_at) / SECOND if slot is not None and slot.left_at else math.inf
+
+
+def _margin(seen: _Seen) -> float:
+    """Return the maintenance requirement of all stocks, as if everything on its way filled the worse way, over equity.
+
+    Coins are no collateral: what is paid for them is gone.
+    """
+    intent, exposures = seen.question.intent, seen.exposures
+    exposures.sync()
+    place = exposures.index[intent.symbol]
+    high, low = exposures.net + exposures.buys, exposures.net - exposures.sells
+    (high if intent.side is Side.BUY else low)[place] += float(intent.qty) * intent.side.sign
+    is_stock = np.array(["/" not in symbol for symbol in exposures.symbols])
+    matters = (high != 0.0) | (low != 0.0) | (exposures.net != 0.0)
+    marks = np.where(matters, exposures.marks, 0.0)
+    required = np.maximum(_required(high, marks), _required(low, marks))
+    cash = float(exposures.cash.sum()) + exposures.unallocated
+    coins = (high - exposures.net) @ np.where(is_stock, 0.0, marks)
+    equity = cash + float(exposures.net @ np.where(is_stock, marks, 0.0)) - float(coins)
+    total = float(np.where(is_stock, required, 0.0).sum())
+    return math.inf if equity <= 0 else total / equity
+
+
+def _required(qty: Floats, marks: Floats) -> Floats:
+    long = np.where(marks < _PENNY_USD, marks, _MAINTENANCE * marks)
+    short = np.maximum(_MAINTENANCE * marks, _SHORT_USD)
+    return np.abs(qty) * np.where(qty >= 0.0, long, short)
+
+
+_OF_SYMBOL: Final = frozenset({"price_walk", "max_open_orders_per_symbol"})
+_FOR_A_PERSON: Final = frozenset({"max_repeats", "max_rejects"})  # time does not mend them
+
+_MEASURES: Final[Mapping[str, _Measure]] = {
+    "max_rejects": _Measure(lambda seen: seen.tally.rejects_in_row),
+    "max_error_rate": _Measure(
+        lambda seen: _part(seen.tally.rejects, seen.tally.orders), _Kind.ABOVE, "of the day's orders"
+    ),
+    "max_orders_per_second": _Measure(_sent_within(SECOND), passes=True),
+    "max_orders_per_minute": _Measure(_sent_within(MINUTE), passes=True),
+    "max_daily_orders": _Measure(lambda seen: seen.tally.orders),
+    "max_daily_cancels": _Measure(lambda seen: seen.tally.cancels),
+    "max_cancel_ratio": _Measure(
+        lambda seen: _part(seen.tally.cancels, seen.tally.orders), _Kind.ABOVE, "of the day's orders"
+    ),
+    "max_open_orders": _Measure(lambda seen: seen.tally.open_orders, passes=True),
+    "max_open_orders_per_symbol": _Measure(_open_in_symbol, passes=True),
+    "duplicate": _Measure(_since_the_same, _Kind.BELOW, "s"),
+    "price_walk": _Measure(_walked, _Kind.ABOVE, "of the price"),
+    "max_size_ratio": _Measure(_size_ratio, _Kind.ABOVE, "of the usual value"),
+    "max_repeats": _Measure(_repeated),
+    "loss_streak": _Measure(_lost_in_row),
+    "cooldown": _Measure(_since_exit, _Kind.BELOW, "s"),
+    "intraday_margin": _Measure(_margin, _Kind.ABOVE, "of equity"),
+}
