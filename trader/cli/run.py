@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from trader.config import Config
     from trader.live.options import RunOptions
 
 EXIT_AT_ONCE = 130
@@ -74,6 +75,8 @@ _BROKER = "Where orders go.  [default: alpaca with API keys, else simulated]"
 _SPEED = "Market time over real time, or max.  [default: 60; replay: max; a local exchange: 1]"
 _STATE = "Journal, full log (log.jsonl) and control socket.  [default: ~/.local/state/trader/paper, or live]"
 _JOURNAL = "Keep the books there, or in PostgreSQL.  [default: journal.sqlite in the state folder]"
+_FILTER = "Let openings pass this filter, and not those of the settings; may be given again."
+_INPUTS = "Parameters of the n-th --filter, as a=1,b=x;y."
 _FOR = "Stop after 30s, 15m, 2h or 1d of real time; with --speed max, of market time."
 
 
@@ -99,6 +102,8 @@ _FOR = "Stop after 30s, 15m, 2h or 1d of real time; with --speed max, of market 
     help="Record every input there, for `trader replay`, in place of an older tape.",
     metavar="FILE",
 )
+@click.option("--filter", "filters", multiple=True, help=_FILTER, metavar="NAME")
+@click.option("--filter-inputs", multiple=True, help=_INPUTS, metavar="INPUTS")
 @click.option("--accept-looser", is_flag=True, help="Start though a limit is looser than when these books were traded.")
 @click.option("--log-format", type=click.Choice(["auto", "console", "json"]), default="auto", show_default=True)
 @click.option("--live", is_flag=True, help="Trade real money; asks for the account's number first.")
@@ -117,8 +122,8 @@ def command(**given: object) -> None:
         from trader.model.orders import TradingState
 
         path = given["config"]
-        config = load(path) if isinstance(path, Path) else default_config()
-        options = _options(given)
+        config = _filtered(load(path) if isinstance(path, Path) else default_config(), given)
+        options = _options(given, config)
         coordinator = MultiTraderCoordinator(
             config.strategies, paper=not given["live"], broker=config.broker, options=options
         )
@@ -133,7 +138,18 @@ def command(**given: object) -> None:
             raise SystemExit(EXIT_HALTED)
 
 
-def _options(given: dict[str, Any]) -> "RunOptions":
+def _filtered(config: "Config", given: dict[str, Any]) -> "Config":
+    """Put the filters of the command line in the place of those of the settings, where there are any."""
+    from trader.config import chain_of
+
+    chain = chain_of(given["filters"], given["filter_inputs"])
+    if not chain:
+        return config
+    strategies = tuple(settings.model_copy(update={"filters": ()}) for settings in config.strategies)
+    return config.model_copy(update={"strategies": strategies, "filters": chain})
+
+
+def _options(given: dict[str, Any], config: "Config") -> "RunOptions":
     from trader.live.options import RunOptions
 
     if given["more_data"] and not given["data"]:
@@ -160,6 +176,7 @@ def _options(given: dict[str, Any]) -> "RunOptions":
         journal=given["journal"],
         tape=given["tape"],
         accept_looser=given["accept_looser"],
+        filters=config.filters,
     )
 
 

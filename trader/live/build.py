@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
-from trader.config import Config, RiskConfig, StrategyConfig, credentials, make_strategy
+from trader.config import Config, RiskConfig, StrategyConfig, credentials, links_of, make_strategy
 from trader.config.credentials import KEY_NAMES
 from trader.config.endpoints import DATA_NAME, STREAM_NAME, TRADING_NAME, load_endpoints
+from trader.director import Director
 from trader.director.grid import BAR_MINUTES, GRACE
 from trader.engine.engine import Engine
 from trader.engine.sandbox import Decides, Sandbox, SandboxSpec
@@ -59,7 +60,7 @@ def desk(config: Config, watch: "Stopwatch", *, book_id: str, is_alpaca: bool, g
         _spec(settings, strategy, watch, shorted=shorted)
         for settings, strategy in zip(config.strategies, made, strict=True)
     ]
-    return Engine(specs, book_id=book_id, grace=grace)
+    return Engine(specs, book_id=book_id, grace=grace, director=_director(config))
 
 
 def access(
@@ -180,6 +181,13 @@ def _spec(settings: StrategyConfig, strategy: Decides, watch: "Stopwatch", *, sh
         flatten_on_loss=settings.on_daily_loss == "flatten",
         flatten_on_error=settings.on_error == "flatten",
     )
+
+
+def _director(config: Config) -> Director | None:
+    """Build the filters of all and each one's own; None where there are none, for then nothing need be gathered."""
+    shared = links_of(config.filters)
+    own = {settings.name: links_of(settings.filters) for settings in config.strategies if settings.filters}
+    return Director(shared, own) if shared or own else None
 
 
 def _limits(risk: RiskConfig, *, allow_short: bool) -> Limits:

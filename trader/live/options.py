@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from trader.config import FilterConfig
 from trader.logs import Format
 
 
@@ -18,7 +19,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     speed and of market time without one; ``start`` is market time (ns UTC), None the feed's own. ``yes_live`` is the
     account's number, without which no real money is traded; where it is absent ``ask`` shows a person the question.
     ``journal`` is a file or the address of a data base, by default a file in the state folder; only what is traded at a
-    broker has one.
+    broker has one. ``filters`` are what the openings of all strategies pass.
     """
 
     feed: Literal["auto", "synthetic", "replay", "alpaca"] = "auto"
@@ -39,3 +40,4 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     journal: str | None = None
     accept_looser: bool = False
     tape: Path | None = None
+    filters: tuple[FilterConfig, ...] = ()
