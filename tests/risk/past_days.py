@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from math import nan
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trader.model.tail import Floats
 from trader.model.time import DAY
@@ -15,11 +14,8 @@ class Days:
 
     def __init__(self, closes: Mapping[int, float], sigma_day: float = nan) -> None:
         self.sigma_day = sigma_day
-        self._ends = np.array([day * DAY for day in closes], dtype=np.int64)
+        self.ends = np.array([day * DAY for day in closes], dtype=np.int64)
         self._closes = np.array(list(closes.values()))
-
-    def ends(self, n: int) -> NDArray[np.int64]:
-        return self._ends[-n:]
 
     def closes(self, n: int) -> Floats:
         return self._closes[-n:]

@@ -130,8 +130,9 @@ def test_an_order_within_the_limit_passes_and_one_beyond_it_is_told_with_its_fig
     (breach,) = judge(TIGHT, Book([0.0, 0.0, 0.0]), question("A", Side.BUY, 1000))
     covariance = past_of([history(seed=1)], 500).covariance
     var = var_parametric(10_000 * sqrt(float(covariance[0, 0])), confidence=0.95)
-    assert (breach.rule, breach.level, breach.scope, breach.limit) == ("max_var", "hard", "account", "0.001")
-    assert breach.value == f"{var / NAV:.4g} (${var:.0f}; 0.95, 1 d, parametric)"
+    assert (breach.rule, breach.level, breach.scope, breach.limit) == ("max_var", "hard", "account", "0.001 of equity")
+    assert breach.value == f"{var / NAV:.6g} of equity (${var:.0f}; 0.95, 1 d, parametric)"
+    assert breach.hint == "raise risk.var.max_var in the settings and start again"
     allowed = VarLimits(max_var=Bound(hard=var / NAV))  # met, not broken
     assert judge(allowed, Book([0.0, 0.0, 0.0]), question("A", Side.BUY, 1000)) == []
 
@@ -179,16 +180,16 @@ def test_a_tightened_limit_is_a_lower_one() -> None:
     asked, book = question("A", Side.BUY, 1000), Book([0.0, 0.0, 0.0])
     assert control.breaches(asked, book, nav=NAV) == []
     (breach,) = control.breaches(asked, book, nav=NAV, tightness=2.0)
-    assert breach.limit == "0.00125"
+    assert breach.limit == "0.00125 of equity (0.0025 of equity tightened by 2)"
 
 
 def test_the_worst_of_the_stresses_is_held_to_its_limit() -> None:
     limits = VarLimits(max_stress=Bound(hard=0.02), scenarios=(Scenario("jump", {"all": 0.1}), CRASH))
     (breach,) = judge(limits, Book([0.0, 0.0, 0.0]), question("A", Side.BUY, 1001))
-    assert (breach.rule, breach.value) == ("max_stress", "0.02002 ($2002; crash)")
+    assert (breach.rule, breach.value) == ("max_stress", "0.02002 of equity ($2002; crash)")
     assert judge(limits, Book([0.0, 0.0, 0.0]), question("A", Side.BUY, 1000)) == []
     (short,) = judge(limits, Book([-2000.0, 0.0, 0.0]), question("B", Side.SELL, 1))
-    assert short.value == "0.02001 ($2001; jump)"
+    assert short.value == "0.02001 of equity ($2001; jump)"
     assert judge(limits, Book([-3000.0, 0.0, 0.0]), question("B", Side.BUY, 500)) == []
 
 

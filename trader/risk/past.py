@@ -13,13 +13,12 @@ FEWEST_DAYS: Final = 250  # with fewer a quantile of 0.99 rests on one or two da
 
 
 class History(Protocol):
-    """One symbol's days that have ended, newest last."""
+    """One symbol's days that have ended, newest last; ``ends`` (ns UTC) are when they did, shape (days,)."""
 
-    def ends(self, n: int) -> NDArray[np.int64]:
-        """Return when the newest ``n`` days ended (ns UTC), shape (≤ n,)."""
+    ends: NDArray[np.int64]
 
     def closes(self, n: int) -> Floats:
-        """Return their closes, shape (≤ n,)."""
+        """Return the newest ``n`` daily closes, shape (≤ n,)."""
 
     @property
     def sigma_day(self) -> float:
@@ -46,7 +45,7 @@ def past_of(histories: Sequence[History], window: int) -> Past:
     A symbol without :data:`FEWEST_DAYS` of them stands alone. A coin's return spans the days a stock does not trade.
     """
     count = len(histories)
-    ends = [history.ends(window + 1) // DAY for history in histories]
+    ends = [history.ends[-window - 1 :] // DAY for history in histories]
     common, known = _common(ends)
     is_known = np.zeros(count, dtype=np.bool_)
     is_known[known] = True

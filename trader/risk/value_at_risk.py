@@ -16,6 +16,7 @@ from trader.model.tail import Floats, Tail, cornish_fisher, historical, parametr
 from trader.model.time import MINUTE
 from trader.model.views import Exposures, Question
 from trader.risk.bounds import NONE, Bound, Breach
+from trader.risk.checks import breach_of, check_of
 from trader.risk.past import History, Past, past_of
 from trader.risk.stress import Scenario, moves_of
 
@@ -60,7 +61,7 @@ class TailModel:
         minute = now // MINUTE
         if self._past is None or minute != self._looked:
             self._looked = minute
-            read = tuple(int(ends[-1]) if len(ends := history.ends(1)) else 0 for history in self._histories)
+            read = tuple(int(history.ends[-1]) if len(history.ends) else 0 for history in self._histories)
             if self._past is None or read != self._read:
                 self._read = read
                 self._past = past_of(self._histories, self.limits.window)
@@ -110,66 +111,71 @@ class TailControl:
         """Judge by ``model`` and the limits it was made with."""
         self._model = model
         limits = model.limits
-        self.is_on = bool(limits.max_var or limits.max_es or (limits.max_stress and limits.scenarios))
+        bounds = {"max_var": limits.max_var, "max_es": limits.max_es}
+        if limits.scenarios:
+            bounds["max_stress"] = limits.max_stress
+        self._checks = {
+            rule: check_of(rule, bound, scope="account", key=f"risk.var.{rule}", unit="of equity")
+            for rule, bound in bounds.items()
+            if bound
+        }
+        self.is_on = bool(self._checks)
 
     def breaches(self, question: Question, exposures: Exposures, *, nav: float, tightness: float = 1.0) -> list[Breach]:
         """Return each limit that an opening breaks; ``nav`` is the account's net asset value in dollars.
 
         What cannot be known is beyond any limit.
         """
-        past, limits = self._model.at(question.now), self._model.limits
-        intent = question.intent
+        past, intent = self._model.at(question.now), question.intent
         number = exposures.index[intent.symbol]
-        qty = float(intent.qty) * intent.side.sign
         box = _box(exposures)
-        filled = box.with_order(number, qty * float(exposures.marks[number]))
-        measures = self._measures(filled, past)
-        bounds = {"max_var": limits.max_var, "max_es": limits.max_es, "max_stress": limits.max_stress}
-        broken = {
-            rule: level
-            for rule, (value, _) in measures.items()
-            if (level := bounds[rule].broken(value / nav if nav > 0.0 else nan, tightness)) is not None
-        }
-        if not broken:
-            return []
-        before = self._measures(box, past)
-        return [
-            Breach(
-                rule,
-                "account",
-                _fraction(bounds[rule].at(level) / tightness),
-                self._told(measures[rule], nav, filled, past),
-                level,
-            )
-            for rule, level in broken.items()
-            if not measures[rule][0] < before[rule][0]
-        ]
+        filled = box.with_order(number, float(intent.qty) * intent.side.sign * float(exposures.marks[number]))
+        found, before = list[Breach](), dict[str, _Measure]()
+        for rule, measure in self._measures(filled, past).items():
+            fraction = measure.loss / nav if nav > 0.0 else nan
+            check = self._checks[rule]
+            if fraction <= check.first / tightness:
+                continue
+            before = before or self._measures(box, past)
+            if measure.loss < before[rule].loss:
+                continue
+            broken = breach_of(check, fraction, tightness=tightness, missing=self._missing(filled, past, nav))
+            if broken is not None:
+                found.append(broken if isnan(fraction) else _detailed(broken, measure))
+        return found
 
-    def _measures(self, box: "_Box", past: Past) -> dict[str, tuple[float, str]]:
-        """Return in dollars what each rule that is set looks at, and by what it was measured."""
-        limits, measures = self._model.limits, dict[str, tuple[float, str]]()
-        if limits.max_var or limits.max_es:
+    def _measures(self, box: "_Box", past: Past) -> dict[str, "_Measure"]:
+        """Return what each rule that is set looks at."""
+        checks, limits, measures = self._checks, self._model.limits, dict[str, _Measure]()
+        if "max_var" in checks or "max_es" in checks:
             tail = tail_of(worst_corner(box.high, box.low, past.covariance), past, limits)
             how = f"{limits.confidence:g}, {limits.horizon} d, {tail.method}"
-            measures = {"max_var": (tail.var, how), "max_es": (tail.es, how)}
-        if limits.max_stress and limits.scenarios:
+            measures = {"max_var": _Measure(tail.var, how), "max_es": _Measure(tail.es, how)}
+        if "max_stress" in checks:
             losses = -np.minimum(self._model.shocks * box.high, self._model.shocks * box.low).sum(axis=1)
             worst = int(np.argmax(losses))
-            measures["max_stress"] = float(losses[worst]), limits.scenarios[worst].name
-        return measures
+            measures["max_stress"] = _Measure(float(losses[worst]), limits.scenarios[worst].name)
+        return {rule: measure for rule, measure in measures.items() if rule in checks}
 
-    def _told(self, measure: tuple[float, str], nav: float, box: "_Box", past: Past) -> str:
-        """Say what was measured, or what is missing."""
-        value, how = measure
-        if not isnan(value):
-            return f"{_fraction(value / nav)} (${value:.0f}; {how})" if nav > 0.0 else f"unknown: equity is ${nav:.0f}"
+    def _missing(self, box: "_Box", past: Past, nav: float) -> str:
+        """Say what was not known."""
         held = np.maximum(np.abs(box.high), np.abs(box.low))
         unmarked = [self._model.symbols[number] for number in np.flatnonzero(np.isnan(held))]
         unseen = [self._model.symbols[number] for number in np.flatnonzero(np.isnan(past.alone) & (held != 0.0))]
-        lacking = (
-            f"no mark of {', '.join(unmarked)} yet" if unmarked else f"too few days of {', '.join(unseen)} are known"
-        )
-        return f"unknown: {lacking}"
+        if unmarked:
+            return f"no mark of {', '.join(unmarked)} yet"
+        return f"too few days of {', '.join(unseen)} are known" if unseen else f"equity is ${nav:.0f}"
+
+
+class _Measure(NamedTuple):
+    """What would be lost, in dollars, and by which account."""
+
+    loss: float
+    how: str
+
+
+def _detailed(breach: Breach, measure: _Measure) -> Breach:
+    return msgspec.structs.replace(breach, value=f"{breach.value} (${measure.loss:.0f}; {measure.how})")
 
 
 class _Box(NamedTuple):
@@ -199,7 +205,3 @@ def _box(exposures: Exposures) -> _Box:
 def _dollars(qty: Floats, marks: Floats) -> Floats:
     """Return what quantities are worth; of nothing, also where no mark is known."""
     return np.where(qty == 0.0, 0.0, qty * marks)
-
-
-def _fraction(value: float) -> str:
-    return f"{value:.4g}"
