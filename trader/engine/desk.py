@@ -47,6 +47,7 @@ from trader.model.orders import (
     order_id_of,
 )
 from trader.model.views import Question, Standing
+from trader.risk.bounds import Breach
 from trader.risk.gate import Gate
 from trader.risk.limits import RESERVE_FACTOR
 
@@ -80,6 +81,7 @@ class Desk:
         self.openings = Openings(
             director, lambda ts: DirectorsView(self.portfolio, self.sandboxes, listings, ts=ts), self.emit
         )
+        self.warned: list[Breach] = []  # soft levels that what was sent goes beyond; the control room takes them
         self.now = 0  # of the step (ns UTC); what happens in it may be older
 
     def emit(self, event: Event) -> None:
@@ -255,6 +257,9 @@ class Desk:
             slot.unsettled = slot.unsettled or verdict.is_passing  # wanted still: asked again at the next bar
             slot.is_part = slot.is_part and verdict.is_passing
             return
+        for used in self.gate.overridden:
+            self.emit(used)
+        self.warned += self.gate.warnings
         self.emit(OrderCreated(intent.ts, verdict))
         self.traffic.make(slot, self.ledger.orders[verdict.order_id])
 

@@ -9,6 +9,7 @@ from trader.model.events import BooksCreated, CapitalChanged, SandboxOpened, Ses
 from trader.model.inputs import Opened
 from trader.model.money import EXACT, ZERO
 from trader.model.time import MINUTE
+from trader.risk.conduct import ConductControls
 from trader.risk.gate import Gate
 from trader.risk.rules import Rules
 
@@ -54,7 +55,8 @@ def open_books(desk: Desk, message: Opened, rules: Rules) -> None:
         sandbox.book, sandbox.account = ledger.books[name], ledger.account
         desk.watch(sandbox)
     limits = {name: sandbox.spec.limits for name, sandbox in desk.sandboxes.items()}
-    desk.gate = Gate(rules, limits, exposures=desk.portfolio, flags=ledger.account.flags)
+    conduct = ConductControls(rules.conduct, ledger.conduct, desk.portfolio)
+    desk.gate = Gate(rules, limits, exposures=desk.portfolio, flags=ledger.account.flags, conduct=conduct)
     desk.traffic.resume(slots)
     for slot in slots:
         _resume(desk, slot, ts)

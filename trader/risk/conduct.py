@@ -18,6 +18,7 @@ from trader.model.orders import Side
 from trader.model.time import MINUTE, SECOND
 from trader.model.views import Exposures, Floats, Question
 from trader.risk.bounds import NONE, Bound, Breach, Level
+from trader.risk.overrides import Overrides
 
 ORDERS_FOR_A_RATIO: Final = 20  # of fewer orders of the day no part is taken: one of three means nothing
 SIZES_FOR_A_RATIO: Final = 10  # entries; likewise
@@ -72,10 +73,11 @@ class ConductLimits(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ConductControls:
-    """The limits beside the counters they are on."""
+    """The limits beside the counters they are on, and who may go beyond them."""
 
     def __init__(self, limits: ConductLimits, conduct: Conduct, exposures: Exposures) -> None:
         """Look into ``conduct`` and ``exposures`` whenever asked."""
+        self.overrides = Overrides(conduct)
         self._conduct = conduct
         self._exposures = exposures
         self._limits = limits

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import msgspec
 
 from trader.model.calendar import StockCalendar
-from trader.model.events import FlagRaised
+from trader.model.events import FlagRaised, OverrideUsed
 from trader.model.orders import Approved, Denied, OrderIntent, Urgency
 from trader.model.views import Exposures, Question
 from trader.risk.basics import broken_on_its_own
@@ -22,6 +22,7 @@ from trader.risk.exposure import ExposureControls
 from trader.risk.limits import Limits, OrderLimits, reservation_of
 from trader.risk.lists import unlisted
 from trader.risk.orders import OrderControls
+from trader.risk.overrides import Overrides
 from trader.risk.rules import Rules
 from trader.risk.tiers import AGE_NS, BY_URGENCY
 
@@ -29,7 +30,9 @@ NO_LIMITS: Final = OrderLimits()
 
 
 class Conducts(Protocol):
-    """What judges how a strategy behaves."""
+    """What judges how a strategy behaves, and knows whose order may pass all the same."""
+
+    overrides: Overrides
 
     def breaches(self, question: Question) -> Iterator[Breach]:
         """Yield every level that an opening goes beyond."""
@@ -59,6 +62,7 @@ class Gate:
     ) -> None:
         """Hold each strategy to its ``limits`` and all of them to ``rules``; ``flags`` are those that stand."""
         self.warnings: list[Breach] = []  # of the newest answer: soft levels that an opening went beyond
+        self.overridden: list[OverrideUsed] = [] if conduct is None else conduct.overrides.used  # likewise: by persons
         self._rules = rules
         self._limits = limits
         self._exposures = exposures
@@ -68,7 +72,7 @@ class Gate:
         self._sums = ExposureControls(rules, limits, exposures=exposures, flags=flags)
         self._ages = {urgency: AGE_NS[rules.tiers.get(urgency, BY_URGENCY[urgency])] for urgency in Urgency}
         self._summed_at = 0
-        self._is_plain = rules == Rules() and conduct is None and not any(map(_has_exposure_limits, limits.values()))
+        self._is_plain = rules == Rules() and not any(map(_has_exposure_limits, limits.values()))
         self._calendar = StockCalendar()
         self._controls: dict[tuple[str, str], OrderControls] = {}  # by strategy and asset class
 
@@ -79,6 +83,7 @@ class Gate:
         """
         intent = question.intent
         self.warnings.clear()
+        self.overridden.clear()
         if intent.reduces:
             _assert_reduces(question)
             return Approved(question.order_id, intent)
@@ -98,9 +103,10 @@ class Gate:
     def _broken(self, question: Question, reserved: Decimal) -> Breach | None:
         """Return the first breach that refuses; note the warnings before it."""
         for breach in self._breaches(question, reserved):
-            if breach.level == "hard":
+            if breach.level == "soft":
+                self.warnings.append(breach)
+            elif self._conduct is None or not self._conduct.overrides.lifts(question, breach):
                 return breach
-            self.warnings.append(breach)
         return None
 
     def _breaches(self, question: Question, reserved: Decimal) -> Iterator[Breach]:

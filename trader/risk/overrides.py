@@ -19,7 +19,7 @@ LONGEST: Final = HOUR  # after that the market is another one, and so would be t
 OVERRIDABLE: Final = (
     "price_collar", "price_moved", "price_jump", "max_spread", "min_depth", "max_order_qty", "max_order_value",
     "max_volume_share", "max_depth_share", "max_impact", "duplicate", "price_walk", "max_size_ratio",
-    "max_daily_orders", "max_daily_cancels", "max_daily_trades", "max_open_orders", "max_open_orders_per_symbol",
+    "max_daily_orders", "max_daily_cancels", "max_open_orders", "max_open_orders_per_symbol",
     "max_cancel_ratio", "loss_streak", "cooldown",
 )  # fmt: skip
 
