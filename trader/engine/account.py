@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
+import msgspec
+
 from trader.engine.desk import Desk
 from trader.engine.market import Listing
 from trader.engine.sandbox import Slot
+from trader.model.conduct import Override
 from trader.model.events import (
     AccountReconciled,
     CashBooked,
@@ -13,6 +16,8 @@ from trader.model.events import (
     EntriesReleased,
     ExternalFilled,
     ExternalReversed,
+    OverrideGranted,
+    OverrideProposed,
     PositionSplit,
     ReportIgnored,
     SymbolLocked,
@@ -24,6 +29,8 @@ from trader.model.inputs import (
     Held,
     Mismatched,
     OrderReleased,
+    OverrideAgreed,
+    OverrideAsked,
     Reconciled,
     Released,
     Settled,
@@ -31,6 +38,7 @@ from trader.model.inputs import (
 )
 from trader.model.money import EXACT, NANO, ZERO, floor_to, multiply, share_of
 from trader.model.orders import ExecutionReport, OrderStatus, Reason
+from trader.risk.overrides import is_another, objection_to
 
 
 class AccountDesk:
@@ -73,6 +81,22 @@ class AccountDesk:
             return
         text = f"released by {message.by}"
         self._desk.report(message.ts, ExecutionReport(message.order_id, OrderStatus.REJECTED, message.ts, text=text))
+
+    def override(self, message: OverrideAsked | OverrideAgreed) -> None:
+        """Take up what a person asks to let pass once, or agrees to; what is not allowed changes nothing."""
+        conduct, ts = self._desk.ledger.conduct, message.ts
+        if isinstance(message, OverrideAsked):
+            asked = Override(
+                conduct.overrides_made + 1, message.strategy, message.symbol, message.side, message.qty,
+                message.rule, message.why, message.until, message.by,
+            )  # fmt: skip
+            sandbox = self._desk.sandboxes.get(asked.strategy)
+            if sandbox is not None and asked.symbol in sandbox.slots and not objection_to(asked, ts):
+                self._desk.emit(OverrideProposed(ts, asked))
+            return
+        known = conduct.overrides.get(message.number)
+        if known is not None and not known.approved_by and is_another(known.by, message.by) and ts < known.until:
+            self._desk.emit(OverrideGranted(ts, msgspec.structs.replace(known, approved_by=message.by)))
 
     def reconciled(self, message: Reconciled) -> None:
         """Remember up to when the account's records are in the books."""

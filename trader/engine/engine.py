@@ -38,6 +38,8 @@ from trader.model.inputs import (
     Mismatched,
     Opened,
     OrderReleased,
+    OverrideAgreed,
+    OverrideAsked,
     Reconciled,
     Released,
     Reported,
@@ -162,6 +164,8 @@ class Engine:
                 account.unlock(message, self.listings.get(message.symbol))
             case OrderReleased():
                 account.release(message)
+            case OverrideAsked() | OverrideAgreed():
+                account.override(message)
             case _:
                 raise AssertionError(f"the desk knows no {type(message).__name__}")
 
