@@ -123,6 +123,13 @@ def state_set(conduct: Conduct, event: StateSet) -> None:
             slot.entries = 0
 
 
+def waits_for_a_person(conduct: Conduct, strategy: str) -> bool:
+    """Tell whether letting a strategy, or with an empty name the whole desk, trade would begin anything anew."""
+    own = [one for name, one in conduct.strategies.items() if strategy in {"", name}]
+    is_refused = not strategy and conduct.account.rejects_in_row > 0
+    return is_refused or any(one.tally.rejects_in_row or one.is_spent or one.losses for one in own)
+
+
 def overridden(conduct: Conduct, event: Event) -> None:
     """Keep an override that was asked for or granted until it is used; the next one sweeps out what has expired."""
     match event:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+from trader.books.conduct import waits_for_a_person
 from trader.engine.desk import Desk
 from trader.engine.sandbox import Sandbox, Slot
 from trader.engine.states import state_after
@@ -78,7 +79,8 @@ class Restraints:
         is_flattened = message.action == "flatten"
         state = desk.sandboxes[name].book.state if name else desk.ledger.account.state
         after = state_after(message.action, state)
-        if after is not state or is_flattened:
+        begins_anew = message.action == "resume" and waits_for_a_person(desk.ledger.conduct, name)
+        if after is not state or is_flattened or begins_anew:
             desk.emit(StateSet(message.ts, name, after, message.by, message.why, is_flattened))
         for sandbox in [desk.sandboxes[name]] if name else desk.sandboxes.values():
             if message.action in {"halt", "flatten"}:
