@@ -82,6 +82,7 @@ class Rehearsal:
     def take(self, message: Input) -> Step:
         step = self.engine.handle(message)
         self.events += step.events
+        self.handled(message, step)
         for command in step.commands:
             if isinstance(command, SubmitOrder):
                 self.venue.submit(command.approved, command.crossed)
@@ -89,6 +90,9 @@ class Rehearsal:
                 self.venue.cancel(command.order_id, command.ts)
         self.settle(message.ts)
         return step
+
+    def handled(self, message: Input, step: Step) -> None:
+        """Learn of a step before anything is done because of it; others may want to."""
 
     def settle(self, ts: int) -> None:
         while reports := self.venue.reports():

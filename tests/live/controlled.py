@@ -46,12 +46,10 @@ class ControlledDesk(Rehearsal):
         )
         self.server = ControlServer(folder / SOCKET, deliver=self.receipts.deliver, view=self.view)
 
-    def take(self, message: Input) -> Step:
-        step = super().take(message)
+    def handled(self, message: Input, step: Step) -> None:
         self._uncommitted.append((message, step))
         if not self.is_stuck:
             self.commit()
-        return step
 
     def commit(self) -> None:
         """Make everything durable, and say so."""

@@ -32,6 +32,7 @@ VERBS = {
     "flatten": ("trader.cli.flatten", "Close every position of one strategy or all, and pause."),
     "resume": ("trader.cli.resume", "Trade again after a halt, a pause or a flatten."),
     "trades": ("trader.cli.trades", "List executions: what was bought and sold, and what it earned."),
+    "why": ("trader.cli.why", "Show what became of a strategy's decisions: ordered, shrunk or refused, and by what."),
     "reconcile": ("trader.cli.reconcile", "Compare books and account, and settle what differs."),
     "journal": ("trader.cli.journal", "Look at the journal, check it, copy it."),
     "replay": ("trader.cli.replay", "Make the decisions of a recorded run again, and compare."),

@@ -3,7 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from trader.live.control_messages import Action
+    from trader.store.journal import Journal
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -21,6 +23,12 @@ _FOLDER = "The state folder of the desk.  [default: that of the one that runs]"
 def state_folder_option(command: Command) -> Command:
     """Add ``--state-dir`` to a verb."""
     return click.option("--state-dir", type=_PATH, help=_FOLDER, metavar="DIR")(command)
+
+
+def journal_option(command: Command) -> Command:
+    """Add ``--journal`` to a verb that works while no desk runs, too."""
+    text = "Where the books are kept, if not in that folder."
+    return click.option("--journal", help=text, metavar="FILE|URL")(command)
 
 
 def common_options(command: Command) -> Command:
@@ -53,6 +61,22 @@ def folder_of(state_dir: Path | None) -> Path:
         which = "two desks run" if running else "no desk runs, and a paper and a live one have run"
         raise click.UsageError(f"{which}; add --state-dir {paper} or --state-dir {live}")
     return there[0] if there else paper
+
+
+@contextmanager
+def journal_of(folder: Path, where: str | None) -> Iterator["Journal"]:
+    """Open the journal of a desk that does not run, of ``folder`` where none is named. Raises TraderError."""
+    from trader.errors import ConfigError
+    from trader.live.state_folder import JOURNAL
+    from trader.store.sqlite import open_journal
+
+    path = folder / JOURNAL
+    if where is None and not path.exists():
+        raise ConfigError(
+            f"{folder} holds no journal: --state-dir names another folder, --journal books that are kept elsewhere"
+        )
+    with closing(open_journal(where or path, is_new_allowed=False)) as journal:
+        yield journal
 
 
 def act(action: "Action", strategy: str, *, folder: Path, why: str) -> dict[str, Any]:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trader.cli.control import columns, folder_of, show, state_folder_option, strategy_argument
+from trader.cli.control import (
+    columns,
+    folder_of,
+    journal_of,
+    journal_option,
+    show,
+    state_folder_option,
+    strategy_argument,
+)
 
 if TYPE_CHECKING:
     from trader.live.control_messages import ListTrades
@@ -19,7 +27,7 @@ MOST = 1000
 @click.command
 @strategy_argument
 @state_folder_option
-@click.option("--journal", help="Where the books are kept, if not in that folder.", metavar="FILE|URL")
+@journal_option
 @click.option("--limit", type=click.IntRange(1, MOST), default=50, show_default=True, help="How many, the newest ones.")
 @click.option("--before", type=click.IntRange(1), help="Older ones than what was shown.", metavar="RECORD")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -46,24 +54,13 @@ def _out_of_journal(folder: Path, where: str | None, wanted: "ListTrades") -> di
     """Read the journal of a desk that does not run. Raises TraderError."""
     import msgspec
 
-    from trader.errors import ConfigError
-    from trader.live.state_folder import JOURNAL
     from trader.live.trade_list import TradeSearch
-    from trader.store.sqlite import open_journal
 
-    path = folder / JOURNAL
-    if where is None and not path.exists():
-        raise ConfigError(
-            f"{folder} holds no journal: --state-dir names another folder, --journal books that are kept elsewhere"
-        )
-    journal = open_journal(where or path, is_new_allowed=False)
-    try:
+    with journal_of(folder, where) as journal:
         journal.verify()
         search = TradeSearch(wanted)
         while not search.is_done:
             search.step(journal)
-    finally:
-        journal.close()
     found: dict[str, Any] = msgspec.to_builtins(search.answer())
     return found
 

@@ -4,15 +4,18 @@
 or ``{"ok": false, "error": {"code": …, "message": …}}``. Figures are strings without exponents; an absent one is null.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Final, Literal
 
 import msgspec
 
 from trader.errors import TraderError
+from trader.registry import did_you_mean
 
 Action = Literal["halt", "pause", "resume", "flatten"]
 
 MOST_TRADES = 1000  # in one answer: a third of a megabyte
+MOST_DECISIONS = 500  # likewise
 USAGE: Final = 2  # exit code
 _Name = Annotated[str, msgspec.Meta(max_length=100)]
 _Text = Annotated[str, msgspec.Meta(max_length=300)]  # why: one line of the log
@@ -48,6 +51,14 @@ class ListTrades(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strategy: _Name = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_TRADES)] = 100
     before: int | None = None
+
+
+class AskWhy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ask what became of the newest ``limit`` decisions of a strategy, on one symbol or all."""
+
+    strategy: _Name
+    symbol: _Name = ""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_DECISIONS)] = 10
 
 
 class BackUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -175,3 +186,9 @@ class Declined(TraderError):
         self.code = code
         self.exit_code = USAGE if code == "unknown_strategy" else 1
         super().__init__(message)
+
+
+def unknown_strategy(name: str, names: Iterable[str]) -> Declined:
+    """Return what is said of a strategy that nobody knows."""
+    hint = did_you_mean(name, names) or f"; there are {', '.join(names)}"
+    return Declined("unknown_strategy", f"no strategy is called {name!r}{hint}")

@@ -5,7 +5,7 @@ are durable and the desk's state shows it: who reads ``halted`` may rely on it t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from trader.live.control_messages import (
     Accept,
     Act,
     Action,
+    AskWhy,
     BackUp,
     Backup,
     Declined,
@@ -29,8 +30,10 @@ from trader.live.control_messages import (
     States,
     SymbolLine,
     Trades,
+    unknown_strategy,
 )
 from trader.live.halt_file import HaltFile, one_line
+from trader.live.why import Why
 from trader.model.events import Event
 from trader.model.inputs import Control, Input, OrderReleased, Settled
 from trader.model.orders import TradingState
@@ -56,6 +59,12 @@ class ControlView(Protocol):
 
     async def trades(self, wanted: ListTrades) -> Trades:
         """Return executions out of the journal."""
+
+    def symbols_of(self, strategy: str) -> Collection[str]:
+        """Return what a strategy of this desk trades."""
+
+    async def why(self, wanted: AskWhy) -> Why:
+        """Return how a strategy stands and what it decided last."""
 
     async def backup(self, path: Path) -> None:
         """Copy the journal. Raises OSError or StoreError."""
@@ -127,6 +136,15 @@ async def _trades(desk: Desk, wanted: ListTrades) -> Trades:
     return found
 
 
+async def _why(desk: Desk, wanted: AskWhy) -> Why:
+    _check_name(wanted.strategy, desk.view.states().strategies)
+    traded = desk.view.symbols_of(wanted.strategy)
+    if wanted.symbol and wanted.symbol not in traded:
+        hint = did_you_mean(wanted.symbol, traded) or f"; it trades {', '.join(traded)}"
+        raise Declined("unknown_symbol", f"{wanted.strategy} does not trade {wanted.symbol!r}{hint}")
+    return await desk.view.why(wanted)
+
+
 async def _backup(desk: Desk, wanted: BackUp) -> Backup:
     path = Path(wanted.path)
     if not path.is_absolute():
@@ -150,14 +168,14 @@ OPERATIONS: Mapping[str, Operation] = {
     "accept": Operation(Accept, _accept),
     "release": Operation(Release, _release),
     "trades": Operation(ListTrades, _trades),
+    "why": Operation(AskWhy, _why),
     "backup": Operation(BackUp, _backup, COPY_WITHIN_S),
 }
 
 
 def _check_name(name: str, names: Mapping[str, str]) -> None:
     if name not in names:
-        hint = did_you_mean(name, names) or f"; there are {', '.join(names)}"
-        raise Declined("unknown_strategy", f"no strategy is called {name!r}{hint}")
+        raise unknown_strategy(name, names)
 
 
 def _locked(view: ControlView, symbol: str) -> SymbolLine:

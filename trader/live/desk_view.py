@@ -16,6 +16,7 @@ from trader.errors import StoreError
 from trader.live.control_messages import (
     MOST_TRADES,
     AbsentOrder,
+    AskWhy,
     ListTrades,
     Reconciliation,
     States,
@@ -24,6 +25,7 @@ from trader.live.control_messages import (
     Trades,
 )
 from trader.live.trade_list import TradeSearch, trades_of
+from trader.live.why import Memory, Why, WhySearch, answer, standing, topic_of
 from trader.model.events import Event
 from trader.model.money import EXACT, ZERO, plain
 from trader.model.orders import OrderStatus, TradingState
@@ -79,15 +81,17 @@ class DeskView:
         self._journal = journal
         self._on_journal = on_journal
         self._newest: deque[Trade] = deque(maxlen=MOST_TRADES)
+        self._memory = Memory(len(engine.sandboxes))
 
     def now(self) -> int:
         """Return the desk's time (ns UTC)."""
         return self._now()
 
     def note(self, events: Sequence[Event]) -> None:
-        """Keep the executions of a run that has no journal."""
+        """Keep executions and decisions of a run that has no journal."""
         if self._journal is None:
             self._newest += trades_of(events)
+            self._memory.note(events)
 
     def states(self) -> States:
         """Return what everyone may do now."""
@@ -114,6 +118,20 @@ class DeskView:
         while not search.is_done:
             await self._on_journal(search.step)
         return search.answer()
+
+    def symbols_of(self, strategy: str) -> Collection[str]:
+        """Return what a strategy of this desk trades."""
+        return self._engine.desk.sandboxes[strategy].slots
+
+    async def why(self, wanted: AskWhy) -> Why:
+        """Return how a strategy stands now, and its decisions out of the journal, or what is remembered of them."""
+        topic = topic_of(wanted, self._engine.rules)
+        if self._journal is None:
+            return answer(standing(self._engine, topic), self._memory.decisions(topic), wanted.limit)
+        search = WhySearch(topic, wanted.limit)
+        while not search.is_done:
+            await self._on_journal(search.step)
+        return answer(standing(self._engine, topic), search.found, wanted.limit, is_cut=search.is_cut)
 
     async def backup(self, path: Path) -> None:
         """Copy the journal while it is written. Raises OSError, or TraderError."""
