@@ -9,6 +9,7 @@ from trader.director.chain import Director
 from trader.director.grid import GRACE, TAKEN, MinuteGrid, Verdict, next_close
 from trader.engine.account import AccountDesk
 from trader.engine.answers import failure_of, wishes_of
+from trader.engine.control_room import ControlRoom, is_needed
 from trader.engine.dailies import FOLD_AFTER, next_end
 from trader.engine.days import Days
 from trader.engine.desk import Desk
@@ -92,6 +93,7 @@ class Engine:
         self.rules = rules
         self._account = AccountDesk(self.desk)
         self._restraints = Restraints(self.desk)
+        self.room: ControlRoom | None = None  # with open books, where there is anything to watch
         self._grid = MinuteGrid(len(self.listings))
         self._buckets: dict[int, list[Series]] = {}  # end of the longer bars being built -> whose
         self._days = Days(self.sandboxes)
@@ -115,6 +117,8 @@ class Engine:
             self._on_rarely(message)
         if self.desk.openings or self.desk.traffic.fresh:
             self.desk.settle(message.ts)
+        if self.room is not None:
+            self.room.end_step(message.ts)
         step = Step(self.desk.events, self.desk.commands)
         self.desk.events, self.desk.commands = [], []
         return step
@@ -140,6 +144,8 @@ class Engine:
                 is_recovered = bool(self.desk.ledger.books)
                 open_books(self.desk, message, self.rules)
                 self.is_open = True
+                if is_needed(self.desk, self.rules):
+                    self.room = ControlRoom(self.desk, self.listings, self.rules, self._restraints)
                 if is_recovered:
                     self._days.resume()
             case _:
@@ -150,6 +156,8 @@ class Engine:
         match message:
             case Control():
                 self._restraints.control(message)
+                if message.action == "resume" and self.room is not None:
+                    self.room.resume(message)
             case Held() | Released():
                 account.hold(message)
             case ExternalReported():
@@ -317,6 +325,8 @@ class Engine:
         for bar in self._grid.close():
             self._absorb(self.listings[bar.symbol], bar, closed)
         self._learn([*closed, *self._close_built(minute)], ts)
+        if self.room is not None:
+            self.room.glance(minute - MINUTE)
 
     def _learn(self, closed: list[Series], ts: int) -> None:
         """Show closed bars to every listener in rank order, ignore the answers, and see who is warm by now."""
@@ -366,6 +376,8 @@ class Engine:
         if self._buckets:
             closed += self._close_built(minute)
         self._restraints.check_losses(minute)
+        if self.room is not None:
+            self.room.look(minute)
         self._decide(closed, minute)
 
     def _guard(self, listing: Listing, bar: Bar, ts: int) -> None:

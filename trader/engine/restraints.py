@@ -59,7 +59,7 @@ class Restraints:
         if loss < limit:
             return
         desk.emit(DailyLossReached(ts, sandbox.spec.name, limit, loss, sandbox.spec.flatten_on_loss))
-        self._close_openings(sandbox, Reason.MAX_DAILY_LOSS, ts=ts, flatten=sandbox.spec.flatten_on_loss)
+        self.close_openings(sandbox.slots.values(), Reason.MAX_DAILY_LOSS, ts=ts, flatten=sandbox.spec.flatten_on_loss)
 
     def fail(self, slot: Slot, failure: tuple[str, str], *, ts: int) -> None:
         """Halt a sandbox whose strategy failed; ``failure`` is (line, traceback). Its stops keep watching."""
@@ -69,7 +69,7 @@ class Restraints:
         sandbox.has_failed = True
         for own in sandbox.slots.values():
             own.on_bar = _silent
-        self._close_openings(sandbox, Reason.STRATEGY_FAILED, ts=ts, flatten=flatten)
+        self.close_openings(sandbox.slots.values(), Reason.STRATEGY_FAILED, ts=ts, flatten=flatten)
 
     def control(self, message: Control) -> None:
         """Obey an operator; a word to a strategy that is not on this desk changes nothing."""
@@ -84,13 +84,13 @@ class Restraints:
             desk.emit(StateSet(message.ts, name, after, message.by, message.why, is_flattened))
         for sandbox in [desk.sandboxes[name]] if name else desk.sandboxes.values():
             if message.action in {"halt", "flatten"}:
-                self._close_openings(sandbox, Reason.FLATTENED, ts=message.ts, flatten=is_flattened)
+                self.close_openings(sandbox.slots.values(), Reason.FLATTENED, ts=message.ts, flatten=is_flattened)
             elif message.action == "resume" and name and sandbox.has_failed:
                 _revive(sandbox)
 
-    def _close_openings(self, sandbox: Sandbox, reason: Reason, *, ts: int, flatten: bool) -> None:
+    def close_openings(self, slots: Iterable[Slot], reason: Reason, *, ts: int, flatten: bool) -> None:
         """Withdraw what would still open something, and end the positions where that is wished; exits go on."""
-        for slot in sandbox.slots.values():
+        for slot in slots:
             order = slot.order
             if flatten and (slot.held or order is not None):
                 self._desk.leave(slot, reason, ts=ts, price=slot.listing.mark)

@@ -1,0 +1,195 @@
+"""The control room: flags raised and cleared, what follows them, and what a restart, time and a person change."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.build import T0, Rehearsal, bar, by_minute, spec
+from tests.engine.rooms import Watched, ladder
+from trader.books.ledger import Ledger
+from trader.model.events import FlagCleared, FlagRaised, OrderDenied, PeakReached, PeriodStarted, StateSet
+from trader.model.inputs import Control, Ticks
+from trader.model.orders import Reason, TradingState
+from trader.model.ticks import Quote
+from trader.model.time import DAY, MINUTE, parse_time
+from trader.risk.bounds import Bound
+from trader.risk.escalation import Action
+from trader.risk.rules import Rules
+
+NEXT_DAY = 24 * 60  # minutes after T0
+MIDNIGHT = parse_time("2026-01-06T05:00")  # of New York
+
+
+def all_in(**parts: Any) -> Any:
+    """Buy 100 shares at 100 with all of 10,200 dollars: a dollar of the price is 100 of equity."""
+    return spec(by_minute({1: 1.0, **parts.pop("wishes", {})}), cash="10200", **parts)
+
+
+def resume(desk: Watched, ts: int, strategy: str = "") -> None:
+    desk.take(Control(ts, "resume", strategy, "ann", "seen"))
+
+
+def test_a_desk_without_rules_has_no_control_room() -> None:
+    desk = Rehearsal(all_in())
+    desk.closes(100, 100, 50)
+    assert desk.engine.room is None
+    assert not desk.of(PeriodStarted) + desk.of(PeakReached) + desk.of(FlagRaised)
+
+
+def test_periods_and_peak_are_measured_from_what_all_was_worth_before_they_began() -> None:
+    desk = Watched(ladder(daily_loss=0.5, weekly_loss=0.5, monthly_loss=0.5, drawdown=0.5), all_in())
+    desk.closes(100, 100, 110)
+    bases = [(event.period, event.equity) for event in desk.of(PeriodStarted)]
+    assert bases == [("day", Decimal(10200)), ("week", Decimal(10200)), ("month", Decimal(10200))]
+    assert [event.equity for event in desk.of(PeakReached)] == [Decimal(10200), Decimal(11200)]
+    desk.minute(bar(minute=NEXT_DAY, close=90))
+    assert [(event.period, event.equity) for event in desk.of(PeriodStarted)[3:]] == [("day", Decimal(11200))]
+
+
+def test_a_daily_loss_that_equals_its_limit_stops_openings_until_the_day_ends() -> None:
+    rules = ladder(daily_loss=0.05)
+    desk = Watched(rules, all_in(wishes={4: 0.0, 6: 1.0, NEXT_DAY + 1: 1.0}))
+    desk.closes(100, 100, 94.9, 94.9, 110, 110, 110)
+    (flag,) = desk.of(FlagRaised)
+    assert (flag.ts, flag.scope, flag.kind, flag.level, flag.action, flag.until) == (
+        T0 + 3 * MINUTE, "account", "daily_loss", "hard", "reduce_only", MIDNIGHT,
+    )  # fmt: skip
+    assert (flag.limit, flag.value) == ("5.00% of $10,200.00", "5.00% ($510.00)")
+    assert not desk.of(FlagCleared)  # the price is back long since
+    assert [event.denied.rule for event in desk.of(OrderDenied)] == ["reduce_only"]
+    desk.minute(bar(minute=NEXT_DAY, close=110))
+    assert [(event.kind, event.by) for event in desk.of(FlagCleared)] == [("daily_loss", "time")]
+    desk.closes(110, 110, start=NEXT_DAY + 1)
+    assert desk.book().position("SPY").qty > 0
+
+
+def test_a_soft_level_is_told_and_the_hard_one_follows() -> None:
+    desk = Watched(ladder(daily_loss=Bound(0.10, 0.05)), all_in())
+    desk.closes(100, 100, 94)
+    assert desk.flagged == [("account", "daily_loss", "soft", "alert")]
+    desk.closes(88, start=4)
+    assert desk.flagged[1:] == [("account", "daily_loss", "hard", "reduce_only")]
+
+
+def test_the_day_is_marked_at_the_bid_the_peak_at_the_mark() -> None:
+    desk = Watched(ladder(daily_loss=0.05, drawdown=0.05), all_in())
+    desk.closes(100, 100)
+    ts = T0 + 2 * MINUTE + 1
+    desk.take(Ticks(ts, [Quote("SPY", ts, 93.0, 107.0, 1.0, 1.0)]))
+    desk.minute(bar(minute=3, close=100))
+    assert [flag.kind for flag in desk.flags] == ["daily_loss"]
+
+
+def test_a_quote_that_is_older_than_the_newest_price_says_nothing_of_a_way_out() -> None:
+    desk = Watched(ladder(daily_loss=0.05), all_in())
+    desk.closes(100, 100)
+    ts = T0 + 2 * MINUTE + 1
+    desk.take(Ticks(ts, [Quote("SPY", ts, 99.0, 101.0, 1.0, 1.0)]))
+    desk.closes(100, 96, 95.5, start=3)
+    assert not desk.flags
+
+
+@pytest.mark.parametrize("kind", ["monthly_loss", "drawdown"])
+def test_a_month_and_a_drawdown_halt_the_desk_and_a_restart_lifts_nothing(kind: str) -> None:
+    loss: dict[str, Any] = {kind: 0.15}
+    rules = ladder(**loss)
+    desk = Watched(rules, all_in())
+    desk.closes(100, 100, 84)
+    (halt,) = desk.of(StateSet)
+    assert (halt.strategy, halt.state, halt.by) == ("", TradingState.HALTED, "control room")
+    assert halt.why == f"{kind} of account: 15.69% ($1,600.00), limit 15.00% of $10,200.00"
+    later = T0 + 40 * DAY
+    again = Watched(rules, all_in(), books=desk.events, at=later)
+    again.minute(bar(minute=40 * NEXT_DAY + 1, close=120))
+    assert again.flagged == [("account", kind, "hard", "halt_desk")]
+    assert again.engine.sandboxes[0].state == "halted"
+
+
+def test_a_persons_resume_lifts_what_is_latched_and_measures_anew() -> None:
+    desk = Watched(ladder(drawdown=0.15, daily_loss=0.10), all_in())
+    desk.closes(100, 100, 84)
+    resume(desk, T0 + 3 * MINUTE)
+    assert desk.flagged == []
+    assert {(event.kind, event.by) for event in desk.of(FlagCleared)} == {("drawdown", "ann"), ("daily_loss", "ann")}
+    assert desk.of(PeakReached)[-1].equity == desk.of(PeriodStarted)[-1].equity == Decimal(8600)
+    desk.closes(84, 80, start=4)
+    assert desk.flagged == []
+    desk.closes(70, start=6)
+    assert sorted(flag.kind for flag in desk.flags) == ["daily_loss", "drawdown"]
+
+
+def test_a_resume_for_another_reason_measures_nothing_anew() -> None:
+    desk = Watched(ladder(daily_loss=Bound(0.10, 0.05)), all_in())
+    desk.closes(100, 100, 94)
+    resume(desk, T0 + 3 * MINUTE)
+    assert desk.flagged == [("account", "daily_loss", "soft", "alert")]
+    desk.closes(89.5, start=4)
+    assert [flag.level for flag in desk.flags] == ["soft", "hard"]
+
+
+def test_a_strategys_word_lifts_its_own_flags_only() -> None:
+    rules = ladder("strategy one", daily_loss=0.05, actions={"daily_loss": {"hard": Action.HALT_STRATEGY}})
+    other = spec(by_minute({1: 1.0}), "QQQ", name="two", cash="10200")
+    desk = Watched(rules, all_in(), other)
+    for minute, close in enumerate((100, 100, 90), 1):
+        desk.minute(bar(minute=minute, close=close), bar("QQQ", minute, close=close))
+    assert desk.flagged == [("strategy one", "daily_loss", "hard", "halt_strategy")]
+    assert [sandbox.state for sandbox in desk.engine.sandboxes] == ["halted", "active"]
+    resume(desk, T0 + 3 * MINUTE)
+    assert desk.flagged
+    resume(desk, T0 + 3 * MINUTE, "one")
+    assert desk.flagged == []
+    assert [sandbox.state for sandbox in desk.engine.sandboxes] == ["active", "active"]
+
+
+def test_a_loss_may_close_all_positions_of_its_scope() -> None:
+    desk = Watched(ladder(daily_loss=0.05, actions={"daily_loss": {"hard": Action.FORCE_REDUCE}}), all_in())
+    desk.closes(100, 100, 94, 93)
+    assert [fill.reason for fill in desk.fills] == [Reason.SIGNAL, Reason.FORCE_REDUCED]
+    assert desk.book().position("SPY").qty == 0
+
+
+def test_a_flag_calls_off_what_would_open_something() -> None:
+    desk = Watched(ladder(daily_loss=0.05), all_in(wishes={3: 0.0}), spec(by_minute({3: 1.0}), "QQQ", name="two"))
+    for minute, close in enumerate((100, 100, 80), 1):
+        desk.minute(bar(minute=minute, close=close), bar("QQQ", minute))
+    assert [event.denied.rule for event in desk.of(OrderDenied)] == ["reduce_only"]
+
+
+def test_a_desk_that_is_worth_nothing_is_halted_whatever_its_rules() -> None:
+    rules = ladder(daily_loss=Bound(None, 0.5))
+    desk = Watched(rules, spec(by_minute({1: -1.0}), allow_short=True))
+    desk.closes(100, 100, 250)
+    assert ("account", "nav", "hard", "halt_desk") in desk.flagged
+    assert desk.engine.sandboxes[0].state == "halted"
+
+
+def test_capital_that_comes_or_goes_is_neither_profit_nor_loss() -> None:
+    rules = ladder(daily_loss=0.05, drawdown=0.05)
+    desk = Watched(rules, all_in())
+    desk.closes(100, 100)
+    less = spec(by_minute({}), cash="5200")
+    again = Watched(rules, less, books=desk.events, at=T0 + 3 * MINUTE)
+    again.closes(100, start=4)
+    assert again.flagged == []
+    account = again.engine.desk.ledger.account
+    assert account.bases["account"]["day"] == (T0, Decimal(5200))
+    assert account.peaks["account"] == Decimal(5200)
+
+
+def test_flags_of_rules_that_are_no_more_end_with_their_time() -> None:
+    desk = Watched(ladder(daily_loss=0.05), all_in())
+    desk.closes(100, 100, 90)
+    again = Watched(Rules(), all_in(), books=desk.events, at=T0 + 4 * MINUTE)
+    again.closes(90, start=5)
+    assert again.flagged
+    again.minute(bar(minute=NEXT_DAY, close=90))
+    assert again.flagged == []
+
+
+def test_what_the_journal_says_is_what_memory_knows() -> None:
+    rules = ladder(daily_loss=0.05, weekly_loss=0.08, drawdown=0.10)
+    desk = Watched(rules, all_in())
+    desk.closes(100, 100, 94, 91, 88)
+    assert Ledger.fold(desk.events).digest() == desk.engine.desk.ledger.digest()

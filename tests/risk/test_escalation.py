@@ -1,0 +1,40 @@
+"""What follows a broken limit: the defaults, and what settings put in their place."""
+
+from trader.model.events import FlagRaised
+from trader.risk.escalation import Action, Escalation, closing
+
+
+def flag(scope: str, action: str) -> FlagRaised:
+    return FlagRaised(0, scope, "max_gross", "hard", action, "2 of equity", "2.1 of equity")
+
+
+def test_the_ladder_has_its_named_consequences() -> None:
+    of = Escalation()
+    assert of.action_of("daily_loss", "hard") == Action.REDUCE_ONLY
+    assert of.action_of("weekly_loss", "hard") == Action.TIGHTEN
+    assert of.action_of("monthly_loss", "hard") == Action.HALT_DESK
+    assert of.action_of("drawdown", "hard") == Action.HALT_DESK
+
+
+def test_a_soft_level_and_a_limit_that_drifted_are_alerts() -> None:
+    assert Escalation().action_of("drawdown", "soft") == Action.ALERT
+    assert Escalation().action_of("max_gross", "hard") == Action.ALERT
+
+
+def test_settings_come_first_level_by_level() -> None:
+    of = Escalation({"max_position": {"hard": Action.FORCE_REDUCE}, "drawdown": {"soft": Action.REDUCE_ONLY}})
+    assert of.action_of("max_position", "hard") == Action.FORCE_REDUCE
+    assert of.action_of("max_position", "soft") == Action.ALERT
+    assert of.action_of("drawdown", "soft") == Action.REDUCE_ONLY
+    assert of.action_of("drawdown", "hard") == Action.HALT_DESK
+
+
+def test_what_only_tells_or_tightens_closes_nothing() -> None:
+    flags = {action: flag("account", action) for action in ("alert", "tighten")}
+    assert closing(flags, {"account"}) is None
+
+
+def test_a_flag_closes_its_own_scope_only() -> None:
+    one = flag("strategy one", "force_reduce")
+    assert closing({"a": flag("account", "alert"), "b": one}, {"account", "strategy one"}) is one
+    assert closing({"b": one}, {"account", "strategy two"}) is None

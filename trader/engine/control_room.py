@@ -1,0 +1,231 @@
+"""The control room: beside the order path, never in it. Once a minute it looks at the books, raises flags and acts.
+
+Orders never wait for it: the gate reads the flags that stand. A flag is an event, so it outlives the process, and so
+does what it is latched to. What a flag leads to is the escalation's word (:mod:`trader.risk.escalation`).
+"""
+
+from collections.abc import Iterable, Mapping
+from math import isnan, nan
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from msgspec.structs import astuple
+
+from trader.books.book import flag_key
+from trader.books.monitor import ACCOUNT, Monitor
+from trader.engine.desk import Desk
+from trader.engine.losses import Losses
+from trader.engine.market import Listing
+from trader.engine.restraints import Restraints
+from trader.engine.sandbox import Sandbox, Slot
+from trader.model.events import CapitalChanged, Event, FlagCleared, FlagRaised, SandboxOpened, StateSet
+from trader.model.inputs import Control
+from trader.model.money import EXACT, ZERO
+from trader.model.orders import Reason, TradingState
+from trader.model.time import HOUR, MINUTE, NEW_YORK
+from trader.risk.bounds import Bound, Breach
+from trader.risk.escalation import NAV, REGIME, Action
+from trader.risk.ladder import BY_A_PERSON, LOSSES, end_of, latched_until
+from trader.risk.regime import Tightness, next_tightness
+from trader.risk.rules import Rules
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from trader.model.views import Floats
+
+NAME: Final = "control room"  # by whom it halts
+_QUOTE_FRESH: Final = MINUTE  # a quote that is older than the newest price by more tells nothing of a way out
+
+
+def is_needed(desk: Desk, rules: Rules) -> bool:
+    """Tell whether there is anything to watch: a rule, a limit that may be told of, or a flag that still stands."""
+    limits = [value for sandbox in desk.sandboxes.values() for value in astuple(sandbox.spec.limits)]
+    has_bounds = any(isinstance(value, Bound) and value for value in limits)
+    return rules != Rules() or has_bounds or bool(desk.ledger.account.flags)
+
+
+class ControlRoom:
+    """Watches one desk whose books are open."""
+
+    def __init__(self, desk: Desk, listings: Mapping[str, Listing], rules: Rules, restraints: Restraints) -> None:
+        """Go on from the flags that stand in the books; capital that came or went in this step is no profit."""
+        self._desk = desk
+        self._listings = listings
+        self._rules = rules
+        self._restraints = restraints
+        self._account = desk.ledger.account
+        is_crypto = all(row.instrument.asset_class == "crypto" for row in listings.values())
+        self._zone = None if is_crypto else NEW_YORK
+        self.monitor = Monitor(desk.portfolio, desk.ledger, {name: of.strategies for name, of in rules.groups.items()})
+        self._losses = Losses(rules.ladder, self.monitor.place, account=self._account, emit=desk.emit, zone=self._zone)
+        self._losses.shift(desk.now, self._flows(desk.events))
+        self._hour = -1  # of the newest measure of the market
+        self._before = self._equities()
+
+    def glance(self, ts: int) -> None:
+        """Learn from a minute of history what all was worth when the periods ended that are over by now."""
+        if not 0 < self._losses.next_end <= ts:
+            self._before = self._equities()
+
+    def look(self, ts: int) -> None:
+        """Compare books and market with the rules at the end of a minute; raise flags, clear them, act."""
+        content, equities = ts - MINUTE, self._equities()
+        for flag in [flag for flag in self._account.flags.values() if 0 < flag.until <= content]:
+            if flag.kind != REGIME:
+                self._clear(ts, flag, "time")
+        if self._rules.regime.is_on:
+            self._tighten(ts)
+        broken = self._losses.look(content, equities, cautious=self._cautious(equities), before=self._before)
+        for rung, limit, value in broken:
+            breach = Breach(rung.kind, rung.scope, limit, value, rung.level)
+            self._raise(ts, breach, until=latched_until(rung.kind, content, self._zone))
+        if equities[0] <= 0.0:
+            self._raise(ts, Breach(NAV, ACCOUNT, "> $0", f"${equities[0]:.2f}"), until=BY_A_PERSON)
+        for flag in [flag for flag in self._account.flags.values() if flag.action == Action.FORCE_REDUCE]:
+            self._reduce(ts, flag)
+        self._before = equities
+
+    def end_step(self, ts: int) -> None:
+        """Raise the flags of soft limits that the step's orders went beyond; those stand until the day ends."""
+        desk = self._desk
+        if not desk.warned:
+            return
+        warned, desk.warned = desk.warned, []
+        for breach in warned:
+            self._raise(ts, breach, until=end_of("day", ts, self._zone))
+        desk.settle(ts)
+
+    def resume(self, message: Control) -> None:
+        """Lift what is latched on a strategy, or on all else: a person has looked at it. Its losses begin anew here."""
+        name = message.strategy
+        flags = [flag for flag in self._account.flags.values() if flag.until and flag.kind != REGIME]
+        flags = [flag for flag in flags if _is_answered(flag.scope, name)]
+        lifted = {(flag.scope, flag.kind) for flag in flags if flag.action != Action.ALERT}
+        if not lifted:
+            return
+        for flag in flags:
+            if (flag.scope, flag.kind) in lifted:
+                self._clear(message.ts, flag, message.by)
+        equities = self._equities()
+        for scope in sorted({scope for scope, _ in lifted}):
+            kinds = [kind for kind in LOSSES if (scope, kind) in lifted]
+            self._losses.rebase(message.ts, scope, kinds, equities=equities)
+
+    # --- what is seen -------------------------------------------------------------------------------------------
+
+    def _equities(self) -> "Floats":
+        self._desk.portfolio.move()  # in a step of several minutes each has marks of its own
+        self._desk.portfolio.sync()
+        return self.monitor.equities()
+
+    def _cautious(self, equities: "Floats") -> "Floats":
+        """Return what all would be worth if it were sold at the bid and bought back at the ask."""
+        seen = self._desk.portfolio
+        bids, asks = np.full((2, len(seen.symbols)), nan)
+        held = np.unique(seen.symbol_of[seen.held != 0.0]).tolist()
+        for number in held:
+            listing = self._listings[seen.symbols[number]]
+            quote = listing.quote
+            if quote is not None and quote.ts >= listing.newest - _QUOTE_FRESH:
+                bids[number], asks[number] = quote.bid, quote.ask
+        return self.monitor.equities(bids, asks) if held else equities
+
+    def _flows(self, events: Iterable[Event]) -> "dict[str, Decimal]":
+        """Return the capital that came and went in ``events``, by scope."""
+        flows: dict[str, Decimal] = {}
+        for event in events:
+            match event:
+                case SandboxOpened(strategy=name, cash=amount) | CapitalChanged(strategy=name, amount=amount):
+                    groups = [f"group {group}" for group, members in self.monitor.groups.items() if name in members]
+                    for scope in (ACCOUNT, *groups, f"strategy {name}"):
+                        flows[scope] = EXACT.add(flows.get(scope, ZERO), amount)
+                case _:
+                    pass
+        return flows
+
+    def _tighten(self, ts: int) -> None:
+        """Take over how wild the market is: once an hour, for it is daily bars that tell, and until they do at once."""
+        flag = self._account.flags.get(flag_key(ACCOUNT, REGIME, "hard"))
+        is_known = flag is None or flag.action == Action.TIGHTEN
+        if self._hour == ts // HOUR and is_known:
+            return
+        self._hour = ts // HOUR
+        regime, ratio = self._rules.regime, self._ratio()
+        standing = Tightness(float(flag.value), flag.until) if flag is not None and is_known else None
+        after = standing if isnan(ratio) else next_tightness(standing, ratio, ts, regime=regime)
+        if isnan(ratio) and standing is None:
+            self._set_regime(ts, Action.REDUCE_ONLY, "unknown: no symbol has enough days")
+        elif after is None and flag is not None:
+            self._clear(ts, flag, "measure")
+        elif after is not None and after != standing:
+            self._set_regime(ts, Action.TIGHTEN, f"{after.divisor:g}", until=after.until)
+
+    def _set_regime(self, ts: int, action: Action, value: str, *, until: int = 0) -> None:
+        flag = FlagRaised(ts, ACCOUNT, REGIME, "hard", action, f"1 to {self._rules.regime.max_ratio:g}", value, until)
+        known = self._account.flags.get(flag_key(ACCOUNT, REGIME, "hard"))
+        if known is None or (known.action, known.value, known.until) != (action, value, until):
+            self._desk.emit(flag)
+
+    def _ratio(self) -> float:
+        """Return volatility now over its long average, of one symbol or as the median; NaN where no day tells."""
+        chosen = self._rules.regime.symbol
+        told = [row.dailies.broadcast() for symbol, row in self._listings.items() if chosen in {"", symbol}]
+        ratios = [one.vol_ratio for one in told if one is not None and not isnan(one.vol_ratio)]
+        return float(np.median(ratios)) if ratios else nan
+
+    # --- what follows -------------------------------------------------------------------------------------------
+
+    def _raise(self, ts: int, breach: Breach, *, until: int = 0) -> None:
+        """Raise a flag that does not stand yet, and do what its escalation says."""
+        if flag_key(breach.scope, breach.rule, breach.level) in self._account.flags:
+            return
+        action = self._rules.escalation.action_of(breach.rule, breach.level)
+        flag = FlagRaised(ts, breach.scope, breach.rule, breach.level, action, breach.limit, breach.value, until)
+        self._desk.emit(flag)
+        slots = self._slots(flag.scope)
+        if action in {Action.REDUCE_ONLY, Action.FORCE_REDUCE}:
+            self._restraints.close_openings(slots, Reason.FORCE_REDUCED, ts=ts, flatten=False)
+        elif action == Action.HALT_STRATEGY:
+            for sandbox in dict.fromkeys(slot.sandbox for slot in slots):
+                self._halt(ts, flag, sandbox)
+        elif action == Action.HALT_DESK:
+            self._halt(ts, flag, None)
+
+    def _clear(self, ts: int, flag: FlagRaised, by: str) -> None:
+        self._desk.emit(FlagCleared(ts, flag.scope, flag.kind, flag.level, by))
+
+    def _halt(self, ts: int, flag: FlagRaised, sandbox: Sandbox | None) -> None:
+        """Halt a strategy, or with None the desk; only a person's resume ends that."""
+        name = "" if sandbox is None else sandbox.spec.name
+        state = self._account.state if sandbox is None else sandbox.book.state
+        if state is not TradingState.HALTED:
+            why = f"{flag.kind} of {flag.scope}: {flag.value}, limit {flag.limit}"
+            self._desk.emit(StateSet(ts, name, TradingState.HALTED, NAME, why))
+        slots = self._slots(ACCOUNT) if sandbox is None else sandbox.slots.values()
+        self._restraints.close_openings(slots, Reason.FORCE_REDUCED, ts=ts, flatten=False)
+
+    def _reduce(self, ts: int, flag: FlagRaised) -> None:
+        """Close the largest positions of a scope until its limit is met; of a loss there is no such end."""
+        for slot in self._slots(flag.scope):
+            if slot.held and not _is_ending(slot):
+                self._desk.leave(slot, Reason.FORCE_REDUCED, ts=ts, price=slot.listing.mark)
+
+    def _slots(self, scope: str) -> list[Slot]:
+        """Return every ticker of a scope in rank order."""
+        of, _, name = scope.partition(" ")
+        if of == "symbol":
+            return self._listings[name].slots if name in self._listings else []
+        sandboxes = self._desk.sandboxes
+        names = {"account": sandboxes, "strategy": [name], "group": self.monitor.groups.get(name, ())}.get(of, ())
+        return [slot for one in names if one in sandboxes for slot in sandboxes[one].slots.values()]
+
+
+def _is_ending(slot: Slot) -> bool:
+    """Tell whether a position is on its way out."""
+    return slot.is_leaving or (slot.order is not None and slot.order.approved.intent.reduces)
+
+
+def _is_answered(scope: str, strategy: str) -> bool:
+    """Tell whether a person's word to a strategy, or with an empty name to the desk, is about a scope."""
+    return scope == f"strategy {strategy}" if strategy else not scope.startswith("strategy ")
