@@ -125,7 +125,7 @@ def test_what_is_refused_is_invalid(changes: dict[str, Any]) -> None:
 
 def test_every_setting_says_what_it_means() -> None:
     sections = [SCHEMA, *SCHEMA["$defs"].values()]
-    rules = [(key, rule) for section in sections for key, rule in section["properties"].items()]
+    rules = [(key, rule) for section in sections for key, rule in section.get("properties", {}).items()]
     assert [key for key, rule in rules if not {"description", "$ref"} & rule.keys()] == []
 
 

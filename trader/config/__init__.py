@@ -14,13 +14,13 @@ from trader.config.doubts import advice
 from trader.config.filter_sections import FILTER_TYPES, chain_of, links_of
 from trader.config.json_schema import schema
 from trader.config.parsing import STRATEGY_TYPES, load, make_strategy, parse
+from trader.config.risk_sections import RiskConfig, RiskSection
 from trader.config.sections import (
     AlpacaConfig,
     BrokerConfig,
     Config,
     FilterConfig,
     RegulatoryFeesConfig,
-    RiskConfig,
     SimulatedConfig,
     StrategyConfig,
 )
@@ -34,6 +34,7 @@ __all__ = [
     "FilterConfig",
     "RegulatoryFeesConfig",
     "RiskConfig",
+    "RiskSection",
     "SimulatedConfig",
     "StrategyConfig",
     "advice",

@@ -12,8 +12,9 @@ from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 
+from trader.config.fields import floats
 from trader.config.findings import Finding, explain_call, problems
-from trader.config.sections import FilterConfig, floats
+from trader.config.sections import FilterConfig
 from trader.director import FILTERS, Filter, Link
 from trader.errors import ConfigError, Problem
 from trader.registry import Registry

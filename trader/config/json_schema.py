@@ -6,9 +6,10 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from trader.config.fields import floats
 from trader.config.filter_sections import FILTER_TYPES
 from trader.config.parsing import STRATEGY_TYPES
-from trader.config.sections import Config, floats
+from trader.config.sections import Config
 from trader.director import FILTERS
 from trader.strategies import STRATEGIES
 

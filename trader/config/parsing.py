@@ -6,10 +6,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from trader.config.fields import floats
 from trader.config.files import read, shown
 from trader.config.filter_sections import filter_findings
 from trader.config.findings import Finding, Loc, explain, explain_call, place, problems, show, unfit
-from trader.config.sections import MAX_WARMUP_BARS, Config, StrategyConfig, floats
+from trader.config.sections import MAX_WARMUP_BARS, Config, StrategyConfig
 from trader.errors import ConfigError
 from trader.registry import Registry
 from trader.strategies import STRATEGIES, Strategy

@@ -1,10 +1,7 @@
 """The sections of a settings file: every key with its default and its bounds."""
 
-import re
-from collections.abc import Mapping
 from decimal import Decimal
-from numbers import Integral, Real
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -13,14 +10,13 @@ from pydantic import (
     ConfigDict,
     Field,
     InstanceOf,
-    Strict,
     ValidationInfo,
     field_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from trader.config.findings import show
-from trader.model.money import decimal_of
+from trader.config.fields import EXACT, Flag, Name, Section, Text, Ticker, floats, once_each
+from trader.config.risk_sections import RiskConfig, RiskSection
 from trader.strategies import Strategy
 
 MAX_STRATEGIES = 10_000
@@ -28,112 +24,9 @@ FREE_SYMBOLS = 30  # stocks that Alpaca's free plan streams
 MAX_TICKERS = 1_000
 MAX_WARMUP_BARS = 100_000  # ten weeks of minutes around the clock
 MAX_FILTERS = 100  # of one chain: every opening asks each of them
-MAX_DECIMALS, MAX_DIGITS = 18, 30  # of any number: beyond lies no amount of money, only slow arithmetic
 
-LONGEST_STOCK = 5  # letters of a US stock or ETF before the dot; six are a pair without its slash
-_STOCK = re.compile(r"[A-Z][A-Z0-9]{0,5}(\.[A-Z]{1,3})?")
-_PAIR = re.compile(r"[A-Z0-9]{2,10}/(USD|USDT|USDC)")
-_PAIR_LIKE = re.compile(r"([A-Z0-9]{2,10}?)[-_/ ]?(USD|USDT|USDC|EUR|BTC)")
-
-
-def _exact(value: object) -> object:
-    """Make a Decimal of a number; text and true are none, even where Python would make one of them."""
-    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
-        raise ValueError(f"must be a number, got {show(value)}")  # noqa: TRY004 -- pydantic collects ValueErrors only
-    if isinstance(value, Integral):
-        number = Decimal(int(value))
-    else:
-        number = value if isinstance(value, Decimal) else decimal_of(float(value))
-    exponent = number.as_tuple().exponent
-    if isinstance(exponent, int) and (exponent < -MAX_DECIMALS or number.adjusted() > MAX_DIGITS):  # text for NaN
-        raise ValueError(f"must have at most {MAX_DIGITS} digits and {MAX_DECIMALS} decimals, got {show(value)}")
-    return number
-
-
-def floats(value: object) -> object:
-    """Give strategies the floats they calculate with, where a file was read into Decimals."""
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, Mapping):
-        return {key: floats(below) for key, below in value.items()}
-    return [floats(below) for below in value] if isinstance(value, list) else value
-
-
-def _ticker(symbol: str) -> str:
-    """Return a symbol that can be one, or say what was probably meant."""
-    if _PAIR.fullmatch(symbol) or (_STOCK.fullmatch(symbol) and not _is_pair_without_slash(symbol)):
-        return symbol
-    wanted = symbol.strip().upper()
-    like = _PAIR_LIKE.fullmatch(wanted)
-    if like and like[2] in {"EUR", "BTC"}:
-        meant = f"; the books are kept in dollars, so trade {like[1] + '/USD'!r}"
-    elif like and (len(wanted) > LONGEST_STOCK or not wanted.isalnum()):
-        meant = f"; did you mean {f'{like[1]}/{like[2]}'!r}?"
-    elif _STOCK.fullmatch(stock := re.sub("[-/ ]", ".", wanted)):
-        meant = f"; did you mean {stock!r}?"
-    else:
-        meant = ""
-    raise ValueError(
-        f"must be a stock like 'SPY' or 'BRK.B', or a crypto pair like 'BTC/USD', got {show(symbol)}{meant}"
-    )
-
-
-def _is_pair_without_slash(symbol: str) -> bool:
-    """Tell BTCUSD from a stock."""
-    return len(symbol) > LONGEST_STOCK and _PAIR_LIKE.fullmatch(symbol) is not None
-
-
-def _once_each(tickers: tuple[str, ...]) -> tuple[str, ...]:
-    twice = sorted({ticker for ticker in tickers if tickers.count(ticker) > 1})
-    if twice:
-        raise ValueError(f"must name each ticker once, got {', '.join(twice)} more than once")
-    return tickers
-
-
-def _printable(name: str) -> str:
-    if not name.isprintable() or name != name.strip():
-        raise ValueError(f"must be printable and without spaces at its ends, got {show(name)}")
-    return name
-
-
-Text = Annotated[str, Strict()]
-Flag = Annotated[bool, Strict()]
-EXACT = BeforeValidator(_exact)  # last in an annotation, so that the bounds before it reach the JSON Schema
-Name = Annotated[Text, Field(min_length=1, max_length=64), AfterValidator(_printable)]
-Ticker = Annotated[Text, AfterValidator(_ticker)]
 BarSize = Literal["1Min", "5Min", "15Min", "1Hour", "1Day"]
 OnTrouble = Literal["flatten", "hold"]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class RiskConfig(_Section):
-    """What one strategy is held to; exits always pass."""
-
-    max_position_size: Annotated[Decimal, Field(gt=0, le=1), EXACT] = Decimal("0.95")
-    """Largest value of one position, as a fraction of the strategy's equity."""
-    max_daily_trades: Annotated[int, Field(ge=1, le=1_000_000), EXACT] | None = None
-    """Orders a day, entries and exits counted; entries are refused once it is reached. null: no limit."""
-    max_daily_loss: Annotated[Decimal, Field(gt=0, le=1_000_000_000_000), EXACT] | None = None
-    """Dollars lost since the start of the day after which nothing is opened that day. null: no limit."""
-    stop_loss_pct: Annotated[Decimal, Field(gt=0, lt=1), EXACT] | None = None
-    """Fall below the average entry price that ends a position, as a fraction: 0.05 is 5 %. null: no stop."""
-    take_profit_pct: Annotated[Decimal, Field(gt=0, le=1_000), EXACT] | None = None
-    """Rise above the average entry price that ends a position, as a fraction: 0.10 is 10 %. null: no target."""
-
-    if TYPE_CHECKING:
-        # Any number will do in a program; the attributes are Decimal all the same.
-        def __init__(
-            self,
-            *,
-            max_position_size: Decimal | float = ...,
-            max_daily_trades: int | None = ...,
-            max_daily_loss: Decimal | float | None = ...,
-            stop_loss_pct: Decimal | float | None = ...,
-            take_profit_pct: Decimal | float | None = ...,
-        ) -> None: ...
 
 
 class FilterConfig(BaseModel):
@@ -148,7 +41,7 @@ class FilterConfig(BaseModel):
 Chain = Annotated[tuple[FilterConfig, ...], Field(max_length=MAX_FILTERS)]
 
 
-class StrategyConfig(_Section):
+class StrategyConfig(Section):
     """One strategy, what it trades, and the capital of its own."""
 
     name: Name
@@ -160,7 +53,7 @@ class StrategyConfig(_Section):
     strategy: Annotated[SkipJsonSchema[InstanceOf[Strategy] | None], Field(exclude=True, repr=False)] = None
     """A ready object, in a program only, in place of ``strategy_type`` and ``strategy_params``."""
     tickers: Annotated[
-        tuple[Ticker, ...], Field(min_length=1, max_length=MAX_TICKERS), AfterValidator(_once_each)
+        tuple[Ticker, ...], Field(min_length=1, max_length=MAX_TICKERS), AfterValidator(once_each)
     ]  # fmt: skip
     """Stocks and ETFs like SPY or BRK.B, crypto pairs like BTC/USD."""
     initial_cash: Annotated[Decimal, Field(gt=0, le=1_000_000_000_000), EXACT] = Decimal(10_000)
@@ -191,7 +84,7 @@ class StrategyConfig(_Section):
         return allow_short
 
 
-class RegulatoryFeesConfig(_Section):
+class RegulatoryFeesConfig(Section):
     """Fees on stock sells. All zero unless set: the published figures change and come from third parties."""
 
     sec_usd_per_million: Annotated[Decimal, Field(ge=0, le=10_000), EXACT] = Decimal(0)
@@ -202,7 +95,7 @@ class RegulatoryFeesConfig(_Section):
     """Most dollars of the fee per share for one execution."""
 
 
-class SimulatedConfig(_Section):
+class SimulatedConfig(Section):
     """How the simulated venue fills orders."""
 
     fill: Literal["next_open", "next_quote", "signal_price"] = "next_open"
@@ -219,7 +112,7 @@ class SimulatedConfig(_Section):
     """Fees on stock sells, zero unless set."""
 
 
-class AlpacaConfig(_Section):
+class AlpacaConfig(Section):
     """What is taken from Alpaca where there are keys."""
 
     feed: Literal["iex", "sip"] = "iex"
@@ -237,7 +130,7 @@ class AlpacaConfig(_Section):
         return self.symbol_limit or (FREE_SYMBOLS if self.feed == "iex" else None)
 
 
-class BrokerConfig(_Section):
+class BrokerConfig(Section):
     """Where orders go, and market data come from."""
 
     simulated: SimulatedConfig = SimulatedConfig()
@@ -246,7 +139,7 @@ class BrokerConfig(_Section):
     """Alpaca's market data and account: with keys."""
 
 
-class Config(_Section):
+class Config(Section):
     """Everything a settings file may say. Made by :func:`parse`, which also checks what no single field can know."""
 
     schema_: Annotated[Text, Field(alias="$schema")] = ""
@@ -257,3 +150,5 @@ class Config(_Section):
     """Where orders go."""
     filters: Chain = ()
     """What the openings of all strategies pass, those of one minute together, in this order."""
+    risk: RiskSection = RiskSection()
+    """What the whole account is held to, groups of strategies, and every single order."""

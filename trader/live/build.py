@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
-from trader.config import Config, RiskConfig, StrategyConfig, credentials, links_of, make_strategy
+from trader.config import Config, StrategyConfig, credentials, links_of, make_strategy
 from trader.config.credentials import KEY_NAMES
 from trader.config.endpoints import DATA_NAME, STREAM_NAME, TRADING_NAME, load_endpoints
 from trader.director import Director
@@ -23,7 +23,7 @@ from trader.model.instruments import instrument_of
 from trader.model.signals import Signals
 from trader.model.ticks import Bar
 from trader.model.time import DAY, MINUTE, SECOND
-from trader.risk.limits import Limits
+from trader.risk.rules import Rules
 from trader.strategies import Context
 
 SIMULATED = "sim"  # the books of a made-up market; they never meet others
@@ -60,7 +60,7 @@ def desk(config: Config, watch: "Stopwatch", *, book_id: str, is_alpaca: bool, g
         _spec(settings, strategy, watch, shorted=shorted)
         for settings, strategy in zip(config.strategies, made, strict=True)
     ]
-    return Engine(specs, book_id=book_id, grace=grace, director=_director(config))
+    return Engine(specs, book_id=book_id, grace=grace, rules=_rules(config), director=_director(config))
 
 
 def access(
@@ -175,7 +175,7 @@ def _spec(settings: StrategyConfig, strategy: Decides, watch: "Stopwatch", *, sh
             for ticker in settings.tickers
         ),
         settings.initial_cash,
-        _limits(settings.risk_config, allow_short=settings.allow_short),
+        settings.risk_config.limits(allow_short=settings.allow_short),
         min_warmup_bars=settings.min_warmup_bars,
         bar_minutes=BAR_MINUTES[settings.bar],
         flatten_on_loss=settings.on_daily_loss == "flatten",
@@ -190,15 +190,9 @@ def _director(config: Config) -> Director | None:
     return Director(shared, own) if shared or own else None
 
 
-def _limits(risk: RiskConfig, *, allow_short: bool) -> Limits:
-    return Limits(
-        risk.max_position_size,
-        risk.max_daily_trades,
-        risk.max_daily_loss,
-        risk.stop_loss_pct,
-        risk.take_profit_pct,
-        allow_short=allow_short,
-    )
+def _rules(config: Config) -> Rules:
+    """Return what the desk is held to beside each sandbox's own limits."""
+    return config.risk.rules({settings.name: settings.risk_config for settings in config.strategies})
 
 
 class Stopwatch:
