@@ -145,3 +145,29 @@ async def test_coins_have_no_nights() -> None:
     assert len(minutes) == 20
     assert minutes[-1][0].ts == T0
     assert [(path, "feed" in params) for path, params in server.asked] == [("/v1beta3/crypto/us/bars", False)]
+
+
+async def test_days_end_at_their_midnights_and_the_one_that_runs_is_among_them() -> None:
+    stamps = {"SPY": ["2025-11-01T04:00", "2025-11-03T05:00", "2026-01-05T05:00"], "BTC/USD": ["2026-01-05T00:00"]}
+    async with served() as (server, history):
+        for symbol, starts in stamps.items():
+            server.put(*(Bar(symbol, parse_time(start) + MINUTE, 1.0, 3.0, 0.5, 2.0, 7.0) for start in starts))
+        found = await history.days(["BTC/USD", "SPY"], until=T0, count=500)
+    assert [(one.symbol, one.ts) for one in found] == [
+        ("SPY", parse_time("2025-11-02T04:00")),  # the clocks are changed that night
+        ("SPY", parse_time("2025-11-04T05:00")),
+        ("SPY", parse_time("2026-01-06T05:00")),
+        ("BTC/USD", parse_time("2026-01-06T00:00")),
+    ]
+    assert found[0] == Bar("SPY", found[0].ts, 1.0, 3.0, 0.5, 2.0, 7.0)
+    assert [params["timeframe"] for _, params in server.asked] == ["1Day", "1Day"]
+    assert server.asked[0][1]["adjustment"] == "split"
+
+
+async def test_some_more_than_the_days_that_are_wanted_are_asked_for() -> None:
+    async with served() as (server, history):
+        begin = parse_time("2024-01-01T05:00")
+        days = [begin + number * DAY for number in range(735) if number % 7 < 5]
+        server.put(*(Bar("SPY", day + MINUTE, 1.0, 1.0, 1.0, 1.0, 1.0) for day in days))
+        found = await history.days(["SPY"], until=T0, count=500)
+    assert 500 <= len(found) <= 525

@@ -172,6 +172,14 @@ class AlpacaFeed:
             usual = {symbol: found[-JUDGED:] for symbol, found in ends.items() if market_of(symbol) == market}
             stream.learn(usual, until)
 
+    async def days(self, count: int) -> list[Bar]:
+        """Return daily bars of some ``count`` newest trading days of every symbol, with what today was so far.
+
+        Raises:
+            EdgeError: they cannot be had.
+        """
+        return await self._history.days(self._symbols(), until=self._now(), count=count)
+
     def go_live(self) -> None:
         """Let :meth:`take` deliver: first what came since the subscription, then what comes."""
         held, self._held = self._held, ()

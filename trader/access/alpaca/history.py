@@ -1,4 +1,4 @@
-"""Minute bars by REST: for the warm-up, and for whatever the stream did not bring.
+"""Minute bars by REST, for the warm-up and for whatever the stream did not bring; and daily ones.
 
 Reading may be repeated: after a time-out, a 429 or a 5xx a page is asked for again a few times, each time later. The
 same feed that streams is always named, for another one's volumes are another market's.
@@ -25,7 +25,7 @@ from trader.access.alpaca.wire_data import BarMessage
 from trader.errors import OutcomeUnknown, Unavailable, WireError
 from trader.model.calendar import StockCalendar
 from trader.model.ticks import Bar
-from trader.model.time import MINUTE, SECOND, iso, utc
+from trader.model.time import DAY, MINUTE, NEW_YORK, SECOND, iso, midnight_after, utc
 
 log = structlog.get_logger()
 
@@ -35,6 +35,7 @@ MAX_PAGES: Final = 2_000  # of one question: 20 million bars are a mistake of ou
 ATTEMPTS: Final = 5  # for one page: 1 + 2 + 4 + 8 s apart
 CHUNK: Final = 100  # symbols in one question: an address of about 600 characters
 SESSION: Final = 390  # minutes of a whole core session
+WEEKDAYS: Final = 252 / 366  # trading days of all days, a little less than there are
 REACHES: Final = 5  # how often a warm-up that found too little looks further back, each time twice as far
 
 _AT_FIRST: Final = 1.15  # a first reach beyond the depth, for minutes without a trade
@@ -71,16 +72,24 @@ class History:
             EdgeError: Alpaca refuses, or cannot be reached after :data:`ATTEMPTS`.
         """
         found: dict[str, list[Bar]] = {symbol: [] for symbol in symbols}
-        for begin in range(0, len(symbols), CHUNK):
-            params = self._params(symbols[begin : begin + CHUNK], since - MINUTE, until - MINUTE)
-            for _ in range(MAX_PAGES):
-                answer = await self._page(market_of(symbols[0]), params)
-                for symbol, rows in (answer.bars or {}).items():
-                    bars = await asyncio.to_thread(_bars_of, symbol, rows, self.refused)
-                    found.setdefault(symbol, []).extend(bar for bar in bars if since <= bar.ts <= until)
-                if not answer.next_page_token:
-                    break
-                params["page_token"] = answer.next_page_token
+        async for bar in self._read(symbols, "1Min", since - MINUTE, until - MINUTE):
+            if since <= bar.ts <= until:
+                found.setdefault(bar.symbol, []).append(bar)
+        return found
+
+    async def days(self, symbols: Sequence[str], *, until: int, count: int) -> list[Bar]:
+        """Return bars of some ``count`` newest trading days up to ``until``, each ending at its midnight.
+
+        The one of the day that runs, if there is one, is what of it was so far.
+
+        Raises:
+            EdgeError: as :meth:`bars` does.
+        """
+        found: list[Bar] = []
+        for market in MARKETS:
+            wanted = [symbol for symbol in symbols if market_of(symbol) == market]
+            since = until - round(count / WEEKDAYS if market == "stock" else count) * DAY
+            found += [_whole_day(bar, market) async for bar in self._read(wanted, "1Day", since, until)]
         return found
 
     async def warmup(
@@ -113,10 +122,23 @@ class History:
         """Let go of threads and connections."""
         self._desk.close()
 
-    def _params(self, symbols: Sequence[str], first: int, last: int) -> dict[str, str]:
+    async def _read(self, symbols: Sequence[str], timeframe: str, first: int, last: int) -> AsyncIterator[Bar]:
+        """Yield the bars of one market that began from ``first`` to ``last``; each ends a minute after it began."""
+        for begin in range(0, len(symbols), CHUNK):
+            params = self._params(symbols[begin : begin + CHUNK], timeframe, first, last)
+            for _ in range(MAX_PAGES):
+                answer = await self._page(market_of(symbols[0]), params)
+                for symbol, rows in (answer.bars or {}).items():
+                    for bar in await asyncio.to_thread(_bars_of, symbol, rows, self.refused):
+                        yield bar
+                if not answer.next_page_token:
+                    break
+                params["page_token"] = answer.next_page_token
+
+    def _params(self, symbols: Sequence[str], timeframe: str, first: int, last: int) -> dict[str, str]:
         params = {
             "symbols": ",".join(symbols),
-            "timeframe": "1Min",
+            "timeframe": timeframe,
             "start": iso(first),
             "end": iso(last),
             "limit": str(PAGE),
@@ -194,6 +216,12 @@ def _bars_of(symbol: str, rows: list[Any], refused: Counter[str]) -> list[Bar]:
         known = [row for one in rows for row in _row_of(one, refused)]
     messages = [BarMessage(symbol, row.o, row.h, row.l, row.c, row.v, row.t) for row in known]
     return [bar for bar in ticks_of(messages, refused) if isinstance(bar, Bar)]
+
+
+def _whole_day(bar: Bar, market: Market) -> Bar:
+    """Let a day's bar, which was taken for one of a minute, end with its day."""
+    end = midnight_after(bar.ts - MINUTE, NEW_YORK if market == "stock" else None)
+    return Bar(bar.symbol, end, bar.open, bar.high, bar.low, bar.close, bar.volume)
 
 
 def _row_of(row: object, refused: Counter[str]) -> list[_Row]:
