@@ -1,18 +1,28 @@
-"""Aids for testing a strategy: make bars from closes, and feed them.
+"""Aids for testing a strategy, make bars from closes and feed them, and a filter: make an opening and a portfolio.
 
 fed = bars([100, 101, 103])
 assert decisions(MomentumStrategy(lookback_period=1), fed)[-1] == Target("SPY", 1.0)
+
+ruling = ruled(MaxPositionsFilter(max_long_positions=0), opening("SPY", 10))
+assert ruling.dropped is not None
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trader.director import Director, Filter, Link
+from trader.model.instruments import Instrument, instrument_of
+from trader.model.money import decimal_of
+from trader.model.orders import OrderIntent, Reason, Ruling, Side
 from trader.model.signals import Signals, Target
 from trader.model.ticks import Bar
-from trader.model.time import MINUTE
+from trader.model.time import DAY, MINUTE
+from trader.model.views import Holding
 from trader.strategies.base import Strategy
 
 START = 1_704_205_860_000_000_000  # 2024-01-02T14:31:00Z, the end of the first minute of a New York session
@@ -88,6 +98,90 @@ class GrantingContext:
     def volumes(self, symbol: str, n: int) -> NDArray[np.float64]:
         """Return the volumes of the newest ``n`` bars."""
         return _read_only([bar.volume for bar in self._bars[symbol][-n:]])
+
+
+def opening(symbol: str, qty: float, *, price: float = 100.0, strategy: str = "one") -> OrderIntent:
+    """Return what a strategy asks for when it wants to open ``qty`` of a symbol, short where that is negative."""
+    side, size = (Side.BUY, qty) if qty > 0 else (Side.SELL, -qty)
+    decided = decimal_of(float(price))
+    return OrderIntent(
+        strategy, symbol, side, Decimal(str(size)), decided, reduces=False, reason=Reason.SIGNAL, ts=START
+    )
+
+
+def holding(symbol: str, qty: float, *, price: float = 100.0, strategy: str = "one", stop: float = nan) -> Holding:
+    """Return ``qty`` of a symbol as a strategy holds it."""
+    return Holding(strategy, symbol, instrument_of(symbol).asset_class, qty, price, stop)
+
+
+def ruled(judge: Filter, intent: OrderIntent, view: "GivenView | None" = None) -> Ruling:
+    """Return what a chain of one filter makes of an intent, rounding included."""
+    return Director([Link("filter", judge)]).judge([intent], view or GivenView())[0]
+
+
+class GivenView:
+    """A :class:`~trader.model.views.PortfolioView` of figures that are given.
+
+    ``days`` has daily closes by symbol, or (high, low, close) of each day; the newest ended before ``ts``. Stops are by
+    strategy, as fractions of the entry price.
+    """
+
+    def __init__(
+        self,
+        *holdings: Holding,
+        equity: float = 100_000.0,
+        ts: int = START,
+        days: Mapping[str, Sequence[float] | Sequence[tuple[float, float, float]]] | None = None,
+        stops: Mapping[str, float] | None = None,
+        instruments: Mapping[str, Instrument] | None = None,
+    ) -> None:
+        self.holdings = holdings
+        self.equity = equity
+        self.ts = ts
+        self._days = {
+            symbol: np.array([day if isinstance(day, tuple) else (day, day, day) for day in rows], dtype=np.float64)
+            for symbol, rows in (days or {}).items()
+        }
+        self._stops = stops or {}
+        self._instruments = instruments or {}
+
+    def equity_of(self, strategy: str) -> float:
+        """Return all of the equity: whoever asks owns it."""
+        return self.equity
+
+    def mark(self, symbol: str) -> float:
+        """Return the newest close, NaN without one."""
+        closes = self.closes(symbol, 1)
+        return float(closes[-1]) if len(closes) else nan
+
+    def instrument(self, strategy: str, symbol: str) -> Instrument:
+        """Return what was given, or what the symbol looks like."""
+        return self._instruments.get(symbol) or instrument_of(symbol)
+
+    def stop_of(self, strategy: str) -> float:
+        """Return the strategy's stop, NaN without one."""
+        return self._stops.get(strategy, nan)
+
+    def highs(self, symbol: str, n: int) -> NDArray[np.float64]:
+        """Return the newest ``n`` daily highs."""
+        return self._column(symbol, 0)[-n:]
+
+    def lows(self, symbol: str, n: int) -> NDArray[np.float64]:
+        """Return the newest ``n`` daily lows."""
+        return self._column(symbol, 1)[-n:]
+
+    def closes(self, symbol: str, n: int) -> NDArray[np.float64]:
+        """Return the newest ``n`` daily closes."""
+        return self._column(symbol, 2)[-n:]
+
+    def ends(self, symbol: str, n: int) -> NDArray[np.int64]:
+        """Return when those days ended: at the midnights before ``ts``."""
+        count = len(self._column(symbol, 2))
+        return (np.arange(self.ts // DAY - count + 1, self.ts // DAY + 1) * DAY)[-n:]
+
+    def _column(self, symbol: str, number: int) -> NDArray[np.float64]:
+        rows = self._days.get(symbol)
+        return np.empty(0) if rows is None or not len(rows) else rows[:, number]
 
 
 def targets(answer: Signals) -> Sequence[Target]:

@@ -2,14 +2,15 @@
 
 import inspect
 import json
-from typing import TYPE_CHECKING, Any
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
 
 from trader.cli import HintingGroup
 
 if TYPE_CHECKING:
-    from trader.registry import Entry
+    from trader.registry import Entry, Registry
 
 
 @click.group("ls", cls=HintingGroup)
@@ -23,8 +24,21 @@ def strategies(*, as_json: bool) -> None:
     """List strategy types: their parameters with defaults, what they do, and where they come from."""
     from trader.config import STRATEGY_TYPES
 
-    rows = [_describe(entry) for entry in STRATEGY_TYPES.entries()]
-    click.echo(json.dumps({"strategies": rows}, ensure_ascii=False) if as_json else "\n\n".join(map(_text, rows)))
+    _show("strategies", STRATEGY_TYPES, as_json=as_json)
+
+
+@command.command
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def filters(*, as_json: bool) -> None:
+    """List the Director's filters: their parameters with defaults, what they do, and where they come from."""
+    from trader.config import FILTER_TYPES
+
+    _show("filters", FILTER_TYPES, as_json=as_json)
+
+
+def _show(kind: str, registry: "Registry", *, as_json: bool) -> None:
+    rows = [_describe(entry) for entry in registry.entries()]
+    click.echo(json.dumps({kind: rows}, ensure_ascii=False) if as_json else "\n\n".join(map(_text, rows)))
 
 
 def _describe(entry: "Entry") -> dict[str, Any]:
@@ -40,13 +54,22 @@ def _describe(entry: "Entry") -> dict[str, Any]:
 
 
 def _type_name(annotation: Any) -> str:  # noqa: ANN401 -- annotations have no common type
-    bare = getattr(annotation, "__origin__", annotation)  # Annotated[int, …] is an int
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type_name(parts[0])
+    if origin in {Union, UnionType}:
+        return " | ".join("null" if part is NoneType else _type_name(part) for part in parts)
+    if origin is Literal:
+        return " | ".join(map(repr, parts))
+    bare = origin or annotation  # list[int] is a list
     return bare.__name__ if isinstance(bare, type) else str(bare)
 
 
 def _default(value: object) -> object:
-    if value is inspect.Parameter.empty:
+    if value is inspect.Parameter.empty or str(value) == "<factory>":  # the latter: what is new for each instance
         return None
+    if isinstance(value, tuple):
+        return ";".join(map(str, value))
     return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
@@ -58,4 +81,5 @@ def _text(row: dict[str, Any]) -> str:
         parameter["name"] if parameter["default"] is None else f"{parameter['name']}={parameter['default']}"
         for parameter in row["parameters"]
     ]
-    return "\n".join(f"  {line}" if index else line for index, line in enumerate([*lines, row["doc"], " ".join(shown)]))
+    lines += [f"  {line}" for line in (row["doc"], " ".join(shown)) if line]
+    return "\n".join(lines)

@@ -106,40 +106,130 @@ _SETTINGS = Template("""\
 """)
 
 
+_FILTER = Template('''\
+"""$label: the idea in one sentence."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from trader.director import Cut, Filter
+from trader.model.orders import OrderIntent
+from trader.model.views import PortfolioView
+
+
+class $cls(Filter):
+    """Bounds the dollars of one order to a share of the portfolio's equity."""
+
+    max_frac: Annotated[float, Field(gt=0, le=1)] = 0.10
+    """Most dollars of an order, as a fraction of equity: 0.10 is 10 %."""
+
+    def apply(self, intent: OrderIntent, view: PortfolioView) -> Cut | None:
+        """Say how much may be opened at most: Cut(0.0, limit, value) is nothing, None all that is asked for."""
+        most = self.max_frac * view.equity
+        asked = float(intent.qty * intent.decision_price)
+        if asked <= most:
+            return None
+        return Cut(most / float(intent.decision_price), f"$${most:,.2f} an order", f"$${asked:,.2f}")
+''')
+
+_FILTER_TEST = Template('''\
+"""Tests of $cls."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from $module import $cls
+from trader.config import load
+from trader.testing import GivenView, opening, ruled
+
+
+def test_what_fits_passes_whole() -> None:
+    ruling = ruled($cls(max_frac=0.10), opening("SPY", 100, price=100.0), GivenView(equity=100_000.0))
+    assert ruling.intent.qty == Decimal(100)
+    assert not ruling.trims
+
+
+def test_what_goes_beyond_is_trimmed() -> None:
+    ruling = ruled($cls(max_frac=0.10), opening("SPY", 250, price=100.0), GivenView(equity=100_000.0))
+    assert ruling.intent.qty == Decimal(100)
+    assert ruling.trims[0].value == "$$25,000.00"
+
+
+def test_its_settings_can_be_run() -> None:
+    settings = load(Path(__file__).with_name("$module.json"))
+    assert settings.filters[0].name == "$module:$cls"
+''')
+
+_FILTER_SETTINGS = Template("""\
+{
+  "filters": [
+    {
+      "name": "$module:$cls",
+      "max-frac": 0.10
+    }
+  ],
+  "strategies": [
+    {
+      "name": "SPY_Adaptive",
+      "strategy_type": "adaptive",
+      "tickers": ["SPY", "BTC/USD"],
+      "initial_cash": 10000.0,
+      "risk_config": {
+        "max_position_size": 0.45
+      }
+    }
+  ]
+}
+""")
+
+
 @click.group("new", cls=HintingGroup)
 def command() -> None:
-    """Write the beginnings of a strategy of your own."""
+    """Write the beginnings of a strategy or a filter of your own."""
 
 
-@command.command
-@click.argument("name")
-@click.option(
+_FOLDER = click.option(
     "--dir",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
     help="Folder to write to; made if missing.  [default: the current one]",
 )
+
+
+@command.command
+@click.argument("name")
+@_FOLDER
 def strategy(name: str, folder: Path) -> None:
     """Write a strategy called NAME, its test, and settings that run it."""
+    _write(name, "Strategy", folder, (_STRATEGY, _TEST, _SETTINGS))
+
+
+@command.command("filter")
+@click.argument("name")
+@_FOLDER
+def filter_(name: str, folder: Path) -> None:
+    """Write a filter called NAME, its test, and settings that run it."""
+    _write(name, "Filter", folder, (_FILTER, _FILTER_TEST, _FILTER_SETTINGS))
+
+
+def _write(name: str, kind: str, folder: Path, templates: tuple[Template, Template, Template]) -> None:
+    """Write a class of a ``kind``, its test and its settings, and say what to do with them."""
     words = _words(name)
     module = "_".join(word.lower() for word in words)
     label = "".join(word[0].upper() + word[1:] for word in words)
-    cls = label if label.endswith("Strategy") else f"{label}Strategy"
-    files = {
-        folder / f"{module}.py": _STRATEGY,
-        folder / f"test_{module}.py": _TEST,
-        folder / f"{module}.json": _SETTINGS,
-    }
-    _refuse(name, module, cls, files=list(files))
+    cls = label if label.endswith(kind) else f"{label}{kind}"
+    paths = [folder / f"{module}.py", folder / f"test_{module}.py", folder / f"{module}.json"]
+    _refuse(name, module, cls, files=paths)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for file, template in files.items():
-            with file.open("x", encoding="utf-8") as out:
+        for path, template in zip(paths, templates, strict=True):
+            with path.open("x", encoding="utf-8") as out:
                 out.write(template.substitute(module=module, cls=cls, label=label))
     except OSError as error:
         raise click.FileError(str(error.filename or folder), error.strerror) from error
-    click.echo("\n".join(f"wrote {file}" for file in files))
+    click.echo("\n".join(f"wrote {path}" for path in paths))
     click.echo("\nNext:\n" + "\n".join(f"  {line}" for line in _next_commands(module, folder)))
 
 
@@ -157,7 +247,7 @@ def _refuse(name: str, module: str, cls: str, *, files: list[Path]) -> None:
     reason = ""
     if existing := [str(file) for file in files if file.exists()]:
         reason = f"there is {', '.join(existing)} already; choose another name or folder"
-    elif keyword.iskeyword(module) or cls == "Strategy" or module.startswith("test"):
+    elif keyword.iskeyword(module) or cls in {"Strategy", "Filter"} or module.startswith("test"):
         reason = f"{name!r} means something else to Python or pytest; choose another name"
     elif module in sys.stdlib_module_names or importlib.util.find_spec(module):
         reason = f"a module {module!r} is installed already and would be imported in its place; choose another name"
