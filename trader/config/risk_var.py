@@ -20,15 +20,16 @@ from trader.risk.value_at_risk import VarLimits
 
 MOST_DAYS = 2_500  # ten years
 MOST_SHOCKS = 1_000
+FACTORS = (*CLASSES, ALL)
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9.]{0,9}(/[A-Z]{3,5})?")
 
 
-def _factor(name: str) -> str:
-    if name not in CLASSES and name != ALL and not _SYMBOL.fullmatch(name):
-        classes = (*CLASSES, ALL)
-        hint = did_you_mean(name, classes) or f"; or one of {', '.join(classes)}"
-        raise ValueError(f"must be a symbol like 'SPY' or 'BTC/USD', got {show(name)}{hint}")
-    return name
+def _factors(shocks: dict[str, float]) -> dict[str, float]:
+    for name in shocks:
+        if name not in FACTORS and not _SYMBOL.fullmatch(name):
+            hint = did_you_mean(name, FACTORS) or f"; or one of {', '.join(FACTORS)}"
+            raise ValueError(f"must be of symbols like 'SPY' or 'BTC/USD', got {show(name)}{hint}")
+    return shocks
 
 
 def _scenario(value: object) -> object:
@@ -42,7 +43,6 @@ def _scenario(value: object) -> object:
     return {"name": known.name, "title": known.title, "shocks": dict(known.shocks), "completed": known.is_completed}
 
 
-Factor = Annotated[Text, AfterValidator(_factor)]
 Move = Annotated[float, Field(ge=-1, le=100), Float]
 
 
@@ -53,7 +53,7 @@ class StressSection(Section):
     """What denials and reports call it."""
     title: Annotated[Text, Field(max_length=200)] = ""
     """What it is, for people."""
-    shocks: Annotated[dict[Factor, Move], Field(max_length=MOST_SHOCKS)] = {}
+    shocks: Annotated[dict[Text, Move], Field(default_factory=dict, max_length=MOST_SHOCKS), AfterValidator(_factors)]
     """Moves as fractions, -0.1 is a fall by 10 %: of symbols, or of stocks, crypto or all."""
     since: date | None = None
     """In a file only: the day from whose close on the past is replayed, as 2020-02-19."""

@@ -1,0 +1,235 @@
+"""What today's positions may lose, as a person is shown it: tails, their parts, stresses, and how well it all fits.
+
+Dollars and fractions of the equity; a loss is positive in a tail, and a gain is in a stress. What a symbol lacks is
+said in ``notes``: a figure that leaves something out never stands alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import isnan, nan
+from typing import Final, NamedTuple, get_args
+
+import msgspec
+import numpy as np
+
+from trader.model.instruments import AssetClass
+from trader.model.tail import Floats, component_var, marginal_var
+from trader.risk.coverage import Coverage, coverage_of, rolling_exceptions
+from trader.risk.past import FEWEST_DAYS, Past
+from trader.risk.stress import CLASSES, SCENARIOS, Moves, Scenario, moves_of, reverse, worst_stretch
+from trader.risk.value_at_risk import Method, VarLimits, tail_of, worst_corner
+
+CONFIDENCES: Final = (0.95, 0.99)
+STRETCHES: Final[Mapping[str, int]] = {"worst-day": 1, "worst-week": 5, "worst-month": 21}  # days in a row
+REVERSE: Final = "reverse"
+REVERSE_LOSS: Final = 0.1  # of the equity
+GRID: Final = (-0.2, -0.1, -0.05, -0.01, 0.01, 0.05, 0.1, 0.2)  # moves of one factor
+
+
+class Book(NamedTuple):
+    """What is held of ``n`` symbols in dollars, shape (n,), signed, and by whom; NaN where something has no mark.
+
+    ``high`` and ``low`` are what it were, if all that is on its way were bought, or sold.
+    """
+
+    symbols: Sequence[str]
+    classes: Sequence[AssetClass]
+    weights: Floats
+    high: Floats
+    low: Floats
+    strategies: Mapping[str, Floats]
+    equity: float
+
+
+class TailLine(msgspec.Struct, frozen=True):
+    """One measure of the tail of one day."""
+
+    method: str
+    confidence: float
+    var: float
+    es: float
+
+
+class PositionLine(msgspec.Struct, frozen=True):
+    """One position: ``component`` is its part in the value at risk, ``marginal`` what a dollar more of it adds."""
+
+    symbol: str
+    value: float
+    component: float
+    marginal: float
+
+
+class StressLine(msgspec.Struct, frozen=True):
+    """One position in a stress; ``basis`` says what its move rests on: named, completed, class, replayed, unmoved."""
+
+    symbol: str
+    value: float
+    move: float
+    gain: float
+    basis: str
+
+
+class StressReport(msgspec.Struct, frozen=True):
+    """What a stress does to today's positions.
+
+    Of the likeliest way to lose a sum, ``distance`` is how many standard deviations it is off.
+    """
+
+    name: str
+    title: str
+    gain: float
+    fraction: float
+    lines: list[StressLine]
+    distance: float | None = None
+    notes: list[str] = []
+
+
+class RiskReport(msgspec.Struct, frozen=True):
+    """The tail of today's positions. ``limit`` is what the settings' limits look at: with all that is on its way.
+
+    ``sensitivity`` are gains by move of one factor alone; ``days`` how many past days the symbols have in common.
+    """
+
+    mode: str
+    ts: str
+    equity: float
+    days: int
+    tails: list[TailLine]
+    limit: TailLine
+    positions: list[PositionLine]
+    strategies: dict[str, float]
+    coverage: Coverage | None
+    stresses: list[StressReport]
+    sensitivity: dict[str, dict[str, float]]
+    notes: list[str]
+
+
+def report(book: Book, past: Past, terms: VarLimits, *, mode: str, ts: str) -> RiskReport:
+    """Measure today's positions in every way; ``terms`` are those of the settings' limits."""
+    held, notes = _known(book, past)
+    weights, covariance, at = held.weights, past.covariance, terms.confidence
+    parts, margins = (of(weights, covariance, confidence=at).tolist() for of in (component_var, marginal_var))
+    rows = zip(book.symbols, weights.tolist(), parts, margins, strict=True)
+    corner = tail_of(worst_corner(held.high, held.low, covariance), past, terms)
+    return RiskReport(
+        mode,
+        ts,
+        book.equity,
+        len(past.days),
+        _tails(weights, past),
+        TailLine(corner.method, at, corner.var, corner.es),
+        sorted((PositionLine(*row) for row in rows if row[1]), key=lambda line: -line.component),
+        {name: tail_of(own, past, terms).var for name, own in held.strategies.items() if own.any()},
+        _coverage(weights, past),
+        [_without_lines(stress_named(name, book, past, terms)) for name in names_of(terms, past)],
+        _sensitivity(held, past),
+        notes,
+    )
+
+
+def names_of(terms: VarLimits, past: Past) -> list[str]:
+    """Return the stresses that can be asked for by name."""
+    own = [scenario.name for scenario in terms.scenarios if scenario.name not in SCENARIOS]
+    return [*SCENARIOS, *own, *(name for name, days in STRETCHES.items() if len(past.days) >= days), REVERSE]
+
+
+def stress_named(name: str, book: Book, past: Past, terms: VarLimits) -> StressReport:
+    """Return what one of :func:`names_of` does."""
+    own = {scenario.name: scenario for scenario in terms.scenarios}
+    if name in STRETCHES:
+        return _replayed(name, book, past)
+    if name == REVERSE:
+        return _reversed(book, past)
+    return stressed(own.get(name) or SCENARIOS[name], book, past)
+
+
+def stressed(scenario: Scenario, book: Book, past: Past) -> StressReport:
+    """Return what a scenario does to today's positions."""
+    moves = moves_of(scenario, book.symbols, classes=book.classes, past=past)
+    return _stress(scenario.name, scenario.title, moves, book)
+
+
+def _stress(name: str, title: str, moves: Moves, book: Book, *, distance: float | None = None) -> StressReport:
+    rows = zip(book.symbols, book.weights.tolist(), moves.moves.tolist(), moves.basis, strict=True)
+    held = [(symbol, value, move, value * move, basis) for symbol, value, move, basis in rows if value]
+    lines = sorted((StressLine(*row) for row in held if not isnan(row[1])), key=lambda line: line.gain)
+    notes = []
+    if still := [line.symbol for line in lines if line.basis == "unmoved"]:
+        notes.append(f"{', '.join(still)}: not moved, for nothing is known of how it would")
+    if unmarked := [symbol for symbol, value, *_ in held if isnan(value)]:
+        notes.append(f"{', '.join(unmarked)}: left out, for it has no price yet")
+    gain = sum(line.gain for line in lines)
+    fraction = gain / book.equity if book.equity > 0.0 else nan
+    return StressReport(name, title, gain, fraction, lines, distance, notes)
+
+
+def _replayed(name: str, book: Book, past: Past) -> StressReport:
+    days = STRETCHES[name]
+    found = worst_stretch(np.nan_to_num(book.weights), past, days)
+    assert found is not None, f"{name} of {len(past.days)} days"
+    basis = tuple("replayed" if known else "unmoved" for known in past.is_known)
+    last = str(np.datetime64(found.day - 1, "D"))  # days are numbered by the midnight that ends them
+    return _stress(name, f"{days} day{'s' if days > 1 else ''} until {last}", Moves(found.moves, basis), book)
+
+
+def _reversed(book: Book, past: Past) -> StressReport:
+    loss = REVERSE_LOSS * max(0.0, book.equity)
+    found = reverse(np.nan_to_num(book.weights), past.covariance, loss=loss) if loss else None
+    if found is None:
+        nothing = Moves(np.zeros(len(book.symbols)), ("unmoved",) * len(book.symbols))
+        return _stress(REVERSE, "nothing that is held and known can lose it", nothing, book)
+    basis = tuple("likeliest" if known else "unmoved" for known in past.is_known)
+    title = f"the likeliest way to lose {REVERSE_LOSS:.0%}: {found.distance:.1f} standard deviations of a day"
+    return _stress(REVERSE, title, Moves(found.moves, basis), book, distance=found.distance)
+
+
+def _known(book: Book, past: Past) -> tuple[Book, list[str]]:
+    """Return the book without what cannot be measured, and what is said of that and of what stands alone."""
+    notes, weights = [], book.weights
+    for symbol, value, alone in zip(book.symbols, weights.tolist(), past.alone.tolist(), strict=True):
+        if not value:
+            continue
+        if isnan(value):
+            notes.append(f"{symbol}: left out of everything, for it has no price yet")
+        elif isnan(alone):
+            notes.append(f"{symbol}: left out of every tail, for too few of its days are known")
+        elif alone:
+            notes.append(
+                f"{symbol}: fewer than {FEWEST_DAYS} days in common with the others, so it counts by its own volatility"
+                f" of {alone:.2%} a day, as if it fell whenever they do"
+            )
+    unknown = np.isnan(book.weights) | np.isnan(past.alone)
+    high, low = (np.where(unknown, 0.0, side) for side in (book.high, book.low))
+    own = {name: np.where(unknown, 0.0, values) for name, values in book.strategies.items()}
+    return book._replace(weights=np.where(unknown, 0.0, weights), high=high, low=low, strategies=own), notes
+
+
+def _tails(weights: Floats, past: Past) -> list[TailLine]:
+    methods: tuple[Method, ...] = get_args(Method) if len(past.days) else ("parametric",)
+    lines = []
+    for confidence in CONFIDENCES:
+        for method in methods:
+            tail = tail_of(weights, past, VarLimits(confidence=confidence, method=method))
+            name = method if tail.method == method else f"{method}: outside its domain, {tail.method}"
+            lines.append(TailLine(name, confidence, tail.var, tail.es))
+    return lines
+
+
+def _coverage(weights: Floats, past: Past) -> Coverage | None:
+    """Judge the parametric value at risk of 99 % of today's positions on the days after the first 250."""
+    gains = past.returns @ weights
+    if len(gains) <= FEWEST_DAYS or not gains.any():
+        return None
+    return coverage_of(rolling_exceptions(gains, window=FEWEST_DAYS, confidence=0.99), confidence=0.99)
+
+
+def _sensitivity(book: Book, past: Past) -> dict[str, dict[str, float]]:
+    factors = [name for name, kind in CLASSES.items() if any(book.weights[np.array(book.classes) == kind])]
+    grid = {}
+    for factor in factors:
+        moved = moves_of(Scenario(factor, {factor: 1.0}), book.symbols, classes=book.classes, past=past).moves
+        grid[factor] = {f"{move:+.2f}": float(book.weights @ moved) * move for move in GRID}
+    return grid
+
+
+def _without_lines(stress: StressReport) -> StressReport:
+    return msgspec.structs.replace(stress, lines=[])
