@@ -12,6 +12,7 @@ from trader.model.time import MINUTE
 from trader.risk.conduct import ConductControls
 from trader.risk.gate import Gate
 from trader.risk.rules import Rules
+from trader.risk.value_at_risk import TailControl, TailModel
 
 # A wish to enter that was still waiting when a process ended is worth this long; an exit is worth any time.
 ENTRY_FRESH = 10 * MINUTE
@@ -56,11 +57,19 @@ def open_books(desk: Desk, message: Opened, rules: Rules) -> None:
         desk.watch(sandbox)
     limits = {name: sandbox.spec.limits for name, sandbox in desk.sandboxes.items()}
     conduct = ConductControls(rules.conduct, ledger.conduct, desk.portfolio)
-    desk.gate = Gate(rules, limits, exposures=desk.portfolio, flags=ledger.account.flags, conduct=conduct)
+    tails = TailControl(_tail_model(slots, rules))
+    desk.gate = Gate(rules, limits, exposures=desk.portfolio, flags=ledger.account.flags, conduct=conduct, tails=tails)
     desk.traffic.resume(slots)
     for slot in slots:
         _resume(desk, slot, ts)
     desk.emit(SessionStarted(ts, ledger.digest(), message.settings, message.version))
+
+
+def _tail_model(slots: Sequence[Slot], rules: Rules) -> TailModel:
+    listings = {slot.symbol: slot.listing for slot in slots}  # in the order of the exposures
+    histories = {symbol: listing.dailies for symbol, listing in listings.items()}
+    classes = {symbol: listing.instrument.asset_class for symbol, listing in listings.items()}
+    return TailModel(histories, classes, rules.var)
 
 
 def _create(desk: Desk, message: Opened) -> None:

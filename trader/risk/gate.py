@@ -7,7 +7,7 @@ that fails. Reductions always pass: a rule that keeps a losing position open is 
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -17,34 +17,17 @@ from trader.model.orders import Approved, Denied, OrderIntent, Urgency
 from trader.model.views import Exposures, Question
 from trader.risk.basics import broken_on_its_own
 from trader.risk.bounds import Bound, Breach
+from trader.risk.conduct import ConductControls
 from trader.risk.escalation import closing
 from trader.risk.exposure import ExposureControls
 from trader.risk.limits import Limits, OrderLimits, reservation_of
 from trader.risk.lists import unlisted
 from trader.risk.orders import OrderControls
-from trader.risk.overrides import Overrides
 from trader.risk.rules import Rules
 from trader.risk.tiers import AGE_NS, BY_URGENCY
+from trader.risk.value_at_risk import TailControl
 
 NO_LIMITS: Final = OrderLimits()
-
-
-class Conducts(Protocol):
-    """What judges how a strategy behaves, and knows whose order may pass all the same."""
-
-    overrides: Overrides
-
-    def breaches(self, question: Question) -> Iterator[Breach]:
-        """Yield every level that an opening goes beyond."""
-
-
-class Tails(Protocol):
-    """What judges how much the account may lose."""
-
-    is_on: bool
-
-    def breaches(self, question: Question, exposures: Exposures, *, nav: float, tightness: float) -> list[Breach]:
-        """Return each limit that an opening breaks."""
 
 
 class Gate:
@@ -57,8 +40,8 @@ class Gate:
         *,
         exposures: Exposures,
         flags: Mapping[str, FlagRaised],
-        conduct: Conducts | None = None,
-        tails: Tails | None = None,
+        conduct: ConductControls | None = None,
+        tails: TailControl | None = None,
     ) -> None:
         """Hold each strategy to its ``limits`` and all of them to ``rules``; ``flags`` are those that stand."""
         self.warnings: list[Breach] = []  # of the newest answer: soft levels that an opening went beyond
