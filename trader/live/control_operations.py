@@ -33,11 +33,13 @@ from trader.live.control_messages import (
     unknown_strategy,
 )
 from trader.live.halt_file import HaltFile, one_line
+from trader.live.risk_view import AskStress, Seen
 from trader.live.why import Why
 from trader.model.events import Event
 from trader.model.inputs import Control, Input, OrderReleased, Settled
 from trader.model.orders import TradingState
 from trader.registry import did_you_mean
+from trader.risk.report import RiskReport, StressReport
 
 CHANGE_WITHIN_S = 10.0  # a commit takes milliseconds; a disk that needs this long is told of, not waited for
 COPY_WITHIN_S = 300.0  # a journal of gigabytes
@@ -65,6 +67,9 @@ class ControlView(Protocol):
 
     async def why(self, wanted: AskWhy) -> Why:
         """Return how a strategy stands and what it decided last."""
+
+    def seen(self) -> Seen:
+        """Return what the desk's risk is measured of. Raises Declined."""
 
     async def backup(self, path: Path) -> None:
         """Copy the journal. Raises OSError or StoreError."""
@@ -158,6 +163,14 @@ async def _backup(desk: Desk, wanted: BackUp) -> Backup:
     return Backup(str(path))
 
 
+async def _risk(desk: Desk, _: Nothing) -> RiskReport:
+    return await asyncio.to_thread(desk.view.seen().report)
+
+
+async def _stress(desk: Desk, wanted: AskStress) -> StressReport:
+    return desk.view.seen().stress(wanted)
+
+
 OPERATIONS: Mapping[str, Operation] = {
     "states": Operation(Nothing, _states),
     "halt": Operation(Act, partial(act, action="halt")),
@@ -169,6 +182,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "release": Operation(Release, _release),
     "trades": Operation(ListTrades, _trades),
     "why": Operation(AskWhy, _why),
+    "risk": Operation(Nothing, _risk),
+    "stress": Operation(AskStress, _stress),
     "backup": Operation(BackUp, _backup, COPY_WITHIN_S),
 }
 

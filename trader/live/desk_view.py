@@ -24,6 +24,7 @@ from trader.live.control_messages import (
     Trade,
     Trades,
 )
+from trader.live.risk_view import Seen, seen
 from trader.live.trade_list import TradeSearch, trades_of
 from trader.live.why import Memory, Why, WhySearch, answer, standing, topic_of
 from trader.model.events import Event
@@ -132,6 +133,10 @@ class DeskView:
         while not search.is_done:
             await self._on_journal(search.step)
         return answer(standing(self._engine, topic), search.found, wanted.limit, is_cut=search.is_cut)
+
+    def seen(self) -> Seen:
+        """Return what the desk's risk is measured of. Raises Declined."""
+        return seen(self._engine, mode=self._mode, now=self._now())
 
     async def backup(self, path: Path) -> None:
         """Copy the journal while it is written. Raises OSError, or TraderError."""

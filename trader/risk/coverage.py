@@ -1,8 +1,9 @@
 """Whether a value at risk was what it claims: were its exceptions as many as they should be, and not in a row?"""
 
 from math import erfc, log, sqrt
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +16,7 @@ _RED: Final = 10
 _TRIAL_DAYS: Final = 250
 
 
-class Coverage(NamedTuple):
+class Coverage(msgspec.Struct, frozen=True):
     """Days on which the loss was above the value at risk, out of ``days``; the p values are of two tests.
 
     ``kupiec`` asks whether they are too many or too few, ``christoffersen`` whether they follow each other. ``light``

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from trader.model.instruments import AssetClass
 from trader.model.tail import Floats
-from trader.risk.past import Past
+from trader.model.time import DAY
+from trader.risk.past import History, Past
 
 CLASSES: Final[Mapping[str, AssetClass]] = {"stocks": "stock", "crypto": "crypto"}
 ALL: Final = "all"
 WHOLE_LOSS: Final = -1.0  # no price falls below zero
+LONGEST_GAP: Final = 5  # days without a close: the longest weekend, and one more
 
 
 class Scenario(msgspec.Struct, frozen=True):
@@ -108,6 +110,21 @@ def completed(shocks: Floats, covariance: Floats, *, named: NDArray[np.bool_], o
     """
     within = covariance[np.ix_(named, named)]
     return np.asarray(covariance[np.ix_(others, named)] @ np.linalg.pinv(within, hermitian=True) @ shocks)
+
+
+def shocks_between(histories: Mapping[str, History], since: int, until: int) -> dict[str, float]:
+    """Return how symbols moved from the close of one day to that of another, days since 1970; of who was there on both.
+
+    On a day without one the close of the day before counts, up to :data:`LONGEST_GAP` days back.
+    """
+    shocks = {}
+    for symbol, history in histories.items():
+        days = history.ends // DAY - 1  # a day ends with the midnight after it
+        first, last = (int(np.searchsorted(days, day, side="right")) - 1 for day in (since, until))
+        if 0 <= first < last and since - days[first] <= LONGEST_GAP and until - days[last] <= LONGEST_GAP:
+            closes = history.closes(len(days))
+            shocks[symbol] = float(closes[last] / closes[first]) - 1.0
+    return shocks
 
 
 def reverse(weights: Floats, covariance: Floats, *, loss: float) -> Reverse | None:

@@ -197,11 +197,11 @@ class _Box(NamedTuple):
 def _box(exposures: Exposures) -> _Box:
     net, buys, sells, marks = exposures.net, exposures.buys, exposures.sells, exposures.marks
     if not buys.any() and not sells.any():
-        worth = _dollars(net, marks)
+        worth = dollars(net, marks)
         return _Box(worth, worth)
-    return _Box(_dollars(net + buys, marks), _dollars(net - sells, marks))
+    return _Box(dollars(net + buys, marks), dollars(net - sells, marks))
 
 
-def _dollars(qty: Floats, marks: Floats) -> Floats:
+def dollars(qty: Floats, marks: Floats) -> Floats:
     """Return what quantities are worth; of nothing, also where no mark is known."""
     return np.where(qty == 0.0, 0.0, qty * marks)
