@@ -22,6 +22,7 @@ Finding = tuple[Loc, str]
 
 SHOWN = 60  # characters of a wrong value that are shown
 _SECRET = re.compile(r"(^|_)(api_?key|key_?id|private_key|secret|pass(word|phrase)|(access|auth|bearer)_token)|^token$")
+_OF_KEY = "[key]"  # pydantic's word for: it is the key that is wrong, not what stands under it
 _SIMPLE_KEY = re.compile(r"[$\w-]+")
 
 # Where pydantic speaks of Python, or is long-winded. Anything else is given as pydantic says it.
@@ -127,6 +128,8 @@ def place(loc: Loc) -> str:
     """Render a place: ``strategies[1].risk_config.max_daily_trades``; odd keys are quoted."""
     text = ""
     for part in loc:
+        if part == _OF_KEY:
+            continue
         if isinstance(part, int):
             text += f"[{part}]"
         elif _SIMPLE_KEY.fullmatch(part):

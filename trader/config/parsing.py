@@ -10,6 +10,7 @@ from trader.config.fields import floats
 from trader.config.files import read, shown
 from trader.config.filter_sections import filter_findings
 from trader.config.findings import Finding, Loc, explain, explain_call, place, problems, show, unfit
+from trader.config.risk_conflicts import conflicts
 from trader.config.sections import MAX_WARMUP_BARS, Config, StrategyConfig
 from trader.errors import ConfigError
 from trader.registry import Registry
@@ -40,6 +41,7 @@ def parse(data: Mapping[str, object], *, source: str = "") -> Config:
     try:
         findings.extend([*unfit(data), *_cross_findings(data)])
         config = Config.model_validate(data)
+        findings.extend(conflicts(config.risk, {one.name: one.risk_config for one in config.strategies}))
     except ValidationError as error:
         findings.extend(explain(error, Config))
     except RecursionError:

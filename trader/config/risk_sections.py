@@ -10,11 +10,13 @@ from pydantic import AfterValidator, Field, model_validator
 from trader.config.bounds import Count, Float, Levels, Share, bound_of
 from trader.config.fields import EXACT, Section, Text, Ticker, once_each
 from trader.config.risk_conduct import AccountConduct, StrategyConduct
+from trader.config.risk_ladder import Escalations, LadderSection, RegimeSection, escalation_of
 from trader.config.risk_var import VarSection
 from trader.model.orders import Urgency
 from trader.risk.bounds import Bound
 from trader.risk.conduct import ConductLimits
 from trader.risk.limits import AccountLimits, GroupLimits, Limits, OrderLimits, Phase, SymbolLimits
+from trader.risk.regime import Regime
 from trader.risk.rules import Rules
 from trader.risk.tiers import Tier
 from trader.risk.windows import window_of
@@ -269,6 +271,12 @@ class RiskSection(Section):
     """How fresh the sums are that an order's exposure is checked on, by its urgency."""
     conduct: AccountConduct = AccountConduct()
     """How fast and how often all strategies together may trade."""
+    ladder: LadderSection = LadderSection()
+    """What may be lost in a day, a week, a month and from the peak before something follows."""
+    escalation: Escalations = Field(default_factory=dict)
+    """What follows a broken limit, by the limit's name; what is left out follows as the ladder says, or is told."""
+    regime: RegimeSection | None = None
+    """How limits tighten in a wild market. null: they do not; {}: as the defaults say."""
     var: VarSection = VarSection()
     """What the account may lose by what it holds and what is on its way."""
 
@@ -282,7 +290,7 @@ class RiskSection(Section):
         merged = dict(data)
         for name, limits in PROFILES[profile].items():
             given = merged.get(name, {})
-            if isinstance(given, Mapping) and name in cls.model_fields:
+            if isinstance(given, Mapping):
                 merged[name] = {**limits, **given}
         return merged
 
@@ -299,6 +307,9 @@ class RiskSection(Section):
             restricted=self.restricted,
             allowed=self.allowed,
             tiers=self.tiers,
+            ladder=self.ladder.ladder(),
+            escalation=escalation_of(self.escalation),
+            regime=Regime() if self.regime is None else self.regime.regime(),
             var=self.var.limits(),
             conduct=ConductLimits(
                 self.conduct.conduct(),
