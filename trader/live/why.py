@@ -26,7 +26,7 @@ from trader.store.journal import Journal
 MOST_EVENTS: Final = 20_000  # of one answer: some 20 ms of work, and more decisions than anybody reads
 KEPT: Final = 40_000  # events of a run without a journal, shared out evenly: some 20 MB
 KEPT_EACH: Final = 2_000  # of one strategy at most: a day's
-_KEPT_AT_LEAST: Final = 50
+KEPT_AT_LEAST: Final = 50  # of each: some bars' of a strategy that trades many symbols
 
 
 class SymbolNow(msgspec.Struct, frozen=True):
@@ -59,7 +59,7 @@ class Memory:
 
     def __init__(self, strategies: int) -> None:
         """Share the room between so many."""
-        self._each = max(_KEPT_AT_LEAST, min(KEPT_EACH, KEPT // max(1, strategies)))
+        self._each = max(KEPT_AT_LEAST, min(KEPT_EACH, KEPT // max(1, strategies)))
         self._kept: dict[str, deque[tuple[int, Event]]] = {}
         self._count = 0
 
