@@ -94,17 +94,17 @@ class Monitor:
             for name, book in ledger.books.items()
             if name not in exposures.rank
         )
-        self._owner = np.zeros(len(exposures.held), dtype=np.intp)
+        self.owner = np.zeros(len(exposures.held), dtype=np.intp)  # of each slot: the strategy's place among them
         for name, part in exposures.slots_of.items():
-            self._owner[part] = exposures.rank[name]
-        self._members = np.zeros((len(groups), len(names)))
+            self.owner[part] = exposures.rank[name]
+        self.members = np.zeros((len(groups), len(names)))  # 1 where a strategy belongs to a group
         for place, members in enumerate(groups.values()):
-            self._members[place, [exposures.rank[name] for name in members if name in exposures.rank]] = 1.0
+            self.members[place, [exposures.rank[name] for name in members if name in exposures.rank]] = 1.0
 
     def equities(self, bids: "Floats | None" = None, asks: "Floats | None" = None) -> "Floats":
-        """Return cash plus positions of every scope, at the marks or at what a way out would bring.
+        """Return cash plus positions of every scope, at the marks or at what an exit brings.
 
-        ``bids`` and ``asks`` are of symbols, shape (n,). Where a bid or an ask is NaN, and where it is better than the mark, the mark counts.
+        ``bids`` and ``asks`` are of symbols, shape (n,). Where one is NaN, or better than the mark, the mark counts.
         """
         seen = self._exposures
         held, of = seen.held, seen.symbol_of
@@ -118,7 +118,7 @@ class Monitor:
 
     def by_scope(self, of_strategies: "Floats") -> "Floats":
         """Return the sums of a value of each strategy: of all, of each group, and the values themselves."""
-        return np.concatenate(((of_strategies.sum(),), self._members @ of_strategies, of_strategies))
+        return np.concatenate(((of_strategies.sum(),), self.members @ of_strategies, of_strategies))
 
     def _of_strategies(self, of_slots: "Floats") -> "Floats":
-        return np.bincount(self._owner, of_slots, len(self._exposures.strategies)).astype(np.float64, copy=False)
+        return np.bincount(self.owner, of_slots, len(self._exposures.strategies)).astype(np.float64, copy=False)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from trader.config.bounds import Float, Share, bound_of
 from trader.config.fields import Section, Text, Ticker
@@ -106,7 +106,7 @@ def escalation_of(section: Mapping[str, Follows]) -> Escalation:
 
 
 class RegimeSection(Section):
-    """Limits on exposure are divided by volatility now over its long average: never by less than 1, and not of losses."""
+    """Limits on exposure are divided by volatility now over its long average, and never by less than 1."""
 
     max_ratio: Annotated[float, Field(ge=1, le=100), Float] = MAX_RATIO
     """Most that they are divided by."""
@@ -117,6 +117,4 @@ class RegimeSection(Section):
 
     def regime(self) -> Regime:
         """Return it as the control room has it."""
-        return Regime(
-            is_on=True, max_ratio=self.max_ratio, relax_days=self.relax_days, symbol=self.symbol or ""
-        )
+        return Regime(is_on=True, max_ratio=self.max_ratio, relax_days=self.relax_days, symbol=self.symbol or "")

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from math import isnan, nan
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import numpy as np
-from msgspec.structs import astuple
 
 from trader.books.book import flag_key
 from trader.books.monitor import ACCOUNT, Monitor
@@ -25,6 +25,7 @@ from trader.model.orders import Reason, TradingState
 from trader.model.time import HOUR, MINUTE, NEW_YORK
 from trader.risk.bounds import Bound, Breach
 from trader.risk.escalation import NAV, REGIME, Action
+from trader.risk.gauges import MEASURED_KINDS, Gauges, Layout
 from trader.risk.ladder import BY_A_PERSON, LOSSES, end_of, latched_until
 from trader.risk.regime import Tightness, next_tightness
 from trader.risk.rules import Rules
@@ -40,7 +41,7 @@ _QUOTE_FRESH: Final = MINUTE  # a quote that is older than the newest price by m
 
 def is_needed(desk: Desk, rules: Rules) -> bool:
     """Tell whether there is anything to watch: a rule, a limit that may be told of, or a flag that still stands."""
-    limits = [value for sandbox in desk.sandboxes.values() for value in astuple(sandbox.spec.limits)]
+    limits = [value for sandbox in desk.sandboxes.values() for value in msgspec.structs.astuple(sandbox.spec.limits)]
     has_bounds = any(isinstance(value, Bound) and value for value in limits)
     return rules != Rules() or has_bounds or bool(desk.ledger.account.flags)
 
@@ -59,6 +60,8 @@ class ControlRoom:
         self._zone = None if is_crypto else NEW_YORK
         self.monitor = Monitor(desk.portfolio, desk.ledger, {name: of.strategies for name, of in rules.groups.items()})
         self._losses = Losses(rules.ladder, self.monitor.place, account=self._account, emit=desk.emit, zone=self._zone)
+        limits = {name: sandbox.spec.limits for name, sandbox in desk.sandboxes.items()}
+        self._gauges = Gauges(rules, limits, desk.portfolio, Layout(self.monitor.owner, self.monitor.members))
         self._losses.shift(desk.now, self._flows(desk.events))
         self._hour = -1  # of the newest measure of the market
         self._before = self._equities()
@@ -82,8 +85,7 @@ class ControlRoom:
             self._raise(ts, breach, until=latched_until(rung.kind, content, self._zone))
         if equities[0] <= 0.0:
             self._raise(ts, Breach(NAV, ACCOUNT, "> $0", f"${equities[0]:.2f}"), until=BY_A_PERSON)
-        for flag in [flag for flag in self._account.flags.values() if flag.action == Action.FORCE_REDUCE]:
-            self._reduce(ts, flag)
+        self._gauge(ts)
         self._before = equities
 
     def end_step(self, ts: int) -> None:
@@ -92,8 +94,9 @@ class ControlRoom:
         if not desk.warned:
             return
         warned, desk.warned = desk.warned, []
-        for breach in warned:
-            self._raise(ts, breach, until=end_of("day", ts, self._zone))
+        for name, breach in warned:
+            scope = f"strategy {name}" if breach.scope == "order" else breach.scope
+            self._raise(ts, msgspec.structs.replace(breach, scope=scope), until=end_of("day", ts, self._zone))
         desk.settle(ts)
 
     def resume(self, message: Control) -> None:
@@ -143,6 +146,22 @@ class ControlRoom:
                 case _:
                     pass
         return flows
+
+    def _gauge(self, ts: int) -> None:
+        """Compare what is held and on its way with every limit; what is not known raises nothing and clears nothing."""
+        flags = self._account.flags
+        breaches, unknown = self._gauges.read(flags)
+        for breach in breaches:
+            self._raise(ts, breach)
+        levels = {(breach.scope, breach.rule): breach.level for breach in breaches}
+        for flag in [flag for flag in flags.values() if not flag.until and flag.kind != REGIME]:
+            level = levels.get((flag.scope, flag.kind))
+            if level is None and (flag.scope, flag.kind) in unknown:
+                continue
+            if level is None or (level, flag.level) == ("soft", "hard"):
+                self._clear(ts, flag, "measure")
+        for flag in [flag for flag in flags.values() if flag.action == Action.FORCE_REDUCE]:
+            self._reduce(ts, flag)
 
     def _tighten(self, ts: int) -> None:
         """Take over how wild the market is: once an hour, for it is daily bars that tell, and until they do at once."""
@@ -206,9 +225,14 @@ class ControlRoom:
         self._restraints.close_openings(slots, Reason.FORCE_REDUCED, ts=ts, flatten=False)
 
     def _reduce(self, ts: int, flag: FlagRaised) -> None:
-        """Close the largest positions of a scope until its limit is met; of a loss there is no such end."""
-        for slot in self._slots(flag.scope):
-            if slot.held and not _is_ending(slot):
+        """Close the largest positions of a scope until its limit is met; where none can be met so, all of them."""
+        slots = [slot for sandbox in self._desk.sandboxes.values() for slot in sandbox.slots.values()]
+        gone = np.array([_is_ending(slot) for slot in slots])
+        chosen = [slot.rank for slot in self._slots(flag.scope)]
+        if flag.kind in MEASURED_KINDS and flag.kind != "min_equity":
+            chosen = self._gauges.surplus(flag, self._account.flags, gone)
+        for slot in (slots[rank] for rank in chosen):
+            if slot.held and not gone[slot.rank]:
                 self._desk.leave(slot, Reason.FORCE_REDUCED, ts=ts, price=slot.listing.mark)
 
     def _slots(self, scope: str) -> list[Slot]:

@@ -81,7 +81,9 @@ class Desk:
         self.openings = Openings(
             director, lambda ts: DirectorsView(self.portfolio, self.sandboxes, listings, ts=ts), self.emit
         )
-        self.warned: list[Breach] = []  # soft levels that what was sent goes beyond; the control room takes them
+        self.warned: list[
+            tuple[str, Breach]
+        ] = []  # soft levels that what was sent goes beyond; the control room takes them
         self.now = 0  # of the step (ns UTC); what happens in it may be older
 
     def emit(self, event: Event) -> None:
@@ -259,7 +261,7 @@ class Desk:
             return
         for used in self.gate.overridden:
             self.emit(used)
-        self.warned += self.gate.warnings
+        self.warned += [(intent.strategy, breach) for breach in self.gate.warnings]
         self.emit(OrderCreated(intent.ts, verdict))
         self.traffic.make(slot, self.ledger.orders[verdict.order_id])
 

@@ -155,9 +155,7 @@ class Engine:
         account = self._account
         match message:
             case Control():
-                self._restraints.control(message)
-                if message.action == "resume" and self.room is not None:
-                    self.room.resume(message)
+                self._on_control(message)
             case Held() | Released():
                 account.hold(message)
             case ExternalReported():
@@ -176,6 +174,11 @@ class Engine:
                 account.override(message)
             case _:
                 raise AssertionError(f"the desk knows no {type(message).__name__}")
+
+    def _on_control(self, message: Control) -> None:
+        self._restraints.control(message)
+        if self.room is not None and message.action == "resume":
+            self.room.resume(message)
 
     # --- market data --------------------------------------------------------------------------------------------
 
