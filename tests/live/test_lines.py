@@ -8,9 +8,21 @@ import msgspec
 import pytest
 
 from tests.build import T0
+from trader.live import lines
 from trader.live.lines import RULE, as_console, as_json, money, quantity
-from trader.model.events import DailyLossReached, OrderFilled, StateSet, StrategyFailed, SymbolLocked, SymbolUnlocked
+from trader.model.events import (
+    DailyLossReached,
+    FlagCleared,
+    FlagRaised,
+    IntentTrimmed,
+    OrderFilled,
+    StateSet,
+    StrategyFailed,
+    SymbolLocked,
+    SymbolUnlocked,
+)
 from trader.model.orders import OrderStatus, Reason, Side, TradingState
+from trader.risk.escalation import Action
 
 FILL = OrderFilled(
     ts=T0,
@@ -200,3 +212,54 @@ def test_quantities_have_four_decimals_and_more_where_they_have_more(qty: str, t
 
 def test_small_prices_keep_their_digits() -> None:
     assert "@ $0.00002104 (" in filled(price=Decimal("0.00002104"))
+
+
+def test_a_refusal_names_rule_scope_limit_value_and_the_way_to_change_it() -> None:
+    order = {"side": "buy", "qty": Decimal(10), "symbol": "SPY"}
+    figures = {"rule": "max_gross", "limit": "150 %", "value": "162 %"}
+    text = as_console(line("order.denied", strategy="a", **order, **figures, scope="account", hint="raise max_gross"))
+    assert text.endswith(
+        "[a] ✗ BUY 10.0000 SPY denied by max_gross (account): limit 150 %, value 162 %; raise max_gross"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kept", "text"),
+    [
+        ("4", "✂ BUY 10.0000 SPY cut to 4.0000 by filter volatility: limit 0.2, value 0.31"),
+        ("0", "✗ BUY 10.0000 SPY dropped by filter volatility: limit 0.2, value 0.31"),
+    ],
+)
+def test_what_a_filter_took_is_told_with_its_numbers(kept: str, text: str) -> None:
+    trim = IntentTrimmed(T0, "a", "SPY", Side.BUY, Decimal(10), Decimal(kept), "volatility", "0.2", "0.31")
+    assert as_console(line("intent.trimmed", **msgspec.structs.asdict(trim))).endswith(text)
+
+
+@pytest.mark.parametrize(
+    ("action", "until", "text"),
+    [
+        ("alert", 0, "⚠ account: hard drawdown, limit 20 %, value 21 %"),
+        (
+            "reduce_only",
+            T0,
+            "⛔ account: hard drawdown, limit 20 %, value 21 %: no openings; until 2026-01-05 14:30 UTC",
+        ),
+        (
+            "halt_desk",
+            -1,
+            "⛔ account: hard drawdown, limit 20 %, value 21 %: the whole desk is halted; until a person ends it",
+        ),
+    ],
+)
+def test_a_flag_says_what_is_broken_what_follows_and_for_how_long(action: str, until: int, text: str) -> None:
+    flag = FlagRaised(T0, "account", "drawdown", "hard", action, "20 %", "21 %", until)
+    assert as_console(line("flag.raised", **msgspec.structs.asdict(flag))).endswith(
+        text.format(what="account: hard drawdown, limit 20 %, value 21 %")
+    )
+
+
+def test_every_action_has_words_and_the_end_of_a_flag_says_by_whom() -> None:
+    assert set(lines._FOLLOWS) == set(Action)  # noqa: SLF001 -- the table is what is tried
+    cleared = FlagCleared(T0, "group etf", "daily_loss", "soft", "the measure")
+    text = as_console(line("flag.cleared", **msgspec.structs.asdict(cleared)))
+    assert text.endswith("✓ group etf: soft daily_loss is over (by the measure)")

@@ -1,15 +1,28 @@
 """Events become log lines: named after what happened, repeated refusals said once a day."""
 
 from decimal import Decimal
+from typing import get_args
 
 from structlog.testing import capture_logs
 
 from tests.build import T0, Rehearsal, always, bar, by_minute, spec
 from trader.engine.summary import summarize
+from trader.live import narrate
 from trader.live.narrate import Narrator
 from trader.live.summary import as_json, as_text
-from trader.model.events import DayStarted, OrderMoved, StateSet, SymbolLocked
-from trader.model.orders import OrderStatus, TradingState
+from trader.model.conduct import Override
+from trader.model.events import (
+    DayStarted,
+    Event,
+    FlagCleared,
+    FlagRaised,
+    IntentTrimmed,
+    OrderMoved,
+    OverrideGranted,
+    StateSet,
+    SymbolLocked,
+)
+from trader.model.orders import OrderStatus, Side, TradingState
 
 
 def test_a_refusal_is_said_once_a_day_and_whispered_after_that() -> None:
@@ -25,7 +38,7 @@ def test_a_refusal_is_said_once_a_day_and_whispered_after_that() -> None:
     denied = [line for line in lines if line["event"] == "order.denied"]
     assert [line["log_level"] for line in denied] == ["info", "debug"]
     assert denied[0]["rule"] == "max_daily_trades"
-    assert not narrator._refused  # noqa: SLF001 - the new day may say it again
+    assert not narrator._said  # noqa: SLF001 - the new day may say it again
     created = next(line for line in lines if line["event"] == "order.created")
     assert (created["order_id"], created["reserved"]) == ("t.one.1.554138f2", Decimal("9999.99840"))
 
@@ -52,6 +65,38 @@ def test_an_order_that_never_showed_up_is_a_warning_and_words_of_operators_are_t
     assert [(line["event"], line["log_level"]) for line in lines] == [
         ("order.moved", "warning"), ("state.set", "warning"), ("symbol.locked", "error"),
     ]  # fmt: skip
+
+
+def test_what_a_filter_takes_is_said_once_a_day_and_again_when_it_takes_all() -> None:
+    narrator = Narrator()
+    with capture_logs() as lines:
+        for kept in ("4", "3", "0"):
+            narrator.narrate(IntentTrimmed(T0, "one", "SPY", Side.BUY, Decimal(9), Decimal(kept), "atr", "1", "2"))
+    assert [line["log_level"] for line in lines] == ["info", "debug", "info"]
+    assert {line["event"] for line in lines} == {"intent.trimmed"}
+
+
+def test_a_flag_that_stops_something_is_a_warning_each_time_and_one_that_only_tells_is_said_once_a_day() -> None:
+    narrator = Narrator()
+    with capture_logs() as lines:
+        for action in ("reduce_only", "reduce_only", "alert", "alert"):
+            narrator.narrate(FlagRaised(T0, "account", "max_gross", "hard", action, "1.5", "1.62"))
+        narrator.narrate(FlagCleared(T0, "account", "max_gross", "hard", "the measure"))
+        narrator.narrate(DayStarted(T0, "one", Decimal(1)))
+        narrator.narrate(FlagRaised(T0, "account", "max_gross", "hard", "alert", "1.5", "1.62"))
+    levels = [line["log_level"] for line in lines if line["event"].startswith("flag.")]
+    assert levels == ["warning", "warning", "info", "debug", "info", "info"]
+
+
+def test_an_override_is_told_with_who_asked_for_what_and_who_agreed() -> None:
+    asked = Override(1, "one", "SPY", Side.BUY, Decimal(9), "max_gross", "hedge", T0, "ann", "bob")
+    with capture_logs() as lines:
+        Narrator().narrate(OverrideGranted(T0, asked))
+    assert (lines[0]["event"], lines[0]["by"], lines[0]["approved_by"]) == ("override.granted", "ann", "bob")
+
+
+def test_every_event_has_a_line() -> None:
+    assert set(get_args(Event)) == set(narrate._LINES)  # noqa: SLF001 -- the table is what is tried
 
 
 def test_the_summary_names_what_waits_what_was_refused_and_what_is_not_active() -> None:

@@ -68,9 +68,38 @@ def _filled(values: Mapping[str, Any]) -> list[str]:
 def _denied(values: Mapping[str, Any]) -> list[str]:
     limit, value = values["limit"], values["value"]
     why = f"{limit}, {value}" if limit.startswith("no ") else f"limit {limit}, value {value}"
-    return [
-        f"✗ {values['side'].upper()} {quantity(values['qty'])} {values['symbol']} denied by {values['rule']}: {why}"
-    ]
+    whose = f" ({values['scope']})" if values.get("scope") else ""
+    hint = f"; {values['hint']}" if values.get("hint") else ""
+    order = f"{values['side'].upper()} {quantity(values['qty'])} {values['symbol']}"
+    return [f"✗ {order} denied by {values['rule']}{whose}: {why}{hint}"]
+
+
+def _trimmed(values: Mapping[str, Any]) -> list[str]:
+    order = f"{values['side'].upper()} {quantity(values['qty'])} {values['symbol']}"
+    done = f"cut to {quantity(values['kept'])}" if values["kept"] else "dropped"
+    icon = "✂" if values["kept"] else "✗"
+    return [f"{icon} {order} {done} by filter {values['filter']}: limit {values['limit']}, value {values['value']}"]
+
+
+_FOLLOWS = {
+    "alert": "",
+    "tighten": ": its limits are tighter",
+    "reduce_only": ": no openings",
+    "force_reduce": ": no openings, the largest positions are closed",
+    "halt_strategy": ": its strategies are halted",
+    "halt_desk": ": the whole desk is halted",
+}
+
+
+def _flagged(values: Mapping[str, Any]) -> list[str]:
+    follows, until = _FOLLOWS[values["action"]], values["until"]
+    what = f"{values['scope']}: {values['level']} {values['kind']}, limit {values['limit']}, value {values['value']}"
+    ends = f"; until {utc(until):%Y-%m-%d %H:%M} UTC" if until > 0 else "; until a person ends it" if until else ""
+    return [f"{'⛔' if follows else '⚠'} {what}{follows}{ends}"]
+
+
+def _unflagged(values: Mapping[str, Any]) -> list[str]:
+    return [f"✓ {values['scope']}: {values['level']} {values['kind']} is over (by {values['by']})"]
 
 
 def _loss(values: Mapping[str, Any]) -> list[str]:
@@ -158,6 +187,9 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "coordinator.started": _started,
     "order.filled": _filled,
     "order.denied": _denied,
+    "intent.trimmed": _trimmed,
+    "flag.raised": _flagged,
+    "flag.cleared": _unflagged,
     "loss.reached": _loss,
     "strategy.failed": _failed,
     "state.set": _state,
