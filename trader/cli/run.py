@@ -75,6 +75,7 @@ _BROKER = "Where orders go.  [default: alpaca with API keys, else simulated]"
 _SPEED = "Market time over real time, or max.  [default: 60; replay: max; a local exchange: 1]"
 _STATE = "Journal, full log (log.jsonl) and control socket.  [default: ~/.local/state/trader/paper, or live]"
 _JOURNAL = "Keep the books there, or in PostgreSQL.  [default: journal.sqlite in the state folder]"
+_DAILY = "Daily bars from before a replay's minutes, for limits and filters that look at days: files or folders."
 _FILTER = "Let openings pass this filter, and not those of the settings; may be given again."
 _INPUTS = "Parameters of the n-th --filter, as a=1,b=x;y."
 _FOR = "Stop after 30s, 15m, 2h or 1d of real time; with --speed max, of market time."
@@ -85,6 +86,7 @@ _FOR = "Stop after 30s, 15m, 2h or 1d of real time; with --speed max, of market 
 @click.option("--feed", type=click.Choice(["synthetic", "replay", "alpaca"]), help=_FEED)
 @click.option("--broker", type=click.Choice(["simulated", "alpaca"]), help=_BROKER)
 @click.option("--data", type=_PATH, multiple=True, help="Bars for the replay: Parquet or CSV files, or folders.")
+@click.option("--daily", type=_PATH, multiple=True, help=_DAILY)
 @click.argument("more_data", nargs=-1, type=_PATH, metavar="")
 @click.option("--speed", type=_Speed(), default=_UNSET, help=_SPEED)
 @click.option("--for", "duration", type=_Parsed("DURATION", _duration), help=_FOR)
@@ -164,6 +166,7 @@ def _options(given: dict[str, Any], config: "Config") -> "RunOptions":
         ask=input if sys.stdin is not None and sys.stdin.isatty() else None,
         allow_overallocation=given["allow_overallocation"],
         data=(*given["data"], *given["more_data"]),
+        daily=given["daily"],
         speed=given["speed"],
         duration=given["duration"],
         seed=given["seed"],

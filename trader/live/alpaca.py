@@ -16,7 +16,8 @@ from trader.access.ports import BrokerAdapter, SimulatedBroker
 from trader.books.ledger import Ledger
 from trader.config import Config
 from trader.engine.engine import Engine
-from trader.errors import ReconcileError
+from trader.errors import EdgeError, ReconcileError
+from trader.live import days
 from trader.live.access import Access
 from trader.live.admission import admit
 from trader.live.clock import MarketClock, WallClock
@@ -24,7 +25,7 @@ from trader.live.desk_view import AccountReading
 from trader.live.inbox import Inbox
 from trader.live.options import RunOptions
 from trader.live.simulation import exchange, filled, wire_limits
-from trader.model.inputs import Input, Opened
+from trader.model.inputs import DailyBars, Input, Opened
 from trader.model.ticks import Bar
 from trader.model.time import MINUTE, iso
 
@@ -58,6 +59,7 @@ class AlpacaWorld:
         self._simulated = None if isinstance(broker, AlpacaBroker) else broker
         self._duration = duration
         self._is_live = False
+        self._days: Sequence[Bar] = ()
 
     @property
     def mode(self) -> str:
@@ -110,14 +112,21 @@ class AlpacaWorld:
         """End the inputs with ``error``."""
         self._inbox.fail(error)
 
-    def history(self, depth: Mapping[str, int]) -> AsyncIterator[Sequence[Bar]]:
-        """Yield the minutes before the first live one, by REST."""
-        return self._feed.history({symbol: max(minutes, USUAL_MINUTES) for symbol, minutes in depth.items()})
+    async def history(self, depth: Mapping[str, int]) -> AsyncIterator[Sequence[Bar]]:
+        """Yield the minutes before the first live one, by REST; then fetch days, without which one can trade."""
+        async for bars in self._feed.history({symbol: max(count, USUAL_MINUTES) for symbol, count in depth.items()}):
+            yield bars
+        try:
+            self._days = await self._feed.days()
+        except EdgeError as error:
+            log.warning("days.missing", why=f"{error}; limits and filters that look at daily bars know none")
 
     async def inputs(self, wake: Callable[[], int | None]) -> AsyncGenerator[Input, None]:
         """Yield what happens until the clock is stopped. Raises EdgeError: an edge is lost for good."""
         now = self.clock.now()
         end = sys.maxsize if self._duration is None else now + round(self._duration * self.clock.pace)
+        if self._days:
+            yield DailyBars(now, self._days)
         self._inbox.listen(self._feed.take)
         self._feed.go_live()
         self._is_live = True
@@ -163,7 +172,7 @@ def world(options: RunOptions, config: Config, desk: Engine, access: Access) -> 
     """Build feed, broker and clock around the desk."""
     clock = MarketClock(time.time_ns(), access.speed) if access.terms.follows_exchange else WallClock()
     inbox = Inbox()
-    feed = _feed(config, access, clock, inbox)
+    feed = _feed(config, access, clock, inbox, days=days.COUNT if days.are_wanted(desk) else 0)
     broker = exchange(config.broker, desk) if options.broker == "simulated" else _broker(desk, access, clock, inbox)
     return AlpacaWorld(access, clock=clock, inbox=inbox, feed=feed, broker=broker, duration=options.duration)
 
@@ -178,7 +187,7 @@ def _check_time(now: int, reconciled_until: int) -> None:
         )
 
 
-def _feed(config: Config, access: Access, clock: MarketClock, inbox: Inbox) -> AlpacaFeed:
+def _feed(config: Config, access: Access, clock: MarketClock, inbox: Inbox, *, days: int) -> AlpacaFeed:
     settings, keys = config.broker.alpaca, access.credentials
     left_out = _PRICES if settings.prices == "bars" else frozenset()
     return AlpacaFeed(
@@ -191,6 +200,7 @@ def _feed(config: Config, access: Access, clock: MarketClock, inbox: Inbox) -> A
             crypto_channels=tuple(channel for channel in CRYPTO_CHANNELS if channel not in left_out),
             symbol_limit=settings.most_symbols,
             extended_hours=settings.extended_hours,
+            days=days,
             pace=access.speed,
         ),
         {strategy.name: strategy.tickers for strategy in config.strategies},

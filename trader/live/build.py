@@ -103,8 +103,10 @@ def _speed_of(options: RunOptions, *, is_live: bool, is_loopback: bool) -> float
     """Return market time over real time; refuse options that Alpaca's market cannot follow."""
     if is_live and options.broker == "simulated":
         raise ConfigError("--live trades real money and --broker simulated does not; leave one of them out")
-    if options.data or options.start is not None:
-        raise ConfigError("--data and --start are for a simulated market; leave them out, or add --feed replay")
+    if options.data or options.daily or options.start is not None:
+        raise ConfigError(
+            "--data, --daily and --start are for a simulated market; leave them out, or add --feed replay"
+        )
     if options.speed is None or (options.speed != "auto" and not is_loopback):
         raise ConfigError(
             f"--speed {'max' if options.speed is None else f'{options.speed:g}'}: only a local exchange's time can be"

@@ -19,7 +19,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     speed and of market time without one; ``start`` is market time (ns UTC), None the feed's own. ``yes_live`` is the
     account's number, without which no real money is traded; where it is absent ``ask`` shows a person the question.
     ``journal`` is a file or the address of a data base, by default a file in the state folder; only what is traded at a
-    broker has one. ``filters`` are what the openings of all strategies pass.
+    broker has one. ``filters`` are what the openings of all strategies pass. ``daily`` are files of daily bars
+    from before a replay's minutes.
     """
 
     feed: Literal["auto", "synthetic", "replay", "alpaca"] = "auto"
@@ -28,6 +29,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     ask: Callable[[str], str] | None = None
     allow_overallocation: bool = False
     data: tuple[Path, ...] = ()
+    daily: tuple[Path, ...] = ()
     speed: float | Literal["auto"] | None = "auto"
     duration: int | None = None
     seed: int = 1

@@ -14,10 +14,11 @@ from trader.books.ledger import Ledger
 from trader.config import BrokerConfig
 from trader.engine.engine import Engine
 from trader.errors import ConfigError, Problem
+from trader.live import days
 from trader.live.clock import MarketClock, paced
 from trader.live.desk_view import AccountReading
 from trader.live.options import RunOptions
-from trader.model.inputs import Input, Opened, Reported, Ticks
+from trader.model.inputs import DailyBars, Input, Opened, Reported, Ticks
 from trader.model.ticks import Bar
 from trader.model.time import parse_time
 from trader.risk.rules import Rules
@@ -35,12 +36,15 @@ class Simulation:
 
     mode = MODE
 
-    def __init__(self, feed: SimulatedFeed, broker: SimulatedBroker, clock: MarketClock, *, end: int) -> None:
-        """Trade ``feed`` on ``broker`` up to ``end`` (market time)."""
+    def __init__(
+        self, feed: SimulatedFeed, broker: SimulatedBroker, clock: MarketClock, *, end: int, days: Sequence[Bar] = ()
+    ) -> None:
+        """Trade ``feed`` on ``broker`` up to ``end`` (market time); ``days`` are daily bars from before."""
         self.broker = broker
         self.clock = clock
         self._feed = feed
         self._end = end
+        self._days = days
         self._failure: Exception | None = None
 
     def describe(self) -> str:
@@ -64,6 +68,8 @@ class Simulation:
     async def inputs(self, wake: Callable[[], int | None]) -> AsyncGenerator[Input, None]:
         """Yield what happens, in the order it happens; the venue sees the market before the desk does."""
         self.clock.begin()
+        if self._days:
+            yield DailyBars(self.clock.now(), self._days)
         async for message in filled(self.broker, paced(self._feed, self.clock, wake=wake, end=self._end)):
             if self._failure is not None:
                 break
@@ -119,7 +125,7 @@ def simulation(options: RunOptions, settings: BrokerConfig, desk: Engine) -> Sim
         speed = None if options.feed == "replay" else SYNTHETIC_SPEED
     clock = MarketClock(market.start, speed)
     end = sys.maxsize if options.duration is None else market.start + round(options.duration * clock.pace)
-    return Simulation(market, exchange(settings, desk), clock, end=end)
+    return Simulation(market, exchange(settings, desk), clock, end=end, days=_days(options, market, desk))
 
 
 def exchange(settings: BrokerConfig, desk: Engine) -> CheckedVenue:
@@ -156,8 +162,8 @@ def feed(options: RunOptions, settings: BrokerConfig, symbols: Sequence[str]) ->
     """Build the market. Raises ConfigError when the options do not fit it, DataError when its files cannot be read."""
     wants_quotes = settings.simulated.fill == "next_quote"
     if options.feed != "replay":
-        if options.data:
-            raise ConfigError("--data is read by the replay feed; add --feed replay, or leave --data out")
+        if unread := "--data" if options.data else "--daily" if options.daily else "":
+            raise ConfigError(f"{unread} is read by the replay feed; add --feed replay, or leave {unread} out")
         from trader.access.sim.market import SyntheticMarket
 
         start = SYNTHETIC_START if options.start is None else options.start
@@ -172,3 +178,15 @@ def feed(options: RunOptions, settings: BrokerConfig, symbols: Sequence[str]) ->
     from trader.access.sim.feed import ReplayFeed
 
     return ReplayFeed(options.data, symbols, start=options.start)
+
+
+def _days(options: RunOptions, market: SimulatedFeed, desk: Engine) -> Sequence[Bar]:
+    """Return daily bars from before the run; those that a replay's minutes make the desk makes itself."""
+    if options.feed == "replay":
+        return days.recorded(options.daily, tuple(desk.listings), before=market.start)
+    if not days.are_wanted(desk):
+        return ()
+    from trader.access.sim.market import SyntheticMarket
+
+    assert isinstance(market, SyntheticMarket), "the only market that is made up"
+    return market.days(days.COUNT)

@@ -36,7 +36,8 @@ LAGGING_TAKES: Final = 3  # in a row: one late message, a trade reported hours l
 class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where market data come from, with which keys, and how much of it.
 
-    ``pace`` is market time over real time, other than 1 only against a local exchange.
+    ``days`` are the newest trading days of which daily bars are wanted. ``pace`` is market time over real time, other
+    than 1 only against a local exchange.
     """
 
     auth: Auth
@@ -50,6 +51,7 @@ class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
     counting: Literal["pairs", "symbols"] = "symbols"
     extended_hours: bool = False
     requests_per_minute: int = 200
+    days: int = 0
     pace: float = 1.0
     start_within_s: float = START_WITHIN_S
 
@@ -172,13 +174,14 @@ class AlpacaFeed:
             usual = {symbol: found[-JUDGED:] for symbol, found in ends.items() if market_of(symbol) == market}
             stream.learn(usual, until)
 
-    async def days(self, count: int) -> list[Bar]:
-        """Return daily bars of some ``count`` newest trading days of every symbol, with what today was so far.
+    async def days(self) -> list[Bar]:
+        """Return the daily bars that the settings want of every symbol, with what today was so far.
 
         Raises:
             EdgeError: they cannot be had.
         """
-        return await self._history.days(self._symbols(), until=self._now(), count=count)
+        count = self._settings.days
+        return await self._history.days(self._symbols(), until=self._now(), count=count) if count else []
 
     def go_live(self) -> None:
         """Let :meth:`take` deliver: first what came since the subscription, then what comes."""

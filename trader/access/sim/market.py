@@ -72,6 +72,14 @@ class SyntheticMarket:
                 if ts <= self._start:
                     yield bars
 
+    def days(self, count: int) -> list[Bar]:
+        """Return bars of the newest ``count`` days of each symbol that were over at :attr:`start`."""
+        found: list[Bar] = []
+        for symbol in self._symbols:
+            columns = (values.tolist() for values in symbol.days(count, until=self._start))
+            found += map(Bar, repeat(symbol.listing.symbol), *columns)
+        return found
+
     def ticks(self) -> Generator[Ticks, None, None]:
         """Yield every minute's bars after :attr:`start`, for ever, with quotes and prints before them if wanted."""
         for day in count(self._start // DAY):

@@ -19,7 +19,9 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "low": ("low", "l"),
     "close": ("close", "c"),
     "volume": ("volume", "vol", "v"),
+    "adjusted": ("adj_close", "adjusted_close", "adj close", "adjclose"),
 }
+_OPTIONAL = {"symbol", "adjusted"}
 
 _TEXT = "VARCHAR"
 _INTEGERS = frozenset(
@@ -30,7 +32,7 @@ _TIMES = ("TIMESTAMP", "DATE")
 _WANTED_TYPES = {
     "symbol": "text",
     "ts": "a timestamp, ISO text (2019-12-16T14:31:00Z) or whole seconds, ms, µs or ns since 1970",
-    **dict.fromkeys(NUMBERS, "numbers"),
+    **dict.fromkeys((*NUMBERS, "adjusted"), "numbers"),
 }
 
 # Whole numbers since 1970 tell their unit by their size; the limits are the year 2262, where nanoseconds end.
@@ -46,13 +48,13 @@ class Column(NamedTuple):
 
 
 def identify(columns: Sequence[Column], file: Path) -> dict[str, Column]:
-    """Find the column of each role; ``symbol`` may be absent, then the file's name is the symbol.
+    """Find the column of each role; ``symbol`` may be absent, then the file's name is the symbol; so may ``adjusted``.
 
     Raises:
         DataError: a role has no column, or its column has a type that cannot be it; every such problem at once.
     """
     found = {role: column for role in ALIASES if (column := _named(role, columns))}
-    missing = [role for role in ALIASES if role not in found and role != "symbol"]
+    missing = [role for role in ALIASES if role not in found and role not in _OPTIONAL]
     problems = [Problem(role, _missing_message(role, columns)) for role in missing]
     problems += [
         Problem(

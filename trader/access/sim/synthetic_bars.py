@@ -4,7 +4,8 @@ A mid price follows the symbol's path; opens and closes fall on either side of i
 what its four prints make it: the open, the low and the high in the order the minute went, the close.
 """
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from trader.access.sim.synthetic_listings import Listing, listing_of
 from trader.access.sim.synthetic_paths import MINUTES, Path, chance, minute_variance, opening_minute, u_shape
 from trader.model.calendar import session_of
-from trader.model.time import DAY, MINUTE
+from trader.model.time import DAY, MINUTE, NEW_YORK, midnight_after
 
 PRINTS = 4  # quotes and prints inside a minute, one in each quarter of it
 _QUARTER = MINUTE // PRINTS
@@ -23,6 +24,7 @@ _CRYPTO_VOLATILITY = 0.03
 _CRYPTO_CORRELATION = 0.4  # with the stock market
 _WICK = 0.5  # how far high and low reach beyond open and close, in volatilities of the minute
 _COIN_VOLUME_DECIMALS = 6
+_BLOCK = 256  # days that are drawn at once
 
 Floats = NDArray[np.float64]
 
@@ -61,12 +63,12 @@ class Factors:
         self._market = Path(seed, "market factor", asset_class="stock")
         self._crypto = Path(seed, "crypto factor", asset_class="crypto")
 
-    def log_levels(self, day: int, listing: Listing) -> Floats:
-        """Return the part of a listing's log price that its market makes, minute by minute: shape (1441,)."""
-        market = self._market.day(day)
+    def log_levels(self, listing: Listing, read: Callable[[Path], Floats]) -> Floats:
+        """Return the part of a listing's log price that its market makes, where and as ``read`` reads a path."""
+        market = read(self._market)
         if listing.asset_class == "stock":
             return np.asarray(listing.beta * _MARKET_VOLATILITY * market)
-        own = (1 - _CRYPTO_CORRELATION**2) ** 0.5 * self._crypto.day(day)
+        own = (1 - _CRYPTO_CORRELATION**2) ** 0.5 * read(self._crypto)
         return np.asarray(listing.beta * _CRYPTO_VOLATILITY * (_CRYPTO_CORRELATION * market + own))
 
 
@@ -80,6 +82,34 @@ class SyntheticSymbol:
         self._factors = factors
         self._path = Path(seed, symbol, asset_class=self.listing.asset_class)
         self.day = lru_cache(maxsize=2)(self._draw_day)
+
+    def days(self, count: int, *, until: int) -> DayBars:
+        """Draw a bar for each of the newest ``count`` days that were over at ``until``; a day ends at its midnight.
+
+        They lie on the path that minutes follow from midnight to midnight, and are not the sums of those: drawing the
+        minutes of years takes seconds.
+        """
+        is_coin = self.listing.asset_class == "crypto"
+        zone, last = None if is_coin else NEW_YORK, until // DAY
+        ends = {
+            day: midnight_after(day * DAY + DAY // 2, zone)
+            for day in range(max(last - (count if is_coin else 2 * count), 0), last + 1)
+            if is_coin or session_of(day)
+        }
+        days = np.array([day for day, end in ends.items() if end <= until][-count:], dtype=np.int64)
+        if not len(days):
+            return _NO_BARS
+        *wicks, busy = self._daily_draws(days)
+        open_, close = (self._level(partial(Path.midnights, days=at)) for at in (days, days + 1))
+        reach = _WICK * self._of_a_day
+        return DayBars(
+            np.array([ends[day] for day in days.tolist()]),
+            self._price(open_),
+            self._price(np.maximum(open_, close) + reach * np.abs(wicks[0])),
+            self._price(np.minimum(open_, close) - reach * np.abs(wicks[1])),
+            self._price(close),
+            self._round_volume(self.listing.volume * np.exp(0.35 * busy), up=True),
+        )
 
     def prints(self, day: int) -> DayPrints:
         """Draw what happens inside the bars of :attr:`day`."""
@@ -107,7 +137,7 @@ class SyntheticSymbol:
         bounce = random.uniform(-1, 1, (2, last - first)) * (self.listing.spread_bps / 2e4)
         busy, *wicks = random.standard_normal((3, last - first))
         volatility = self._volatility(day)[first:last]
-        level = (self._factors.log_levels(day, self.listing) + self._own(day))[first : last + 1]
+        level = self._level(lambda path: path.day(day))[first : last + 1]
         open_, close = level[:-1] + bounce[0], level[1:] + bounce[1]
         high = np.maximum(open_, close) + _WICK * volatility * np.abs(wicks[0])
         low = np.minimum(open_, close) - _WICK * volatility * np.abs(wicks[1])
@@ -125,17 +155,29 @@ class SyntheticSymbol:
             self._round_volume(volume[traded], up=True),
         )
 
+    def _daily_draws(self, days: NDArray[np.int64]) -> Floats:
+        """Draw three numbers a day, the same whichever days are asked for: shape (3, days)."""
+        blocks = {
+            block: chance(self._seed, self.listing.symbol, "daily bars", block).standard_normal((_BLOCK, 3))
+            for block in {day // _BLOCK for day in days.tolist()}
+        }
+        return np.array([blocks[day // _BLOCK][day % _BLOCK] for day in days.tolist()]).T
+
     def _trading_minutes(self, day: int) -> tuple[int, int]:
         return (0, MINUTES) if self.listing.asset_class == "crypto" else session_of(day) or (0, 0)
 
-    def _own(self, day: int) -> Floats:
-        return self.listing.own_volatility * self._path.day(day)
+    def _level(self, read: Callable[[Path], Floats]) -> Floats:
+        """Return the log price over the listing's usual one, where and as ``read`` reads a path."""
+        return self._factors.log_levels(self.listing, read) + self.listing.own_volatility * read(self._path)
 
     def _volatility(self, day: int) -> Floats:
         """Return the standard deviation of each minute's log return."""
+        return np.asarray(self._of_a_day * np.sqrt(minute_variance(day, self.listing.asset_class)))
+
+    @property
+    def _of_a_day(self) -> float:
         factor = _MARKET_VOLATILITY if self.listing.asset_class == "stock" else _CRYPTO_VOLATILITY
-        whole = np.hypot(self.listing.beta * factor, self.listing.own_volatility)
-        return np.asarray(whole * np.sqrt(minute_variance(day, self.listing.asset_class)))
+        return float(np.hypot(self.listing.beta * factor, self.listing.own_volatility))
 
     def _activity(self, day: int, first: int, last: int) -> Floats:
         """Return how busy the minutes are, about 1 on average."""

@@ -46,6 +46,10 @@ class Path:
         self._midnights = lru_cache(maxsize=2)(self._draw_midnights)
         self.day = lru_cache(maxsize=_DAYS_KEPT)(self._draw_day)
 
+    def midnights(self, days: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the levels at the beginnings of days, which are in order; shape as ``days``."""
+        return np.array([self._midnight(day) for day in days.tolist()])
+
     def _draw_day(self, day: int) -> NDArray[np.float64]:
         """Return the levels at the day's minutes, both midnights included: shape (1441,)."""
         first, last = self._midnight(day), self._midnight(day + 1)
