@@ -151,9 +151,12 @@ def exchange(settings: BrokerConfig, desk: Engine) -> CheckedVenue:
 
 def wire_limits(rules: Rules) -> WireLimits:
     """Return what the last look holds openings to: what the gate did, when it approved them."""
+    account = rules.conduct.account
     ages = {name: limits.max_intent_age_s.hard for name, limits in rules.orders.items()}
     return WireLimits(
         max_age_s={name: age_s for name, age_s in ages.items() if age_s is not None},
+        max_per_second=account.max_orders_per_second.hard,
+        max_per_minute=account.max_orders_per_minute.hard,
         groups={name: group.strategies for name, group in rules.groups.items()},
     )
 
