@@ -17,16 +17,17 @@ from trader.model.events import (
     StateSet,
 )
 from trader.model.money import EXACT, ZERO
-from trader.model.orders import TERMINAL, Denied, OrderIntent, OrderStatus, Side, TradingState
+from trader.model.orders import TERMINAL, Approved, Denied, OrderIntent, OrderStatus, Side, TradingState
 from trader.model.time import MINUTE
 
 REPEATED: Final = "max_repeats"  # the rule after whose refusal a person decides
 
 MESSAGES_KEPT: Final = 10_000  # of a minute; no limit on messages is higher
 _PRUNED_FROM: Final = 64  # messages: fewer are not worth looking which of them are old
-SENT_KEPT: Final = 8  # entries of one strategy and symbol that a new one may be a duplicate of
 SIZES_COUNTED: Final = 50  # entries that the usual size is the mean of
-_PRICES_KEPT: Final = 100  # of a symbol and side; a price that rises at each of more executions has walked anyway
+
+
+_BUY, _OPEN = Side.BUY, OrderStatus.OPEN  # an enumeration's members are slow to look up
 
 
 def begin(orders: Iterable[OrderRecord] = ()) -> Conduct:
@@ -34,65 +35,78 @@ def begin(orders: Iterable[OrderRecord] = ()) -> Conduct:
     conduct = Conduct(Tally())
     for record in orders:
         if record.status not in TERMINAL:
-            _open(conduct, record.approved.intent, 1)
+            _count_open(conduct, record.approved.intent, 1)
     return conduct
 
 
-def sent(conduct: Conduct, intent: OrderIntent) -> None:
+def sent(conduct: Conduct, approved: Approved) -> None:
     """Count an order at once, before any answer."""
-    own = _open(conduct, intent, 1)
-    for tally in (own.tally, conduct.account):
-        tally.orders += 1
-        _note(tally.messages, intent.ts)
+    intent, account = approved.intent, conduct.account
+    ts, symbol = intent.ts, intent.symbol
+    own = _count_open(conduct, intent, 1)
+    tally = own.tally
+    tally.orders += 1
+    account.orders += 1
+    _note(tally.messages, ts)
+    _note(account.messages, ts)
     if intent.reduces:
         return
-    slot = _slot(own, intent.symbol)
-    slot.entries = slot.entries + 1 if intent.ts - slot.entered_at <= RECENT else 1
-    slot.entered_at = intent.ts
-    slot.sent.append((intent.ts, intent.side, intent.qty, intent.decision_price))
-    if len(slot.sent) > SENT_KEPT:
-        del slot.sent[0]
-    own.sized = min(own.sized + 1, SIZES_COUNTED)
-    own.usual += (float(intent.qty) * float(intent.decision_price) - own.usual) / own.sized
+    slot = own.slots.get(symbol) or own.slots.setdefault(symbol, SlotTally())
+    slot.entries = slot.entries + 1 if ts - slot.entered_at <= RECENT else 1
+    slot.entered_at = ts
+    if intent.side is _BUY:
+        slot.bought = intent
+    else:
+        slot.sold = intent
+    if own.sized < SIZES_COUNTED:
+        own.sized += 1
+    own.usual += (float(approved.reserved) - own.usual) / own.sized
 
 
 def moved(conduct: Conduct, event: OrderMoved) -> None:
     """Count a cancel or a refusal; an order that is accepted ends a row of refusals."""
-    status = event.status
-    tallies = (_of(conduct, event.strategy).tally, conduct.account)
-    if status is OrderStatus.OPEN:
-        for tally in tallies:
-            tally.rejects_in_row = 0
+    status, own, account = event.status, _of(conduct, event.strategy).tally, conduct.account
+    if status is _OPEN:
+        own.rejects_in_row = account.rejects_in_row = 0
     elif status is OrderStatus.PENDING_CANCEL:
-        for tally in tallies:
+        for tally in (own, account):
             tally.cancels += 1
             _note(tally.messages, event.ts)
     elif status is OrderStatus.REJECTED:
-        for tally in tallies:
+        for tally in (own, account):
             tally.rejects += 1
             tally.rejects_in_row += 1
 
 
 def ended(conduct: Conduct, intent: OrderIntent) -> None:
     """Count an order as no longer under way."""
-    _open(conduct, intent, -1)
+    _count_open(conduct, intent, -1)
 
 
 def filled(conduct: Conduct, event: OrderFilled, *, is_flat: bool) -> None:
     """Count an execution; ``is_flat``: nothing is held after it, so the trade is won or lost."""
-    own = _of(conduct, event.strategy)
+    ts, symbol, own = event.ts, event.symbol, _of(conduct, event.strategy)
     own.tally.rejects_in_row = conduct.account.rejects_in_row = 0
     if not event.execution_id.startswith(CROSSED):  # sandboxes among themselves move no price
-        _walk(_symbol(conduct, event.symbol), event)
-    slot = _slot(own, event.symbol)
-    if event.realized:
-        slot.earned = EXACT.add(slot.earned, event.realized)
+        tally = conduct.symbols.get(symbol) or conduct.symbols.setdefault(symbol, SymbolTally())
+        if ts // RECENT > tally.period:
+            _begin_period(tally, ts // RECENT)
+        price, lowest, highest = event.price, tally.lowest, tally.highest
+        if event.side is _BUY:
+            if lowest is None or price < lowest:
+                tally.lowest = price
+        elif highest is None or price > highest:
+            tally.highest = price
+    if not event.realized and not is_flat:
+        return
+    slot = own.slots.get(symbol) or own.slots.setdefault(symbol, SlotTally())
+    slot.earned = EXACT.add(slot.earned, event.realized) if slot.earned else event.realized
     if is_flat:
         if slot.earned < ZERO:
-            own.losses, own.lost_at = own.losses + 1, event.ts
+            own.losses, own.lost_at = own.losses + 1, ts
         else:
             own.losses = 0
-        slot.earned, slot.left_at = ZERO, event.ts
+        slot.earned, slot.left_at = ZERO, ts
 
 
 def denied(conduct: Conduct, what: Denied) -> None:
@@ -145,49 +159,28 @@ def overridden(conduct: Conduct, event: Event) -> None:
             pass
 
 
-def _open(conduct: Conduct, intent: OrderIntent, by: int) -> StrategyTally:
-    own = _of(conduct, intent.strategy)
+def _count_open(conduct: Conduct, intent: OrderIntent, by: int) -> StrategyTally:
+    own, symbol = _of(conduct, intent.strategy), intent.symbol
+    of_symbol = conduct.symbols.get(symbol) or conduct.symbols.setdefault(symbol, SymbolTally())
     own.tally.open_orders += by
     conduct.account.open_orders += by
-    _symbol(conduct, intent.symbol).open_orders += by
+    of_symbol.open_orders += by
     return own
 
 
 def _of(conduct: Conduct, strategy: str) -> StrategyTally:
-    own = conduct.strategies.get(strategy)
-    if own is None:
-        own = conduct.strategies[strategy] = StrategyTally(Tally())
-    return own
-
-
-def _slot(own: StrategyTally, symbol: str) -> SlotTally:
-    slot = own.slots.get(symbol)
-    if slot is None:
-        slot = own.slots[symbol] = SlotTally()
-    return slot
-
-
-def _symbol(conduct: Conduct, symbol: str) -> SymbolTally:
-    tally = conduct.symbols.get(symbol)
-    if tally is None:
-        tally = conduct.symbols[symbol] = SymbolTally()
-    return tally
+    return conduct.strategies.get(strategy) or conduct.strategies.setdefault(strategy, StrategyTally(Tally()))
 
 
 def _note(messages: list[int], ts: int) -> None:
     """Add a time; one that is older than the last counts as that."""
-    messages.append(max(ts, messages[-1]) if messages else ts)
+    messages.append(messages[-1] if messages and messages[-1] > ts else ts)
     if len(messages) > _PRUNED_FROM and (messages[0] <= messages[-1] - MINUTE or len(messages) > MESSAGES_KEPT):
         del messages[: max(bisect_right(messages, messages[-1] - MINUTE), len(messages) - MESSAGES_KEPT)]
 
 
-def _walk(tally: SymbolTally, event: OrderFilled) -> None:
-    price, is_buy = float(event.price), event.side is Side.BUY
-    prices = tally.bought if is_buy else tally.sold
-    while prices and (prices[-1][1] >= price if is_buy else prices[-1][1] <= price):
-        prices.pop()
-    prices.append((event.ts, price))
-    while prices[0][0] < event.ts - RECENT:
-        del prices[0]
-    if len(prices) > _PRICES_KEPT:
-        del prices[1]
+def _begin_period(tally: SymbolTally, period: int) -> None:
+    is_next = period == tally.period + 1
+    tally.lowest_before = tally.lowest if is_next else None
+    tally.highest_before = tally.highest if is_next else None
+    tally.period, tally.lowest, tally.highest = period, None, None

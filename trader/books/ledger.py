@@ -325,7 +325,7 @@ class Ledger:
         assert approved.order_id not in self.orders, f"order id {approved.order_id} was used before"
         self.orders[approved.order_id] = OrderRecord(approved, approved.reserved)
         self.orders_created += 1
-        conduct.sent(self.conduct, approved.intent)
+        conduct.sent(self.conduct, approved)
         book = self.books[approved.intent.strategy]
         book.reserved = EXACT.add(book.reserved, approved.reserved)
         book.daily_trades += 1
@@ -333,10 +333,10 @@ class Ledger:
             book.targets.pop(approved.intent.symbol, None)
 
     def _fill(self, event: OrderFilled) -> None:
-        record = self.orders[event.order_id]
-        book = self.books[event.strategy]
+        record, book = self.orders[event.order_id], self.books[event.strategy]
         execution = _execution(event)
-        effect = effect_of(book.position(event.symbol), event.side, execution)
+        position = book.position(event.symbol)
+        effect = effect_of(position, event.side, execution)
         assert effect.realized == event.realized, f"{event.execution_id}: realised {effect.realized}, event says other"
         record.executions[event.execution_id] = execution
         record.filled = EXACT.add(record.filled, event.qty)
@@ -346,7 +346,7 @@ class Ledger:
         if record.reserved and event.status not in TERMINAL:
             left = EXACT.subtract(ordered, record.filled)
             self._reserve(record, share_of(record.approved.reserved, left, ordered))
-        conduct.filled(self.conduct, event, is_flat=not book.position(event.symbol).qty)
+        conduct.filled(self.conduct, event, is_flat=not position.qty)
         self._move(record, event.status)
 
     def _reverse(self, event: FillReversed) -> None:

@@ -10,10 +10,10 @@ from typing import Final
 import msgspec
 
 from trader.model.money import ZERO
-from trader.model.orders import Side
+from trader.model.orders import OrderIntent, Side
 from trader.model.time import MINUTE
 
-RECENT: Final = 5 * MINUTE  # in which own executions walk a price, and entries repeat one another
+RECENT: Final = 5 * MINUTE  # in which own executions walk a price and entries repeat one another
 
 
 class Override(msgspec.Struct, frozen=True):
@@ -50,13 +50,14 @@ class SlotTally(msgspec.Struct):
 
     entries: int = 0  # in a row, each within RECENT of the last
     entered_at: int = 0  # the last of them
-    sent: list[tuple[int, Side, Decimal, Decimal]] = []  # the newest entries: time, side, quantity, price
+    bought: OrderIntent | None = None  # the last entry of each side
+    sold: OrderIntent | None = None
     earned: Decimal = ZERO  # dollars that the position has realised since it was flat
     left_at: int = 0  # when it was flat again
 
 
 class StrategyTally(msgspec.Struct):
-    """What one strategy did; ``usual`` is the mean value in dollars of its newest entries, ``sized`` how many."""
+    """What one strategy did; ``usual`` is the mean of what its newest entries reserved, ``sized`` how many they are."""
 
     tally: Tally
     slots: dict[str, SlotTally] = {}
@@ -68,15 +69,17 @@ class StrategyTally(msgspec.Struct):
 
 
 class SymbolTally(msgspec.Struct):
-    """What all strategies did in one symbol.
+    """What all strategies did in one symbol: the lowest price they bought and the highest they sold at.
 
-    ``bought`` has the time and price of the executions of :data:`RECENT` that later ones were not below, so the first
-    is the lowest; ``sold`` likewise from above.
+    Prices are of one ``period`` of :data:`RECENT`, counted from 1970, and of the one before it.
     """
 
     open_orders: int = 0
-    bought: list[tuple[int, float]] = []
-    sold: list[tuple[int, float]] = []
+    period: int = 0
+    lowest: Decimal | None = None
+    lowest_before: Decimal | None = None
+    highest: Decimal | None = None
+    highest_before: Decimal | None = None
 
 
 class Conduct(msgspec.Struct):

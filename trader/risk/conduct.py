@@ -13,11 +13,12 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
-from trader.model.conduct import RECENT, Conduct, StrategyTally, SymbolTally, Tally
+from trader.model.conduct import RECENT, Conduct, SlotTally, StrategyTally, SymbolTally, Tally
 from trader.model.orders import Side
 from trader.model.time import MINUTE, SECOND
 from trader.model.views import Exposures, Floats, Question
 from trader.risk.bounds import NONE, Bound, Breach, Level
+from trader.risk.limits import reservation_of
 from trader.risk.overrides import Overrides
 
 ORDERS_FOR_A_RATIO: Final = 20  # of fewer orders of the day no part is taken: one of three means nothing
@@ -139,6 +140,7 @@ class _Row(NamedTuple):
 _NOTHING: Final = StrategyTally(Tally())
 _NO_LIMITS: Final = ConductOfOne()
 _UNSEEN: Final = SymbolTally()
+_UNTRADED: Final = SlotTally()
 
 
 def _plan(limits: ConductOfAll, scope: str, *, key: str, resumed: str) -> tuple[_Row, ...]:
@@ -209,35 +211,41 @@ def _open_in_symbol(seen: _Seen) -> float:
 
 
 def _walked(seen: _Seen) -> float:
-    """Return by how much of the price own executions on this side have moved it, against us, up to this order."""
+    """Return by how much of the price own executions on this side moved it, against us, up to this order."""
     intent = seen.question.intent
-    price, since = float(intent.decision_price), intent.ts - RECENT
-    tally = seen.conduct.symbols.get(intent.symbol, _UNSEEN)
-    first = next((one for ts, one in (tally.bought if intent.side is Side.BUY else tally.sold) if ts >= since), 0.0)
-    return (price / first - 1.0) * intent.side.sign if first > 0 else 0.0
+    tally, period = seen.conduct.symbols.get(intent.symbol, _UNSEEN), intent.ts // RECENT
+    of_buys = (tally.lowest, tally.lowest_before)
+    newest, before = of_buys if intent.side is Side.BUY else (tally.highest, tally.highest_before)
+    prices = [before if period <= tally.period else None, newest if period <= tally.period + 1 else None]
+    own = [float(price) for price in prices if price]
+    if not own:
+        return 0.0
+    price = float(intent.decision_price)
+    return price / min(own) - 1.0 if intent.side is Side.BUY else 1.0 - price / max(own)
 
 
 def _since_the_same(seen: _Seen) -> float:
-    """Return the seconds since the same order was sent."""
+    """Return the seconds since the last entry, where this one is the same."""
     intent = seen.question.intent
-    slot = seen.own.slots.get(intent.symbol)
-    wanted = (intent.side, intent.qty, intent.decision_price)
-    same = [ts for ts, *rest in slot.sent if tuple(rest) == wanted] if slot is not None else []
-    return (intent.ts - same[-1]) / SECOND if same else math.inf
+    slot = seen.own.slots.get(intent.symbol, _UNTRADED)
+    last = slot.bought if intent.side is Side.BUY else slot.sold
+    if last is None or (last.qty, last.decision_price) != (intent.qty, intent.decision_price):
+        return math.inf
+    return (intent.ts - last.ts) / SECOND
 
 
 def _size_ratio(seen: _Seen) -> float:
-    intent, own = seen.question.intent, seen.own
-    if own.sized < SIZES_FOR_A_RATIO or not own.usual:
-        return 0.0
-    return float(intent.qty) * float(intent.decision_price) / own.usual
+    own = seen.own
+    is_known = own.sized >= SIZES_FOR_A_RATIO and own.usual > 0.0
+    return float(reservation_of(seen.question.intent)) / own.usual if is_known else 0.0
 
 
 def _repeated(seen: _Seen) -> float:
-    intent, slot = seen.question.intent, seen.own.slots.get(seen.question.intent.symbol)
+    intent = seen.question.intent
+    slot = seen.own.slots.get(intent.symbol, _UNTRADED)
     if seen.own.is_spent:
         return math.inf
-    return slot.entries if slot is not None and intent.ts - slot.entered_at <= RECENT else 0
+    return slot.entries if intent.ts - slot.entered_at <= RECENT else 0
 
 
 def _lost_in_row(seen: _Seen) -> float:
@@ -248,8 +256,9 @@ def _lost_in_row(seen: _Seen) -> float:
 
 def _since_exit(seen: _Seen) -> float:
     """Return the seconds since the strategy was flat again in the symbol."""
-    intent, slot = seen.question.intent, seen.own.slots.get(seen.question.intent.symbol)
-    return (intent.ts - slot.left_at) / SECOND if slot is not None and slot.left_at else math.inf
+    intent = seen.question.intent
+    slot = seen.own.slots.get(intent.symbol, _UNTRADED)
+    return (intent.ts - slot.left_at) / SECOND if slot.left_at else math.inf
 
 
 def _margin(seen: _Seen) -> float:
