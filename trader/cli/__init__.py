@@ -33,6 +33,7 @@ VERBS = {
     "resume": ("trader.cli.resume", "Trade again after a halt, a pause or a flatten."),
     "trades": ("trader.cli.trades", "List executions: what was bought and sold, and what it earned."),
     "why": ("trader.cli.why", "Show what became of a strategy's decisions: ordered, shrunk or refused, and by what."),
+    "risk": ("trader.cli.risk", "Show what today's positions may lose, and what a stress would do to them."),
     "reconcile": ("trader.cli.reconcile", "Compare books and account, and settle what differs."),
     "journal": ("trader.cli.journal", "Look at the journal, check it, copy it."),
     "replay": ("trader.cli.replay", "Make the decisions of a recorded run again, and compare."),

@@ -184,7 +184,7 @@ class Declined(TraderError):
     def __init__(self, code: str, message: str) -> None:
         """Keep the code."""
         self.code = code
-        self.exit_code = USAGE if code in {"unknown_strategy", "unknown_symbol"} else 1
+        self.exit_code = USAGE if code in {"unknown_strategy", "unknown_symbol", "unknown_stress"} else 1
         super().__init__(message)
 
 

@@ -1,14 +1,19 @@
 """What a desk may lose, for whoever asks: its books and the days of its symbols, measured and stressed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
+from math import nan
 from typing import Annotated, NamedTuple
 
 import msgspec
 import numpy as np
 
+from trader.books.ledger import Ledger
+from trader.engine.dailies import Dailies
 from trader.engine.engine import Engine
 from trader.live.control_messages import Declined
+from trader.model.instruments import instrument_of
+from trader.model.ticks import Bar
 from trader.model.time import iso, utc
 from trader.registry import did_you_mean
 from trader.risk.past import History, Past, past_of
@@ -93,3 +98,30 @@ def seen(engine: Engine, *, mode: str, now: int) -> Seen:
     histories = {symbol: listing.dailies for symbol, listing in listings.items()}
     past = past_of(tuple(histories.values()), engine.rules.var.window)
     return Seen(book, histories, past, engine.rules.var, mode, now)
+
+
+def symbols_of(ledger: Ledger) -> tuple[str, ...]:
+    """Return what anybody holds according to the books."""
+    own = {symbol for book in ledger.books.values() for symbol, position in book.positions.items() if position.qty}
+    return tuple(sorted(own | ledger.holdings().keys()))
+
+
+def remembered(ledger: Ledger, days: Sequence[Bar]) -> Seen:
+    """Look at books whose desk does not run, at the newest of the given days' closes; nothing is on its way."""
+    symbols = symbols_of(ledger)
+    now = max((bar.ts for bar in days), default=0)
+    histories = {symbol: Dailies(instrument_of(symbol).asset_class) for symbol in symbols}
+    for symbol, history in histories.items():
+        if own := [bar for bar in days if bar.symbol == symbol]:
+            history.give(own, now)
+    marks = np.array([history.closes(1)[-1] if len(history.ends) else nan for history in histories.values()])
+    strategies = {
+        name: dollars(np.array([float(book.position(symbol).qty) for symbol in symbols]), marks)
+        for name, book in ledger.books.items()
+    }
+    weights = dollars(np.array([float(ledger.holdings().get(symbol, 0)) for symbol in symbols]), marks)
+    equity = float(ledger.cash()) + float(np.nansum(weights))
+    classes = tuple(instrument_of(symbol).asset_class for symbol in symbols)
+    book = Book(symbols, classes, weights, weights, weights, strategies, equity)
+    terms = VarLimits()
+    return Seen(book, histories, past_of(tuple(histories.values()), terms.window), terms, "no desk", now)
