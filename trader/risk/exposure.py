@@ -106,7 +106,7 @@ class ExposureControls:
                 yield from self._told(check, value * scales[by], by, tightness)
         for check, members in walk.buckets:
             held = float(sums.values @ members)
-            value = held + after.position - before.position
+            value = held + (after.position - before.position)
             if not value * share <= check.first and not value <= held:
                 yield from self._told(check, value * share, By.EQUITY, tightness)
 

@@ -108,7 +108,7 @@ class Rings:
         self._limits = limits
         self._exposures = exposures
         self._groups = {
-            name: Ring(f"group {name}", exposures, np.concatenate([*map(self._slots, group.strategies)]))
+            name: Ring(f"group {name}", exposures, np.sort(np.concatenate([*map(self._slots, group.strategies)])))
             for name, group in rules.groups.items()
             if group.strategies
         }
@@ -185,7 +185,7 @@ class Rings:
 
     def _place(self, strategy: str, symbol: str, strategies: Sequence[str]) -> int:
         """Return where a strategy's position in a symbol stands among those of some strategies."""
-        slots = np.concatenate([*map(self._slots, strategies)])
+        slots = np.sort(np.concatenate([*map(self._slots, strategies)]))  # as its ring has them
         part, number = self._exposures.slots_of[strategy], self._exposures.index[symbol]
         is_there = (slots >= part.start) & (slots < part.stop) & (self._exposures.symbol_of[slots] == number)
         return int(np.flatnonzero(is_there)[0])
