@@ -53,7 +53,8 @@ def desk_of(dice: Dice) -> Desk:
     if dice.chance(0.4):  # a round figure, so that limits can be met exactly
         desk.unallocated += -_worth(desk) % 10_000
     desk.risk = _risk(desk, dice)
-    desk.flags = [_flag(desk, dice) for _ in range(dice.pick((0, 0, 0, 0, 0, 0, 1, 2)))]
+    flags = [_flag(desk, dice) for _ in range(dice.pick((0, 0, 0, 0, 0, 0, 1, 2)))]
+    desk.flags = list({(flag.scope, flag.kind, flag.level): flag for flag in flags}.values())
     return desk
 
 

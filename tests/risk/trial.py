@@ -61,7 +61,7 @@ def try_desk(seed: int) -> Tally:
         if why := difference(judgement, verdict, warned, reserved):
             raise Disagreement(f"desk {seed}, order {number}: {why}\n{order}\n{judgement}\n{verdict}\n{gate.warnings}")
         if desk.symbols[order.symbol].mark is None:
-            desk.now += MINUTE  # what is on its way without a price is nothing that older sums know of
+            desk.now += 2 * MINUTE  # what is on its way without a price is nothing that older sums know of
         tally.orders += 1
         tally.said[_word(verdict, gate.warnings)] += 1
     return tally
