@@ -22,7 +22,7 @@ from trader.model.views import PortfolioView
 
 # What floats cannot tell apart is no cut, and 20 lots that came out a hair below 20 are 20.
 _ROUNDING = 1e-9
-_HAIR = 1e-12
+_HAIR = Decimal("1.000000000001")
 _LONGEST_TEXT = 200  # characters of what a filter says: it goes into the journal with every intent it cuts
 _RANK = {urgency: number for number, urgency in enumerate(Urgency)}
 
@@ -101,7 +101,7 @@ class _Case:
         if not cut.qty > 0.0:
             self.dropped = Trim(name, ZERO, cut.limit, cut.value)
         elif not self.intent.reduces:
-            qty = min(decimal_of(cut.qty * (1.0 + _HAIR)), self.intent.qty)
+            qty = decimal_of(cut.qty)
             self.trims.append(Trim(name, qty, cut.limit, cut.value))
             self.intent = msgspec.structs.replace(self.intent, qty=qty)
 
@@ -122,7 +122,7 @@ class _Case:
         intent, instrument = self.intent, view.instrument(self.intent.strategy, self.intent.symbol)
         is_short = intent.side is Side.SELL and instrument.asset_class == "stock"  # in whole shares only
         step = max(ONE, instrument.qty_increment) if is_short else instrument.qty_increment
-        rounded = floor_to(qty, step)
+        rounded = floor_to(EXACT.multiply(qty, _HAIR), step)
         if not rounded:
             return rounded, plain(step)
         too_little = EXACT.multiply(rounded, intent.decision_price) < instrument.min_notional
