@@ -14,6 +14,7 @@ import numpy as np
 from trader.books.book import flag_key
 from trader.books.monitor import ACCOUNT, Monitor
 from trader.engine.desk import Desk
+from trader.engine.loads import KINDS, Loads
 from trader.engine.losses import Losses
 from trader.engine.market import Listing
 from trader.engine.restraints import Restraints
@@ -25,7 +26,7 @@ from trader.model.orders import Reason, TradingState
 from trader.model.time import HOUR, MINUTE, NEW_YORK
 from trader.risk.bounds import Bound, Breach
 from trader.risk.escalation import NAV, REGIME, Action
-from trader.risk.gauges import MEASURED_KINDS, Gauges, Layout
+from trader.risk.gauges import Gauges, Layout
 from trader.risk.ladder import BY_A_PERSON, LOSSES, end_of, latched_until
 from trader.risk.regime import Tightness, next_tightness
 from trader.risk.rules import Rules
@@ -61,7 +62,8 @@ class ControlRoom:
         self.monitor = Monitor(desk.portfolio, desk.ledger, {name: of.strategies for name, of in rules.groups.items()})
         self._losses = Losses(rules.ladder, self.monitor.place, account=self._account, emit=desk.emit, zone=self._zone)
         limits = {name: sandbox.spec.limits for name, sandbox in desk.sandboxes.items()}
-        self._gauges = Gauges(rules, limits, desk.portfolio, Layout(self.monitor.owner, self.monitor.members))
+        gauges = Gauges(rules, limits, desk.portfolio, Layout(self.monitor.owner, self.monitor.members))
+        self._loads = Loads(gauges, desk.tails, desk.portfolio, factor=rules.ladder.weekly_factor)
         self._losses.shift(desk.now, self._flows(desk.events))
         self._hour = -1  # of the newest measure of the market
         self._before = self._equities()
@@ -89,14 +91,18 @@ class ControlRoom:
         self._before = equities
 
     def end_step(self, ts: int) -> None:
-        """Raise the flags of soft limits that the step's orders went beyond; those stand until the day ends."""
+        """Raise the flags of soft limits that the step's orders went beyond.
+
+        Where nothing measures them again they stand until the day ends.
+        """
         desk = self._desk
         if not desk.warned:
             return
         warned, desk.warned = desk.warned, []
         for name, breach in warned:
             scope = f"strategy {name}" if breach.scope == "order" else breach.scope
-            self._raise(ts, msgspec.structs.replace(breach, scope=scope), until=end_of("day", ts, self._zone))
+            until = 0 if breach.rule in KINDS else end_of("day", ts, self._zone)
+            self._raise(ts, msgspec.structs.replace(breach, scope=scope), until=until)
         desk.settle(ts)
 
     def resume(self, message: Control) -> None:
@@ -150,7 +156,7 @@ class ControlRoom:
     def _gauge(self, ts: int) -> None:
         """Compare what is held and on its way with every limit; what is not known raises nothing and clears nothing."""
         flags = self._account.flags
-        breaches, unknown = self._gauges.read(flags)
+        breaches, unknown = self._loads.read(ts, flags)
         for breach in breaches:
             self._raise(ts, breach)
         levels = {(breach.scope, breach.rule): breach.level for breach in breaches}
@@ -228,10 +234,8 @@ class ControlRoom:
         """Close the largest positions of a scope until its limit is met; where none can be met so, all of them."""
         slots = [slot for sandbox in self._desk.sandboxes.values() for slot in sandbox.slots.values()]
         gone = np.array([_is_ending(slot) for slot in slots])
-        chosen = [slot.rank for slot in self._slots(flag.scope)]
-        if flag.kind in MEASURED_KINDS and flag.kind != "min_equity":
-            chosen = self._gauges.surplus(flag, self._account.flags, gone)
-        for slot in (slots[rank] for rank in chosen):
+        chosen = self._loads.surplus(flag, self._account.flags, gone, now=ts)
+        for slot in self._slots(flag.scope) if chosen is None else [slots[rank] for rank in chosen]:
             if slot.held and not gone[slot.rank]:
                 self._desk.leave(slot, Reason.FORCE_REDUCED, ts=ts, price=slot.listing.mark)
 

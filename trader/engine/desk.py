@@ -50,6 +50,7 @@ from trader.model.views import Question, Standing
 from trader.risk.bounds import Breach
 from trader.risk.gate import Gate
 from trader.risk.limits import RESERVE_FACTOR
+from trader.risk.value_at_risk import TailControl
 
 # The float check of every minute is off by far less than this; nearer than this the exact books decide.
 _CENT = 0.01
@@ -58,7 +59,8 @@ _CENT = 0.01
 class Desk:
     """The only writer of the ledger: turns wishes into orders and reports into books."""
 
-    gate: Gate  # from the opening of the books on
+    gate: Gate  # from the opening of the books on, as the next
+    tails: TailControl
 
     def __init__(
         self,
@@ -81,9 +83,8 @@ class Desk:
         self.openings = Openings(
             director, lambda ts: DirectorsView(self.portfolio, self.sandboxes, listings, ts=ts), self.emit
         )
-        self.warned: list[
-            tuple[str, Breach]
-        ] = []  # soft levels that what was sent goes beyond; the control room takes them
+        # What was sent, and went beyond a soft level: by strategy, for the control room.
+        self.warned: list[tuple[str, Breach]] = []
         self.now = 0  # of the step (ns UTC); what happens in it may be older
 
     def emit(self, event: Event) -> None:

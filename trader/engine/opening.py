@@ -57,8 +57,10 @@ def open_books(desk: Desk, message: Opened, rules: Rules) -> None:
         desk.watch(sandbox)
     limits = {name: sandbox.spec.limits for name, sandbox in desk.sandboxes.items()}
     conduct = ConductControls(rules.conduct, ledger.conduct, desk.portfolio)
-    tails = TailControl(_tail_model(slots, rules))
-    desk.gate = Gate(rules, limits, exposures=desk.portfolio, flags=ledger.account.flags, conduct=conduct, tails=tails)
+    desk.tails = TailControl(_tail_model(slots, rules))
+    desk.gate = Gate(
+        rules, limits, exposures=desk.portfolio, flags=ledger.account.flags, conduct=conduct, tails=desk.tails
+    )
     desk.traffic.resume(slots)
     for slot in slots:
         _resume(desk, slot, ts)

@@ -144,6 +144,20 @@ class TailControl:
                 found.append(broken if isnan(fraction) else _detailed(broken, measure))
         return found
 
+    def standing(self, high: Floats, low: Floats, now: int, *, nav: float, tightness: float = 1.0) -> list[Breach]:
+        """Return each limit that is broken as things are: dollars by symbol, were all on its way bought, or sold.
+
+        What cannot be known is beyond any limit here too.
+        """
+        box, past = _Box(high, low), self._model.at(now)
+        fractions = {rule: one.loss / nav if nav > 0.0 else nan for rule, one in self._measures(box, past).items()}
+        broken = [
+            breach_of(self._checks[rule], fraction, tightness=tightness, missing=self._missing(box, past, nav))
+            for rule, fraction in fractions.items()
+            if not fraction <= self._checks[rule].first / tightness
+        ]
+        return [breach for breach in broken if breach is not None]
+
     def _measures(self, box: "_Box", past: Past) -> dict[str, "_Measure"]:
         """Return what each rule that is set looks at."""
         checks, limits, measures = self._checks, self._model.limits, dict[str, _Measure]()
