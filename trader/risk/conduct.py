@@ -173,21 +173,23 @@ def _level(row: _Row, value: float) -> Level | None:
 
 def _breach(row: _Row, level: Level, value: float, seen: _Seen) -> Breach:
     unit = row.measure.unit
-    if math.isnan(value):
-        said = "unknown: no mark yet"
-    elif math.isinf(value):
-        said = "stopped until a person decides" if row.rule in _FOR_A_PERSON else "no equity"
-    else:
-        said = _shown(value, unit)
     is_of_symbol = row.scope == "account" and row.rule in _OF_SYMBOL
-    scope = f"symbol {seen.question.intent.symbol}" if is_of_symbol else row.scope
-    level_shown = "hard" if math.isnan(value) else level
     return Breach(
-        row.rule, scope, _shown(row.bound.at(level), unit), said, level_shown, row.hint, is_passing=row.measure.passes
+        row.rule,
+        f"symbol {seen.question.intent.symbol}" if is_of_symbol else row.scope,
+        _shown(row.bound.at(level), unit),
+        _shown(value, unit),
+        level if math.isfinite(value) else "hard",
+        row.hint,
+        row.measure.passes,
     )
 
 
 def _shown(value: float, unit: str) -> str:
+    if math.isnan(value):
+        return "unknown: no mark yet"
+    if math.isinf(value):
+        return "no equity" if unit else "stopped until a person decides"
     return f"{value:.6g} {unit}".rstrip()
 
 
