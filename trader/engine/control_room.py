@@ -102,7 +102,7 @@ class ControlRoom:
         for name, breach in warned:
             scope = f"strategy {name}" if breach.scope == "order" else breach.scope
             until = 0 if breach.rule in KINDS else end_of("day", ts, self._zone)
-            self._raise(ts, msgspec.structs.replace(breach, scope=scope), until=until)
+            self._raise(ts, msgspec.structs.replace(breach, scope=scope), until=until, passes=True)
         desk.settle(ts)
 
     def resume(self, message: Control) -> None:
@@ -201,15 +201,15 @@ class ControlRoom:
 
     # --- what follows -------------------------------------------------------------------------------------------
 
-    def _raise(self, ts: int, breach: Breach, *, until: int = 0) -> None:
-        """Raise a flag that does not stand yet, and do what its escalation says."""
+    def _raise(self, ts: int, breach: Breach, *, until: int = 0, passes: bool = False) -> None:
+        """Raise a flag that does not stand yet, and do what its escalation says; ``passes``: not to this order."""
         if flag_key(breach.scope, breach.rule, breach.level) in self._account.flags:
             return
         action = self._rules.escalation.action_of(breach.rule, breach.level)
         flag = FlagRaised(ts, breach.scope, breach.rule, breach.level, action, breach.limit, breach.value, until)
         self._desk.emit(flag)
         slots = self._slots(flag.scope)
-        if action in {Action.REDUCE_ONLY, Action.FORCE_REDUCE}:
+        if action in {Action.REDUCE_ONLY, Action.FORCE_REDUCE} and not passes:
             self._restraints.close_openings(slots, Reason.FORCE_REDUCED, ts=ts, flatten=False)
         elif action == Action.HALT_STRATEGY:
             for sandbox in dict.fromkeys(slot.sandbox for slot in slots):

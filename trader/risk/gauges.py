@@ -86,7 +86,8 @@ class Gauges:
         ``flags`` are those that stand: some tighten limits.
         """
         seen = self._exposures
-        values = self._values(seen.held, seen.held_buys, seen.held_sells)
+        with np.errstate(invalid="ignore"):  # a position may have no mark yet
+            values = self._values(seen.held, seen.held_buys, seen.held_sells)
         tightness = self._tightness(flags)
         beyond: list[int] = np.flatnonzero(values * tightness * self._sign > self._first).tolist()
         breaches = [
