@@ -41,6 +41,11 @@ def of(desk: Rehearsal, symbol: str = "SPY") -> Dailies:
     return desk.engine.listings[symbol].dailies
 
 
+def known_before(desk: Rehearsal, symbol: str = "BTC/USD") -> None:
+    """Let the day before T0's be known, so that T0's is one though it is seen from its middle on."""
+    desk.take(DailyBars(T0, [day(-1, 1, symbol=symbol, volume=0, end=END - 5 * HOUR)]))
+
+
 def rows(dailies: Dailies, n: int = 9) -> list[tuple[float, float, float, float]]:
     columns = (dailies.highs(n), dailies.lows(n), dailies.closes(n), dailies.volumes(n))
     return list(zip(*(column.tolist() for column in columns), strict=True))
@@ -142,10 +147,11 @@ def test_every_symbol_has_its_day_at_the_same_moment_whoever_trades_first() -> N
 
 def test_a_coins_day_ends_at_midnight_utc_and_the_bar_that_ends_there_is_of_it() -> None:
     desk = Rehearsal(spec(always(0.0), "BTC/USD"))
+    known_before(desk)
     midnight = (parse_time("2026-01-06") - T0) // MINUTE
     for minute, close in ((1, 100), (midnight, 105), (midnight + 1, 110)):
         desk.minute(bar("BTC/USD", minute, close=close))
-    assert of(desk, "BTC/USD").closes(9).tolist() == [105]
+    assert of(desk, "BTC/USD").closes(9).tolist() == [1, 105]
 
 
 def test_a_stocks_prices_are_of_the_core_session_and_its_volume_is_of_the_whole_day() -> None:
@@ -162,17 +168,33 @@ def test_where_there_is_nothing_else_the_early_hours_are_the_day() -> None:
     assert rows(of(desk)) == [(60, 50, 60, 2000)]
 
 
+def test_a_day_whose_beginning_was_not_seen_is_none_where_none_before_it_is_known() -> None:
+    desk = Rehearsal(spec(always(0.0)))
+    desk.closes(100, 101, start=31)
+    desk.closes(102, start=300)
+    desk.closes(103, start=NEXT + 31)
+    desk.closes(104, start=2 * NEXT)
+    assert of(desk).closes(9).tolist() == []
+    desk = Rehearsal(spec(always(0.0)))
+    desk.take(DailyBars(T0, past(98)))
+    desk.closes(100, 101, start=31)
+    desk.closes(103, start=NEXT)
+    assert of(desk).closes(9).tolist() == [98, 101]
+
+
 @pytest.mark.parametrize("bar_minutes", [5, 15, 60, 1440])
 def test_a_desk_of_longer_bars_makes_its_days_of_those(bar_minutes: int) -> None:
     desk = Rehearsal(spec(always(0.0), bar_minutes=bar_minutes))
+    known_before(desk, "SPY")
     desk.closes(*range(100, 490))
     desk.closes(200, 201, start=NEXT)
-    assert rows(of(desk)) == [(489, 100, 489, 390_000)]
+    assert rows(of(desk), 1) == [(489, 100, 489, 390_000)]
 
 
 @pytest.mark.parametrize("minutes", [600, 1_500, 4_000])
 def test_no_minute_is_lost_where_a_day_is_longer_than_a_window(minutes: int) -> None:
     desk = Rehearsal(spec(always(0.0), "BTC/USD"))
+    known_before(desk)
     for minute in range(1, minutes + 1):
         desk.take(Ticks(T0 + minute * MINUTE, [bar("BTC/USD", minute, volume=1.0)]))
     desk.minute(bar("BTC/USD", 9 * NEXT))
@@ -181,13 +203,14 @@ def test_no_minute_is_lost_where_a_day_is_longer_than_a_window(minutes: int) -> 
 
 def test_days_that_were_missed_are_made_of_backfilled_bars() -> None:
     desk = Rehearsal(spec(always(0.0), "BTC/USD", "ETH/USD"))
+    known_before(desk)
     desk.minute(bar("BTC/USD", 1), bar("ETH/USD", 1))
     now = 3 * NEXT
     desk.minute(bar("ETH/USD", now))
     missed = [bar("BTC/USD", minute, close=minute, volume=1.0) for minute in range(2, now)]
     desk.take(Backfilled(T0 + (now + 1) * MINUTE, missed))
     desk.minute(bar("ETH/USD", 4 * NEXT))
-    assert of(desk, "BTC/USD").volumes(9).tolist() == [1000 + 569, 1440, 1440, now - 2 - 569 - 2 * 1440]
+    assert of(desk, "BTC/USD").volumes(4).tolist() == [1000 + 569, 1440, 1440, now - 2 - 569 - 2 * 1440]
     assert of(desk, "BTC/USD").closes(4).tolist() == [570, 570 + 1440, 570 + 2 * 1440, now - 1]
 
 
@@ -349,7 +372,8 @@ def test_of_a_market_that_was_never_seen_nothing_is_known() -> None:
 @given(gaps=st.lists(st.integers(1, 700), min_size=1, max_size=60), looks=st.sets(st.integers(1, 59)))
 def test_however_often_minutes_are_looked_at_days_are_the_same(gaps: Sequence[int], looks: set[int]) -> None:
     minutes = np.cumsum(gaps).tolist()
-    table = np.array([(m, m + 3, m - 3, m + 1, 10, T0 + m * MINUTE) for m in minutes], dtype=float)
+    begin = parse_time("2026-01-05") - (gaps[0] - 1) * MINUTE  # the first day is seen from its beginning
+    table = np.array([(m, m + 3, m - 3, m + 1, 10, begin + m * MINUTE) for m in minutes], dtype=float)
     ends = table[:, 5].astype(int).tolist()
     often, once = Dailies("crypto"), Dailies("crypto")
     for number in sorted(looks):

@@ -2,7 +2,7 @@
 
 A day is New York's for a stock and UTC's for a coin. A stock's open, high, low and close are those of its core session,
 9:30 to 16:00, where there is a bar of it, and its volume is the whole day's, as exchanges report it; on days that close
-early the hours until 16:00 count as core.
+early the hours until 16:00 count as core. A day whose beginning was not seen is none, where none before it is known.
 
 *Why* minutes are looked at only once in hours: windows keep them anyhow, revised and split, and nobody may see a day
 before it is over. So a minute costs a comparison, and a day of a symbol some 50 µs.
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 MOST_DAYS: Final = 2_600  # ten years of weekdays, the longest that anybody looks back
 VOLUME_DAYS: Final = 20  # of the average daily volume: four weeks
 FOLD_AFTER: Final = 8 * HOUR  # a window surely keeps so many minutes
+BEGINNING: Final = 30 * MINUTE  # of a day; some of it has to be seen
 LONGEST_REST: Final = 15 * DAY  # what is known from before a longer one is of another time
 FRESH: Final[dict[AssetClass, int]] = {"stock": 5 * DAY, "crypto": 2 * DAY}  # the longest weekend; a day
 
@@ -47,7 +48,7 @@ class Dailies:
 
     __slots__ = (
         "_all_ends", "_asset_class", "_forecast", "_given_at", "_has_core", "_is_measured", "_is_stale", "_now",
-        "_rows", "_version", "_volume_day", "ends", "until",
+        "_rows", "_torn", "_version", "_volume_day", "ends", "until",
     )  # fmt: skip
 
     def __init__(self, asset_class: AssetClass) -> None:
@@ -58,6 +59,7 @@ class Dailies:
         self._all_ends = self.ends  # the day that runs included
         self._rows = np.empty((0, _END))
         self._has_core = False  # the newest day: its prices are of the core session
+        self._torn = 0  # end of the day whose beginning was not seen
         self._given_at = 0  # what ended until then was given in the shares of then
         self._now = 0
         self._version = 0
@@ -125,6 +127,7 @@ class Dailies:
         self._keep(ends[order], rows[order])
         self.until = max(self.until, min(int(ends.max()), ts))
         self._has_core = True
+        self._torn = 0
         self._given_at = ts
         self.end_days(ts)
 
@@ -168,8 +171,13 @@ class Dailies:
 
     def _add(self, end: int, minutes: Floats) -> None:
         """Add minutes of one day, which is the newest known or a newer one."""
-        row, has_core = _merged(end, minutes, self._asset_class)
         ends, rows = self._all_ends, self._rows
+        if not len(ends):
+            begun = end - (_CORE[0] if self._asset_class == "stock" else DAY)
+            self._torn = end if minutes[0, _END] > begun + BEGINNING else self._torn
+            if end == self._torn:
+                return
+        row, has_core = _merged(end, minutes, self._asset_class)
         if len(ends) and end == ends[-1]:
             row = _joined(rows[-1], row, had_core=self._has_core, has_core=has_core)
             has_core |= self._has_core

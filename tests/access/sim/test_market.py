@@ -312,3 +312,34 @@ def test_a_market_of_coins_needs_no_calendar_of_new_york() -> None:
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert said.stdout.strip() == "False"
+
+
+def test_days_from_before_the_start_lead_up_to_its_minutes() -> None:
+    feed = market("SPY", "BTC/USD")
+    found = {symbol: [bar for bar in feed.days(500) if bar.symbol == symbol] for symbol in ("SPY", "BTC/USD")}
+    assert {symbol: len(bars) for symbol, bars in found.items()} == {"SPY": 500, "BTC/USD": 500}
+    assert [iso(bars[-1].ts) for bars in found.values()] == ["2026-01-03T05:00:00Z", "2026-01-05T00:00:00Z"]
+    first = next(feed.ticks()).ticks
+    for tick in first:
+        assert isinstance(tick, Bar)
+        assert found[tick.symbol][-1].close == pytest.approx(tick.open, rel=0.05)
+    for bars in found.values():
+        returns = [after.close / before.close - 1 for before, after in pairwise(bars)]
+        assert 0.005 < float(np.std(returns)) < 0.06
+        assert all(bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in bars)
+        assert all(bar.volume > 0 for bar in bars)
+
+
+def test_a_day_is_the_same_whenever_and_with_whomever_it_is_looked_at() -> None:
+    early = {(bar.symbol, bar.ts): bar for bar in market("SPY", start=MONDAY - 90 * DAY).days(300)}
+    late = {(bar.symbol, bar.ts): bar for bar in market("SPY", "QQQ", start=MONDAY).days(300)}
+    both = early.keys() & late.keys()
+    assert len(both) > 200
+    assert all(early[key] == late[key] for key in both)
+    assert market("SPY", seed=2).days(1) != market("SPY").days(1)
+
+
+def test_at_the_beginning_of_time_there_are_few_days() -> None:
+    start = parse_time("1970-01-05T14:30")
+    assert len(market("BTC/USD", start=start).days(500)) == 4
+    assert len(market("SPY", start=start).days(500)) == 1

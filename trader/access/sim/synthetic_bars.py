@@ -93,7 +93,7 @@ class SyntheticSymbol:
         zone, last = None if is_coin else NEW_YORK, until // DAY
         ends = {
             day: midnight_after(day * DAY + DAY // 2, zone)
-            for day in range(max(last - (count if is_coin else 2 * count), 0), last + 1)
+            for day in range(max(last - (count if is_coin else 2 * count + 10), 0), last + 1)
             if is_coin or session_of(day)
         }
         days = np.array([day for day, end in ends.items() if end <= until][-count:], dtype=np.int64)
