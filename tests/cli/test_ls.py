@@ -7,6 +7,7 @@ import pytest
 
 from trader.cli import main
 from trader.config import STRATEGY_TYPES, parsing
+from trader.director import FILTERS
 from trader.registry import Registry
 from trader.strategies import STRATEGIES
 
@@ -81,3 +82,20 @@ def test_json_lists_a_broken_strategy_with_its_error(capsys: pytest.CaptureFixtu
     assert rows["fade"]["parameters"][0] == {"name": "bars", "type": "int", "default": None}
     assert rows["broken"]["parameters"] == []
     assert "No module named 'ls_acme_missing'" in rows["broken"]["error"]
+
+
+def test_every_filter_is_listed_with_its_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ls", "filters"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"{name}  (built in)\n" in shown for name in FILTERS)
+    assert "nil  (built in)\n  Lets everything pass.\n\n" in shown
+    assert "  blocked_days=Friday block_friday\n" in shown
+    assert "  max_frac=0.2 max_fracs max_count max_counts on_excess=trim categories\n" in shown
+
+
+def test_types_of_parameters_are_told_in_plain_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ls", "filters", "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["filters"]}
+    types = {one["name"]: one["type"] for name in ("weekday", "category", "var") for one in rows[name]["parameters"]}
+    assert (types["blocked_days"], types["block_friday"], types["max_count"]) == ("tuple", "bool | null", "int | null")
+    assert (types["categories"], types["method"]) == ("dict", "'parametric' | 'historical'")

@@ -1,4 +1,4 @@
-"""``trader new strategy``: what it writes runs as written."""
+"""``trader new``: what it writes runs as written."""
 
 import json
 import sys
@@ -110,3 +110,21 @@ def test_what_it_writes_trades_on_the_synthetic_market(folder: Path) -> None:
     (result,) = json.loads(ran.stdout)["strategies"]
     assert result["name"] == "MeanCross"
     assert result["trades"] > 0
+
+
+def test_a_filter_of_ones_own_passes_its_own_tests_and_runs(folder: Path) -> None:
+    assert run("new", "filter", "max_order", cwd=folder).returncode == 0
+    assert names(folder) == ["max_order.json", "max_order.py", "test_max_order.py"]
+    assert "class MaxOrderFilter(Filter):" in (folder / "max_order.py").read_text()
+    tested = start([sys.executable, "-m", "pytest", "-q", "test_max_order.py"], cwd=folder)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    assert "3 passed" in tested.stdout
+    ran = run("run", "--config", "max_order.json", "--speed", "max", "--for", "2h", "--json", cwd=folder)
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("name", ["filter", "Filter"])
+def test_a_filter_is_not_called_as_what_it_is_made_of(folder: Path, capsys: Capture, name: str) -> None:
+    assert main(["new", "filter", name]) == 2
+    assert "means something else" in capsys.readouterr().err
+    assert names(folder) == []
