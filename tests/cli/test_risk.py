@@ -67,10 +67,13 @@ async def test_a_stress_is_read_out_of_a_file(tmp_path: Path, say: Say) -> None:
     async with controlled(tmp_path) as desk:
         invested(desk)
         code, out, _ = await say("--stress", str(path))
+        path.write_text('{"since": "2025-11-03", "until": "2025-11-28"}')
+        replayed = await say("--stress", str(path), "--json")
         path.write_text('{"shocks": {}}')
         refused = await say("--stress", str(path))
         missing = await say("--stress", str(tmp_path / "fera.json"))
     assert (code, out.splitlines()[0]) == (0, "fear: -$1,500.00, -7.50% of the equity")
+    assert json.loads(replayed[1])["lines"][0]["basis"] == "named"
     assert refused[0] == 3
     assert "moves nothing" in refused[2]
     assert missing[0] == 3

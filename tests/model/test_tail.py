@@ -12,10 +12,9 @@ from trader.model.tail import (
     component_var,
     cornish_fisher,
     covariance_of,
-    es_historical,
     es_parametric,
-    es_quantile,
     historical,
+    interpolated,
     is_monotone,
     marginal_var,
     moments_of,
@@ -23,7 +22,6 @@ from trader.model.tail import (
     sigma_of,
     var_historical,
     var_parametric,
-    var_quantile,
     z_of,
 )
 
@@ -64,15 +62,15 @@ def test_two_stocks_of_hull_alone_and_together() -> None:
 def test_the_fifth_worst_of_500_days_and_the_mean_of_the_five() -> None:
     gains = np.array([*WORST_OF_500, *np.linspace(-250_000.0, 500_000.0, 495)])[::-1].copy()
     assert var_historical(gains, confidence=0.99) == pytest.approx(253385, abs=1.0)
-    assert es_historical(gains, confidence=0.99) == pytest.approx(327181, abs=1.0)
-    assert var_quantile(gains, confidence=0.99) < 251_000  # the interpolated one lies almost at the sixth worst
+    assert historical(gains, confidence=0.99).es == pytest.approx(327181, abs=1.0)
+    assert interpolated(gains, confidence=0.99).var < 251_000  # the interpolated one lies almost at the sixth worst
 
 
 def test_the_quantiles_of_performance_analytics() -> None:
     mean, sigma, _, _ = moments_of(CONVERTIBLE)
     modified = cornish_fisher(CONVERTIBLE, confidence=0.95)
     found = [
-        var_parametric(sigma, confidence=0.95, mean=mean), modified.var, var_quantile(CONVERTIBLE, confidence=0.95),
+        var_parametric(sigma, confidence=0.95, mean=mean), modified.var, interpolated(CONVERTIBLE, confidence=0.95).var,
     ]  # fmt: skip
     assert found == pytest.approx([0.012133, 0.014674, 0.014095], abs=5e-7)
     assert modified.method == "cornish-fisher"
@@ -80,8 +78,8 @@ def test_the_quantiles_of_performance_analytics() -> None:
 
 def test_the_reported_shortfall_is_the_mean_at_or_beyond_the_quantile() -> None:
     gains = np.arange(-10.0, 11.0)
-    assert var_quantile(gains, confidence=0.9) == pytest.approx(8.0, abs=1e-12)
-    assert es_quantile(gains, confidence=0.9) == pytest.approx(9.0, abs=1e-12)
+    found = interpolated(gains, confidence=0.9)
+    assert (found.var, found.es) == pytest.approx((8.0, 9.0), abs=1e-12)
 
 
 def test_the_normal_shortfall_is_the_mean_beyond_the_value_at_risk() -> None:

@@ -22,6 +22,14 @@ def test_the_window_is_the_newest_days() -> None:
     assert (len(past.days), past.days[-1]) == (260, 20_500)
 
 
+def test_coins_and_stocks_share_a_window_of_the_stocks_days() -> None:
+    coin = Days({day: 100.0 + day for day in range(800)})
+    stock = Days({day: 50.0 + day for day in range(800) if day % 7 < 5})
+    past = past_of([coin, stock], 250)
+    assert past.is_known.all()
+    assert (len(past.days), past.days[-1]) == (250, 799)
+
+
 def test_a_symbol_with_too_few_days_stands_alone_and_takes_none_from_the_others() -> None:
     new = history(250, seed=2)
     new.sigma_day = 0.05

@@ -37,11 +37,12 @@ def test_parts_add_up_to_the_whole_and_strategies_stand_alone() -> None:
     alone = var_parametric(20_000.0 * sqrt(float(past.covariance[0, 0])), confidence=0.99)
     assert made.strategies["one"] == pytest.approx(alone, rel=1e-9)
     assert [(line.method.split(":")[0], line.confidence) for line in made.tails] == [
-        ("parametric", 0.95), ("historical", 0.95), ("cornish-fisher", 0.95),
-        ("parametric", 0.99), ("historical", 0.99), ("cornish-fisher", 0.99),
+        ("parametric", 0.95), ("historical", 0.95), ("cornish-fisher", 0.95), ("historical, interpolated", 0.95),
+        ("parametric", 0.99), ("historical", 0.99), ("cornish-fisher", 0.99), ("historical, interpolated", 0.99),
     ]  # fmt: skip
-    assert made.tails[5].method == "cornish-fisher: outside its domain, historical"  # flatter than the normal
-    assert made.tails[5].var == made.tails[4].var
+    assert made.tails[6].method == "cornish-fisher: outside its domain, historical"  # flatter than the normal
+    assert made.tails[6].var == made.tails[5].var
+    assert made.tails[7].var < made.tails[5].var
     assert made.notes == []
 
 

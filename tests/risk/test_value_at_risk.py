@@ -211,6 +211,17 @@ def test_what_is_missing_refuses_an_opening_and_is_named() -> None:
     assert judge(TIGHT, Book([0.0, 0.0, 0.0]), question("A", Side.BUY, 1), *histories) == []
 
 
+def test_a_stress_that_says_nothing_of_a_symbol_refuses_to_open_it_unless_it_is_meant_to_stand_still() -> None:
+    histories = history(seed=1), Days({}, sigma_day=0.02), history(seed=3)
+    rates = Scenario("rates", {"A": -0.1})
+    limits = VarLimits(max_stress=Bound(hard=0.5), scenarios=(rates,))
+    (breach,) = judge(limits, Book([1.0, 0.0, 0.0]), question("B", Side.BUY, 1), *histories)
+    assert breach.value == "unknown: too few days of B are known"
+    assert judge(limits, Book([1.0, 0.0, 0.0]), question("C/USD", Side.BUY, 1), *histories) == []
+    alone = msgspec.structs.replace(limits, scenarios=(msgspec.structs.replace(rates, is_completed=False),))
+    assert judge(alone, Book([1.0, 0.0, 0.0]), question("B", Side.BUY, 1), *histories) == []
+
+
 def test_without_equity_nothing_is_opened() -> None:
     (breach,) = judge(TIGHT, Book([0.0, 0.0, 0.0]), question("A", Side.BUY, 1), nav=-5.0)
     assert breach.value == "unknown: equity is $-5"

@@ -65,31 +65,30 @@ def es_parametric(sigma: float, *, confidence: float, horizon: int = 1, mean: fl
     return sigma * _beyond(confidence) * sqrt(days) - mean * days
 
 
-def var_historical(gains: Floats, *, confidence: float, horizon: int = 1) -> float:
-    """Return the k-th worst loss of the past, k being the days that ``confidence`` leaves, at least one.
+def historical(gains: Floats, *, confidence: float, horizon: int = 1) -> Tail:
+    """Return the k-th worst loss of the past and the mean of the k worst, k being the days that ``confidence`` leaves.
 
     Source: Hull, Options, Futures and Other Derivatives, historical simulation.
     """
-    worst = _worst(gains, confidence)
-    return -float(worst[-1]) * sqrt(_days(horizon))
+    assert len(gains), "no past days, no historical tail"
+    count = max(1, floor(len(gains) * (1.0 - confidence) + _ROUNDING))
+    worst, scale = np.partition(gains, count - 1)[:count], sqrt(_days(horizon))
+    return Tail(-float(worst[-1]) * scale, -float(worst.mean()) * scale, "historical")
 
 
-def es_historical(gains: Floats, *, confidence: float, horizon: int = 1) -> float:
-    """Return the mean of the losses that :func:`var_historical` counts, the k-th one included."""
-    return -float(_worst(gains, confidence).mean()) * sqrt(_days(horizon))
+def var_historical(gains: Floats, *, confidence: float, horizon: int = 1) -> float:
+    """Return the value at risk of :func:`historical`."""
+    return historical(gains, confidence=confidence, horizon=horizon).var
 
 
-def var_quantile(gains: Floats, *, confidence: float) -> float:
-    """Return the loss at the interpolated quantile ("type 7") that R and numpy show; for reports, not for limits.
+def interpolated(gains: Floats, *, confidence: float) -> Tail:
+    """Return the loss at the quantile that R and numpy show ("type 7"), and the mean of those at or beyond it.
 
-    With 500 days and 0.99 it lies almost at the sixth worst day, where :func:`var_historical` takes the fifth.
+    For reports, not for limits: of 500 days and 0.99 it lies almost at the sixth worst, where :func:`historical` takes
+    the fifth.
     """
-    return -float(np.quantile(gains, 1.0 - confidence))
-
-
-def es_quantile(gains: Floats, *, confidence: float) -> float:
-    """Return the mean loss of the days at or beyond :func:`var_quantile`; for reports."""
-    return -float(gains[gains <= np.quantile(gains, 1.0 - confidence)].mean())
+    quantile = np.quantile(gains, 1.0 - confidence)
+    return Tail(-float(quantile), -float(gains[gains <= quantile].mean()), "interpolated")
 
 
 def moments_of(gains: Floats) -> tuple[float, float, float, float]:
@@ -100,7 +99,7 @@ def moments_of(gains: Floats) -> tuple[float, float, float, float]:
     variance = float(squared.mean())
     if variance <= 0.0:
         return mean, 0.0, 0.0, 0.0
-    skew = float((squared @ centred)) / len(gains) / variance**1.5
+    skew = float(squared @ centred) / len(gains) / variance**1.5
     return mean, sqrt(variance), skew, float(squared @ squared) / len(gains) / variance**2 - 3.0
 
 
@@ -131,12 +130,6 @@ def cornish_fisher(gains: Floats, *, confidence: float, horizon: int = 1) -> Tai
     return Tail(-quantile * scale - mean * days, -beyond * scale - mean * days, "cornish-fisher")
 
 
-def historical(gains: Floats, *, confidence: float, horizon: int = 1) -> Tail:
-    """Return the tail as it was on the worst of the past days."""
-    worst, scale = _worst(gains, confidence), sqrt(_days(horizon))
-    return Tail(-float(worst[-1]) * scale, -float(worst.mean()) * scale, "historical")
-
-
 def parametric(sigma: float, *, confidence: float, horizon: int = 1, mean: float = 0.0) -> Tail:
     """Return the tail of normally distributed gains."""
     return Tail(
@@ -163,13 +156,6 @@ def component_var(weights: Floats, covariance: Floats, *, confidence: float) -> 
 def _days(horizon: int) -> int:
     assert 1 <= horizon <= LONGEST_HORIZON, f"a horizon of 1 to {LONGEST_HORIZON} days, not {horizon}"
     return horizon
-
-
-def _worst(gains: Floats, confidence: float) -> Floats:
-    """Return the worst gains that ``confidence`` leaves, the mildest of them last."""
-    assert len(gains), "no past days, no historical tail"
-    count = max(1, floor(len(gains) * (1.0 - confidence) + _ROUNDING))
-    return np.partition(gains, count - 1)[:count]
 
 
 @cache

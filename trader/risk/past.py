@@ -45,13 +45,14 @@ def past_of(histories: Sequence[History], window: int) -> Past:
     A symbol without :data:`FEWEST_DAYS` of them stands alone. A coin's return spans the days a stock does not trade.
     """
     count = len(histories)
-    ends = [history.ends[-window - 1 :] // DAY for history in histories]
+    ends = [history.ends // DAY for history in histories]
     common, known = _common(ends)
+    common = common[-window - 1 :]
     is_known = np.zeros(count, dtype=np.bool_)
     is_known[known] = True
     returns = np.zeros((max(0, len(common) - 1), count))
     for number in known:
-        closes = histories[number].closes(window + 1)[np.searchsorted(ends[number], common)]
+        closes = histories[number].closes(len(ends[number]))[np.searchsorted(ends[number], common)]
         returns[:, number] = closes[1:] / closes[:-1] - 1.0
     alone = np.array([0.0 if is_known[number] else history.sigma_day for number, history in enumerate(histories)])
     covariance = covariance_of(returns) if known else np.zeros((count, count))

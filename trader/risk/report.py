@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from trader.model.instruments import AssetClass
-from trader.model.tail import Floats, component_var, marginal_var
+from trader.model.tail import Floats, component_var, interpolated, marginal_var
 from trader.risk.coverage import Coverage, coverage_of, rolling_exceptions
 from trader.risk.past import FEWEST_DAYS, Past
 from trader.risk.stress import CLASSES, SCENARIOS, Moves, Scenario, moves_of, reverse, worst_stretch
@@ -211,6 +211,9 @@ def _tails(weights: Floats, past: Past) -> list[TailLine]:
             tail = tail_of(weights, past, VarLimits(confidence=confidence, method=method))
             name = method if tail.method == method else f"{method}: outside its domain, {tail.method}"
             lines.append(TailLine(name, confidence, tail.var, tail.es))
+        if len(past.days) and not past.alone @ np.abs(weights):
+            tail = interpolated(past.returns @ weights, confidence=confidence)
+            lines.append(TailLine("historical, interpolated", confidence, tail.var, tail.es))
     return lines
 
 

@@ -62,21 +62,28 @@ class Replay(NamedTuple):
     day: int  # number of the day since 1970
 
 
-# Moves of the S&P 500 (as SPY) from close to close, and of coins in dollars from midnight to midnight UTC.
+def _crash(name: str, fall: float, title: str) -> Scenario:
+    """Return a fall of US stocks at a time without coins: what is not known to move otherwise falls as far."""
+    return Scenario(name, {"SPY": fall, ALL: fall}, title)
+
+
+# Moves of the S&P 500, or of SPY, from close to close, and of coins in dollars from midnight to midnight UTC.
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     scenario.name: scenario
     for scenario in (
-        Scenario("black-monday", {"SPY": -0.2047, "stocks": -0.2047}, "1987-10-19"),
-        Scenario("dot-com", {"SPY": -0.491469, "stocks": -0.491469}, "2000-03-24 to 2002-10-09"),
-        Scenario("financial-crisis", {"SPY": -0.567754, "stocks": -0.567754}, "2007-10-09 to 2009-03-09"),
-        Scenario("october-2008", {"SPY": -0.09035, "stocks": -0.09035}, "2008-10-15"),
+        _crash("black-monday", -0.2047, "1987-10-19"),
+        _crash("dot-com", -0.491469, "2000-03-24 to 2002-10-09"),
+        _crash("financial-crisis", -0.567754, "2007-10-09 to 2009-03-09"),
+        _crash("october-2008", -0.09035, "2008-10-15"),
         Scenario(
             "pandemic",
             {"SPY": -0.341, "stocks": -0.341, "BTC/USD": -0.334, "ETH/USD": -0.4806, "crypto": -0.4806},
             "2020-02-19 to 2020-03-23",
         ),
         Scenario(
-            "crypto-winter", {"BTC/USD": -0.834, "ETH/USD": -0.8787, "crypto": -0.8787}, "2017-12-16 to 2018-12-15"
+            "crypto-winter",
+            {"SPY": -0.0227, "stocks": -0.0227, "BTC/USD": -0.834, "ETH/USD": -0.8787, "crypto": -0.8787},
+            "2017-12-16 to 2018-12-15",
         ),
         Scenario("everything-falls", {"stocks": -0.2, "crypto": -0.5}, "all at once", is_completed=False),
         Scenario("everything-jumps", {"stocks": 0.1, "crypto": 0.3}, "all at once", is_completed=False),
@@ -137,7 +144,7 @@ def reverse(weights: Floats, covariance: Floats, *, loss: float) -> Reverse | No
     if variance <= 0.0:
         return None
     distance = loss / sqrt(variance)
-    return Reverse(-loss * pulls / variance, distance, NormalDist().cdf(-distance))
+    return Reverse(0.0 - loss * pulls / variance, distance, NormalDist().cdf(-distance))
 
 
 def worst_stretch(weights: Floats, past: Past, days: int) -> Replay | None:

@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from trader.model.instruments import AssetClass
 from trader.model.tail import Floats, Tail, cornish_fisher, historical, parametric, sigma_of
@@ -50,7 +51,7 @@ class TailModel:
         self.limits = limits
         self.symbols = tuple(histories)
         self.classes = tuple(classes[symbol] for symbol in histories)
-        self.shocks = np.zeros((len(limits.scenarios), len(self.symbols)))  # a row each scenario
+        self.shocks = np.zeros((len(limits.scenarios), len(self.symbols)))  # a row each scenario; NaN: not known
         self._histories = tuple(histories.values())
         self._past: Past | None = None
         self._read: tuple[int, ...] = ()
@@ -66,7 +67,9 @@ class TailModel:
                 self._read = read
                 self._past = past_of(self._histories, self.limits.window)
                 for row, scenario in enumerate(self.limits.scenarios):
-                    self.shocks[row] = moves_of(scenario, self.symbols, classes=self.classes, past=self._past).moves
+                    found = moves_of(scenario, self.symbols, classes=self.classes, past=self._past)
+                    unknown = scenario.is_completed & (np.array(found.basis) == "unmoved")
+                    self.shocks[row] = np.where(unknown, nan, found.moves)
         return self._past
 
     def tail(self, weights: Floats, past: Past) -> Tail:
@@ -166,19 +169,22 @@ class TailControl:
             how = f"{limits.confidence:g}, {limits.horizon} d, {tail.method}"
             measures = {"max_var": _Measure(tail.var, how), "max_es": _Measure(tail.es, how)}
         if "max_stress" in checks:
-            losses = -np.minimum(self._model.shocks * box.high, self._model.shocks * box.low).sum(axis=1)
+            gains = np.minimum(self._model.shocks * box.high, self._model.shocks * box.low)
+            losses = -np.where(box.is_held, gains, 0.0).sum(axis=1)
             worst = int(np.argmax(losses))
             measures["max_stress"] = _Measure(float(losses[worst]), limits.scenarios[worst].name)
         return {rule: measure for rule, measure in measures.items() if rule in checks}
 
     def _missing(self, box: "_Box", past: Past, nav: float) -> str:
         """Say what was not known."""
-        held = np.maximum(np.abs(box.high), np.abs(box.low))
-        unmarked = [self._model.symbols[number] for number in np.flatnonzero(np.isnan(held))]
-        unseen = [self._model.symbols[number] for number in np.flatnonzero(np.isnan(past.alone) & (held != 0.0))]
+        few = np.isnan(past.alone) | np.isnan(self._model.shocks).any(axis=0)
+        unmarked, unseen = (
+            ", ".join(self._model.symbols[number] for number in np.flatnonzero(which & box.is_held))
+            for which in (np.isnan(box.high + box.low), few)
+        )
         if unmarked:
-            return f"no mark of {', '.join(unmarked)} yet"
-        return f"too few days of {', '.join(unseen)} are known" if unseen else f"equity is ${nav:.0f}"
+            return f"no mark of {unmarked} yet"
+        return f"too few days of {unseen} are known" if unseen else f"equity is ${nav:.0f}"
 
 
 class _Measure(NamedTuple):
@@ -197,6 +203,10 @@ class _Box(NamedTuple):
 
     high: Floats
     low: Floats
+
+    @property
+    def is_held(self) -> NDArray[np.bool_]:
+        return np.asarray((self.high != 0.0) | (self.low != 0.0))
 
     def with_order(self, number: int, dollars: float) -> "_Box":
         high = self.high.copy()
