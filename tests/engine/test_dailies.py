@@ -17,6 +17,7 @@ from trader.model.ticks import Bar, Quote, Trade
 from trader.model.time import DAY, HOUR, MINUTE, SECOND, parse_time
 
 END = parse_time("2026-01-06T05:00")  # New York's midnight after T0
+NOTHING = np.empty((0, 6))
 NEXT = 24 * 60  # minutes from one opening to the next
 
 
@@ -121,7 +122,7 @@ def test_what_is_known_from_before_a_long_rest_is_of_another_time() -> None:
     dailies.give([day(-40, 1), day(-39, 2)], T0)
     assert dailies.closes(9).tolist() == []
     dailies = known(98, 99)
-    dailies.end_days(END + LONGEST_REST)
+    dailies.learn(NOTHING, END + LONGEST_REST)
     assert dailies.closes(9).tolist() == []
 
 
@@ -303,7 +304,7 @@ def test_with_fewer_than_ten_returns_nothing_is_told() -> None:
 def test_where_newer_days_are_missing_volatility_is_no_lower_than_its_average() -> None:
     dailies = known(*alternating(60, move=0.001))
     fresh = dailies.broadcast()
-    dailies.end_days(T0 + 9 * DAY)
+    dailies.learn(NOTHING, T0 + 9 * DAY)
     stale = dailies.broadcast()
     assert fresh is not None
     assert stale is not None
@@ -315,7 +316,7 @@ def test_where_newer_days_are_missing_volatility_is_no_lower_than_its_average() 
 
 def test_a_long_weekend_is_not_stale() -> None:
     dailies = known(*alternating(60))
-    dailies.end_days(END + 3 * DAY)
+    dailies.learn(NOTHING, END + 3 * DAY)
     told = dailies.broadcast()
     assert told is not None
     assert not told.is_stale
@@ -377,11 +378,9 @@ def test_however_often_minutes_are_looked_at_days_are_the_same(gaps: Sequence[in
     ends = table[:, 5].astype(int).tolist()
     often, once = Dailies("crypto"), Dailies("crypto")
     for number in sorted(looks):
-        often.learn(table[:number])
-        often.end_days(ends[min(number, len(ends) - 1)] - MINUTE)
+        often.learn(table[:number], ends[min(number, len(ends) - 1)] - MINUTE)
     for dailies in (often, once):
-        dailies.learn(table)
-        dailies.end_days(ends[-1] + DAY)
+        dailies.learn(table, ends[-1] + DAY)
     assert rows(often, 99) == rows(once, 99)
     assert often.ends.tolist() == sorted({-(-end // DAY) * DAY for end in ends})
     assert often.volumes(99).sum() == 10 * len(table)

@@ -20,10 +20,12 @@ from trader.capital.volatility import ANNUALISER, Volatility, forecast, true_ran
 from trader.model.time import DAY, HOUR, MINUTE, NEW_YORK, midnight_after
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from trader.engine.market import Listing
+    from trader.model.inputs import DailyBars
     from trader.model.instruments import AssetClass
     from trader.model.ticks import Bar
 
@@ -129,12 +131,13 @@ class Dailies:
         self._has_core = True
         self._torn = 0
         self._given_at = ts
-        self.end_days(ts)
+        self._end_days(ts)
 
-    def learn(self, minutes: Floats) -> None:
-        """Add minutes, or longer bars: open, high, low, close, volume and end, shape (bars, 6), oldest first.
+    def learn(self, minutes: Floats, ts: int) -> None:
+        """Add minutes, or longer bars, and let every day be seen that has ended at ``ts``, or at a later one of before.
 
-        Only those after :attr:`until` count: what is before has been counted.
+        They are open, high, low, close, volume and end, shape (bars, 6), oldest first. Only those after :attr:`until`
+        count: what is before has been counted.
         """
         minutes = minutes[minutes[:, _END] > self.until]
         while len(minutes):
@@ -143,16 +146,7 @@ class Dailies:
             self._add(end, minutes[:count])
             self.until = int(minutes[count - 1, _END])
             minutes = minutes[count:]
-
-    def end_days(self, ts: int) -> None:
-        """Let every day be seen that has ended at ``ts``, or at a later time that was said before."""
-        self._now = ts = max(ts, self._now)
-        known = int(np.searchsorted(self._all_ends, ts, side="right"))
-        age = ts - int(self._all_ends[known - 1]) if known else 0
-        self.ends = self._all_ends[: known if age <= LONGEST_REST else 0]
-        self._is_stale = age > FRESH[self._asset_class]
-        self._version += 1
-        self._is_measured = False
+        self._end_days(ts)
 
     def scale(self, ratio: float, until: int) -> None:
         """Show every day that ended up to ``until`` as if a share had always been ``ratio`` shares.
@@ -166,6 +160,15 @@ class Dailies:
         rows[old, :_VOLUME] /= ratio
         rows[old, _VOLUME] *= ratio
         self._keep(self._all_ends, rows)
+        self._version += 1
+        self._is_measured = False
+
+    def _end_days(self, ts: int) -> None:
+        self._now = ts = max(ts, self._now)
+        known = int(np.searchsorted(self._all_ends, ts, side="right"))
+        age = ts - int(self._all_ends[known - 1]) if known else 0
+        self.ends = self._all_ends[: known if age <= LONGEST_REST else 0]
+        self._is_stale = age > FRESH[self._asset_class]
         self._version += 1
         self._is_measured = False
 
@@ -219,9 +222,31 @@ class Dailies:
         )
 
 
-def next_end(ts: int, asset_classes: Sequence[AssetClass]) -> int:
-    """Return when days have to be looked at again after ``ts``: when one ends, or windows may be full."""
-    return min([ts + FOLD_AFTER, *(_day_end(ts, asset_class) for asset_class in asset_classes)])
+class Almanac:
+    """The days of all symbols: they end together, whoever trades first, so that returns of a day stand side by side."""
+
+    __slots__ = ("_listings", "due")
+
+    def __init__(self, listings: Mapping[str, Listing]) -> None:
+        """Know no day yet."""
+        self.due = 0  # before a minute that ends later, let days :meth:`end`
+        self._listings = listings
+
+    def end(self, ts: int) -> None:
+        """Let every day be seen that has ended at ``ts``."""
+        for listing in self._listings.values():
+            listing.end_days(ts)
+        zones = {listing.instrument.asset_class for listing in self._listings.values()}
+        self.due = min(ts + FOLD_AFTER, *(_day_end(ts, zone) for zone in zones))
+
+    def give(self, message: DailyBars) -> None:
+        """Let symbols have the days that are given; what minutes said of them before counts no more."""
+        given: dict[str, list[Bar]] = {}
+        for bar in message.bars:
+            given.setdefault(bar.symbol, []).append(bar)
+        for symbol, bars in given.items():
+            self._listings[symbol].end_days(message.ts)
+            self._listings[symbol].dailies.give(bars, message.ts)
 
 
 @lru_cache(maxsize=4 * MOST_DAYS)

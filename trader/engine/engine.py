@@ -10,7 +10,7 @@ from trader.director.grid import GRACE, TAKEN, MinuteGrid, Verdict, next_close
 from trader.engine.account import AccountDesk
 from trader.engine.answers import failure_of, wishes_of
 from trader.engine.control_room import ControlRoom, is_needed
-from trader.engine.dailies import FOLD_AFTER, next_end
+from trader.engine.dailies import FOLD_AFTER, Almanac
 from trader.engine.days import Days
 from trader.engine.desk import Desk
 from trader.engine.market import Listing, Series
@@ -97,8 +97,7 @@ class Engine:
         self._grid = MinuteGrid(len(self.listings))
         self._buckets: dict[int, list[Series]] = {}  # end of the longer bars being built -> whose
         self._days = Days(self.sandboxes)
-        self._asset_classes = tuple({listing.instrument.asset_class for listing in self.listings.values()})
-        self._days_due = 0  # a minute that ends later has days looked at before it
+        self._almanac = Almanac(self.listings)
         self._live_from = 0  # what ended until then is history, also where it is closed later
 
     def handle(self, message: Input) -> Step:
@@ -139,7 +138,7 @@ class Engine:
             case Split():
                 self._on_split(message)
             case DailyBars():
-                self._on_days(message)
+                self._almanac.give(message)
             case Opened():
                 is_recovered = bool(self.desk.ledger.books)
                 open_books(self.desk, message, self.rules)
@@ -294,20 +293,6 @@ class Engine:
             series.chill(series.warm)
         self._account.split(slots, message)
 
-    def _on_days(self, message: DailyBars) -> None:
-        """Let every symbol have the days it is given; what minutes say of them before counts no more."""
-        given: dict[str, list[Bar]] = {}
-        for bar in message.bars:
-            given.setdefault(bar.symbol, []).append(bar)
-        for symbol, bars in given.items():
-            self.listings[symbol].end_days(message.ts)
-            self.listings[symbol].dailies.give(bars, message.ts)
-
-    def _end_days(self, ts: int) -> None:
-        for listing in self.listings.values():
-            listing.end_days(ts)
-        self._days_due = next_end(ts, self._asset_classes)
-
     def _on_history(self, history: History) -> None:
         self._live_from = history.ts
         for bar in history.bars:
@@ -322,8 +307,8 @@ class Engine:
         minute = self._grid.ts
         for end in sorted(end for end in self._buckets if end < minute):
             self._learn(self._close_built(end), ts)
-        if minute > self._days_due:
-            self._end_days(minute - MINUTE)
+        if minute > self._almanac.due:
+            self._almanac.end(minute - MINUTE)
         closed: list[Series] = []
         for bar in self._grid.close():
             self._absorb(self.listings[bar.symbol], bar, closed)
@@ -368,8 +353,8 @@ class Engine:
         if self._buckets:
             self._close_built_before(minute)
         self._start_days(minute - MINUTE)
-        if minute > self._days_due:
-            self._end_days(minute - MINUTE)
+        if minute > self._almanac.due:
+            self._almanac.end(minute - MINUTE)
         closed: list[Series] = []
         for bar in self._grid.close():
             listing = self.listings[bar.symbol]

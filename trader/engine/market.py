@@ -190,8 +190,7 @@ class Listing:
     def end_days(self, ts: int) -> None:
         """Take the minutes that no day has yet into their days, and let those be seen that have ended at ``ts``."""
         finest = min(self.series, key=lambda series: series.minutes)
-        self.dailies.learn(finest.window.since(self.dailies.until))
-        self.dailies.end_days(ts)
+        self.dailies.learn(finest.window.since(self.dailies.until), ts)
 
     def split(self, ratio: float, until: int) -> None:
         """Show prices from up to ``until`` as if every share had always been ``ratio`` shares."""

@@ -72,7 +72,7 @@ class History:
             EdgeError: Alpaca refuses, or cannot be reached after :data:`ATTEMPTS`.
         """
         found: dict[str, list[Bar]] = {symbol: [] for symbol in symbols}
-        async for bar in self._read(symbols, "1Min", since - MINUTE, until - MINUTE):
+        for bar in await self._read(symbols, "1Min", since - MINUTE, until - MINUTE):
             if since <= bar.ts <= until:
                 found.setdefault(bar.symbol, []).append(bar)
         return found
@@ -89,7 +89,7 @@ class History:
         for market in MARKETS:
             wanted = [symbol for symbol in symbols if market_of(symbol) == market]
             since = until - round(count / WEEKDAYS if market == "stock" else count) * DAY
-            found += [_whole_day(bar, market) async for bar in self._read(wanted, "1Day", since, until)]
+            found += [_whole_day(bar, market) for bar in await self._read(wanted, "1Day", since, until)]
         return found
 
     async def warmup(
@@ -122,18 +122,23 @@ class History:
         """Let go of threads and connections."""
         self._desk.close()
 
-    async def _read(self, symbols: Sequence[str], timeframe: str, first: int, last: int) -> AsyncIterator[Bar]:
-        """Yield the bars of one market that began from ``first`` to ``last``; each ends a minute after it began."""
+    async def _read(self, symbols: Sequence[str], timeframe: str, first: int, last: int) -> list[Bar]:
+        """Return the bars of one market that began from ``first`` to ``last``; each ends a minute after it began."""
+        found: list[Bar] = []
         for begin in range(0, len(symbols), CHUNK):
             params = self._params(symbols[begin : begin + CHUNK], timeframe, first, last)
-            for _ in range(MAX_PAGES):
-                answer = await self._page(market_of(symbols[0]), params)
+            async for answer in self._pages(market_of(symbols[0]), params):
                 for symbol, rows in (answer.bars or {}).items():
-                    for bar in await asyncio.to_thread(_bars_of, symbol, rows, self.refused):
-                        yield bar
-                if not answer.next_page_token:
-                    break
-                params["page_token"] = answer.next_page_token
+                    found += await asyncio.to_thread(_bars_of, symbol, rows, self.refused)
+        return found
+
+    async def _pages(self, market: Market, params: dict[str, str]) -> "AsyncIterator[_Answer]":
+        for _ in range(MAX_PAGES):
+            answer = await self._page(market, params)
+            yield answer
+            if not answer.next_page_token:
+                return
+            params["page_token"] = answer.next_page_token
 
     def _params(self, symbols: Sequence[str], timeframe: str, first: int, last: int) -> dict[str, str]:
         params = {
