@@ -31,6 +31,7 @@ VERBS = {
     "pause": ("trader.cli.pause", "Only reduce, for one strategy or all."),
     "flatten": ("trader.cli.flatten", "Close every position of one strategy or all, and pause."),
     "resume": ("trader.cli.resume", "Trade again after a halt, a pause or a flatten."),
+    "override": ("trader.cli.override", "Let one order pass a rule: one person asks, another one agrees."),
     "trades": ("trader.cli.trades", "List executions: what was bought and sold, and what it earned."),
     "why": ("trader.cli.why", "Show what became of a strategy's decisions: ordered, shrunk or refused, and by what."),
     "risk": ("trader.cli.risk", "Show what today's positions may lose, and what a stress would do to them."),

@@ -33,8 +33,19 @@ from trader.live.control_messages import (
     unknown_strategy,
 )
 from trader.live.halt_file import HaltFile, one_line
+from trader.live.overriding import (
+    AgreeOverride,
+    AskOverride,
+    OverrideLine,
+    OverrideLines,
+    agreed_of,
+    asked_of,
+    line_in,
+    lines_of,
+)
 from trader.live.risk_view import AskStress, Seen
 from trader.live.why import Why
+from trader.model.conduct import Override
 from trader.model.events import Event
 from trader.model.inputs import Control, Input, OrderReleased, Settled
 from trader.model.orders import TradingState
@@ -70,6 +81,9 @@ class ControlView(Protocol):
 
     def seen(self) -> Seen:
         """Return what the desk's risk is measured of. Raises Declined."""
+
+    def overrides(self) -> Mapping[int, Override]:
+        """Return the exceptions that were asked for or granted and not used, by number."""
 
     async def backup(self, path: Path) -> None:
         """Copy the journal. Raises OSError or StoreError."""
@@ -143,11 +157,24 @@ async def _trades(desk: Desk, wanted: ListTrades) -> Trades:
 
 async def _why(desk: Desk, wanted: AskWhy) -> Why:
     _check_name(wanted.strategy, desk.view.states().strategies)
-    traded = desk.view.symbols_of(wanted.strategy)
-    if wanted.symbol and wanted.symbol not in traded:
-        hint = did_you_mean(wanted.symbol, traded) or f"; it trades {', '.join(traded)}"
-        raise Declined("unknown_symbol", f"{wanted.strategy} does not trade {wanted.symbol!r}{hint}")
+    if wanted.symbol:
+        _check_traded(desk.view, wanted.strategy, wanted.symbol)
     return await desk.view.why(wanted)
+
+
+async def _override(desk: Desk, wanted: AskOverride) -> OverrideLine:
+    _check_name(wanted.strategy, desk.view.states().strategies)
+    _check_traded(desk.view, wanted.strategy, wanted.symbol)
+    return line_in(await desk.deliver(asked_of(wanted, by=desk.by, now=desk.view.now())))
+
+
+async def _agree(desk: Desk, wanted: AgreeOverride) -> OverrideLine:
+    now = desk.view.now()
+    return line_in(await desk.deliver(agreed_of(wanted, desk.view.overrides(), by=desk.by, now=now)))
+
+
+async def _overrides(desk: Desk, _: Nothing) -> OverrideLines:
+    return lines_of(desk.view.overrides(), desk.view.now())
 
 
 async def _backup(desk: Desk, wanted: BackUp) -> Backup:
@@ -184,6 +211,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "why": Operation(AskWhy, _why),
     "risk": Operation(Nothing, _risk),
     "stress": Operation(AskStress, _stress),
+    "override": Operation(AskOverride, _override),
+    "agree": Operation(AgreeOverride, _agree),
+    "overrides": Operation(Nothing, _overrides),
     "backup": Operation(BackUp, _backup, COPY_WITHIN_S),
 }
 
@@ -191,6 +221,13 @@ OPERATIONS: Mapping[str, Operation] = {
 def _check_name(name: str, names: Mapping[str, str]) -> None:
     if name not in names:
         raise unknown_strategy(name, names)
+
+
+def _check_traded(view: ControlView, strategy: str, symbol: str) -> None:
+    traded = view.symbols_of(strategy)
+    if symbol not in traded:
+        hint = did_you_mean(symbol, traded) or f"; it trades {', '.join(traded)}"
+        raise Declined("unknown_symbol", f"{strategy} does not trade {symbol!r}{hint}")
 
 
 def _locked(view: ControlView, symbol: str) -> SymbolLine:

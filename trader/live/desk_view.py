@@ -27,6 +27,7 @@ from trader.live.control_messages import (
 from trader.live.risk_view import Seen, seen
 from trader.live.trade_list import TradeSearch, trades_of
 from trader.live.why import Memory, Why, WhySearch, answer, standing, topic_of
+from trader.model.conduct import Override
 from trader.model.events import Event
 from trader.model.money import EXACT, ZERO, plain
 from trader.model.orders import OrderStatus, TradingState
@@ -137,6 +138,10 @@ class DeskView:
     def seen(self) -> Seen:
         """Return what the desk's risk is measured of. Raises Declined."""
         return seen(self._engine, mode=self._mode, now=self._now())
+
+    def overrides(self) -> Mapping[int, Override]:
+        """Return the exceptions that were asked for or granted and not used, by number."""
+        return self._engine.desk.ledger.conduct.overrides
 
     async def backup(self, path: Path) -> None:
         """Copy the journal while it is written. Raises OSError, or TraderError."""
