@@ -1,18 +1,21 @@
 """The PMS: what every strategy, group and the account are worth, what they carry and what they have lost.
 
 Beside the order path, never in it. The figures of each minute are arrays; what people are shown is made of them when
-somebody asks. Only strategies' own money and positions count: what other hands do in the account moves no figure but
-those of symbols.
+somebody asks. What a scope is worth, has earned and has lost is of its strategies alone: what other hands do in the
+account moves no equity.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from math import nan
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
 
 from trader.books.ledger import Ledger
 from trader.model.events import FlagRaised
+from trader.model.time import SECOND
 from trader.model.views import Exposures
 
 if TYPE_CHECKING:
@@ -31,8 +34,8 @@ class Exposure(msgspec.Struct, frozen=True):
 class ScopeFigures(msgspec.Struct, frozen=True):
     """One strategy, a group or the account, in dollars at the newest marks.
 
-    ``losses`` are fractions of the equity when the day, week or month began, or of the highest (``drawdown``); positive
-    is a loss. There are those that a limit was set for.
+    ``losses`` are parts of the equity when the day, week or month began, or of the highest (``peak``); positive is a
+    loss. There are those that a limit was set for.
     """
 
     scope: str
@@ -40,18 +43,17 @@ class ScopeFigures(msgspec.Struct, frozen=True):
     pnl: float
     realized: float
     unrealized: float
-    gross: float
-    net: float
+    exposure: Exposure
     positions: int
     losses: dict[str, float]
 
 
 class ControlRoomFigures(msgspec.Struct, frozen=True):
-    """The desk at the end of a minute, all in dollars: the one source of what is shown of it.
+    """The desk in dollars: the one source of what is shown of it. Exposures are the account's, other hands included.
 
-    ``largest`` is the symbol with the most at stake and its part of the equity. ``stale`` are seconds since the newest
-    price of what is held, by symbol; ``locked`` the symbols about which books and broker disagree; ``reconciled_until``
-    ns UTC. ``tightness`` is what the account's limits are divided by.
+    ``largest`` is the symbol with the most at stake and its part of the equity. ``stale_s`` are seconds since the
+    newest price of what is held; ``locked`` the symbols about which books and broker disagree. ``tightness`` is what
+    the account's limits are divided by; ``denials`` are openings that were refused, by rule or filter.
     """
 
     ts: int
@@ -63,12 +65,22 @@ class ControlRoomFigures(msgspec.Struct, frozen=True):
     by_class: dict[str, Exposure]
     by_sector: dict[str, Exposure]
     by_category: dict[str, Exposure]
-    largest: tuple[str, float]
-    stale: dict[str, float]
+    largest: tuple[str, float] | None
+    stale_s: dict[str, float]
     locked: list[str]
     reconciled_until: int
     flags: list[FlagRaised]
-    tightness: float = 1.0
+    tightness: float
+    denials: dict[str, int]
+
+
+class Catalogue(NamedTuple):
+    """Where symbols belong, by symbol, and when each was priced last (ns UTC)."""
+
+    classes: Mapping[str, str]
+    sectors: Mapping[str, str]
+    categories: Mapping[str, str]
+    marked_at: Mapping[str, int]
 
 
 class Monitor:
@@ -122,3 +134,92 @@ class Monitor:
 
     def _of_strategies(self, of_slots: "Floats") -> "Floats":
         return np.bincount(self.owner, of_slots, len(self._exposures.strategies)).astype(np.float64, copy=False)
+
+    def figures(self, ts: int, catalogue: Catalogue, *, tightness: float) -> ControlRoomFigures:
+        """Put together what is shown of the desk at ``ts``."""
+        seen, account = self._exposures, self._ledger.account
+        worth = np.where(seen.net == 0.0, 0.0, seen.net * seen.marks)
+        by_symbol = {seen.symbols[n]: _exposure(worth[[n]]) for n in np.flatnonzero(worth).tolist()}
+        scopes = self._of_scopes()
+        scopes[0] = msgspec.structs.replace(scopes[0], exposure=_exposure(worth), positions=len(by_symbol))
+        largest = max(by_symbol, key=lambda symbol: by_symbol[symbol].gross, default=None)
+        equity = scopes[0].equity
+        return ControlRoomFigures(
+            ts=ts,
+            account=scopes[0],
+            groups=scopes[1 : 1 + len(self.groups)],
+            strategies=scopes[1 + len(self.groups) :],
+            unallocated=_cents(seen.unallocated),
+            by_symbol=by_symbol,
+            by_class=_by_name(by_symbol, catalogue.classes),
+            by_sector=_by_name(by_symbol, catalogue.sectors),
+            by_category=_by_name(by_symbol, catalogue.categories),
+            largest=None if largest is None else (largest, _part(by_symbol[largest].gross, equity)),
+            stale_s={symbol: round((ts - catalogue.marked_at[symbol]) / SECOND, 3) for symbol in by_symbol},
+            locked=sorted(account.locks),
+            reconciled_until=account.reconciled_until,
+            flags=list(account.flags.values()),
+            tightness=tightness,
+            denials=self._denials(),
+        )
+
+    def _of_scopes(self) -> list[ScopeFigures]:
+        """Return every scope's figures; the account's exposure is what its strategies' slots add up to."""
+        seen, names = self._exposures, self._exposures.strategies
+        books = [self._ledger.books[name] for name in names]
+        worth = np.where(seen.held == 0.0, 0.0, seen.held * seen.marks[seen.symbol_of])
+        equities = self.equities()
+        opening = self.by_scope(np.array([float(book.opening_cash) for book in books]))
+        opening[0] += self._retired
+        realized = self.by_scope(np.array([float(book.realized) + float(book.income) for book in books]))
+        gross, net, count = (
+            self.by_scope(self._of_strategies(each)) for each in (np.abs(worth), worth, (worth != 0.0) * 1.0)
+        )
+        return [
+            ScopeFigures(
+                scope=scope,
+                equity=_cents(equities[n]),
+                pnl=_cents(equities[n] - opening[n]),
+                realized=_cents(realized[n]),
+                unrealized=_cents(equities[n] - opening[n] - realized[n]),
+                exposure=Exposure(_cents(gross[n]), _cents(net[n])),
+                positions=round(count[n]),
+                losses=self._losses(scope, float(equities[n])),
+            )
+            for n, scope in enumerate(self.scopes)
+        ]
+
+    def _losses(self, scope: str, equity: float) -> dict[str, float]:
+        """Return what is lost of each base that the books have of a scope."""
+        account = self._ledger.account
+        bases = {period: float(base) for period, (_, base) in account.bases.get(scope, {}).items()}
+        if scope in account.peaks:
+            bases["peak"] = float(account.peaks[scope])
+        return {name: _part(base - equity, base) for name, base in bases.items()}
+
+    def _denials(self) -> dict[str, int]:
+        total: Counter[str] = Counter()
+        for book in self._ledger.books.values():
+            total.update(book.denials)
+        return dict(sorted(total.items()))
+
+
+def _by_name(by_symbol: Mapping[str, Exposure], names: Mapping[str, str]) -> dict[str, Exposure]:
+    """Add up what belongs together, in order of the names."""
+    sums: dict[str, Exposure] = {}
+    for symbol, one in by_symbol.items():
+        before = sums.get(names[symbol], Exposure(0.0, 0.0))
+        sums[names[symbol]] = Exposure(_cents(before.gross + one.gross), _cents(before.net + one.net))
+    return dict(sorted(sums.items()))
+
+
+def _exposure(worth: "Floats") -> Exposure:
+    return Exposure(_cents(np.abs(worth).sum()), _cents(worth.sum()))
+
+
+def _part(value: float, whole: float) -> float:
+    return round(value / whole, 6) if whole > 0.0 else nan
+
+
+def _cents(dollars: float) -> float:
+    return round(float(dollars), 2)

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from trader.books.book import flag_key
-from trader.books.monitor import ACCOUNT, Monitor
+from trader.books.monitor import ACCOUNT, Catalogue, ControlRoomFigures, Monitor
 from trader.engine.desk import Desk
 from trader.engine.loads import KINDS, Loads
 from trader.engine.losses import Losses
@@ -28,7 +28,8 @@ from trader.risk.bounds import Bound, Breach
 from trader.risk.escalation import NAV, REGIME, Action
 from trader.risk.gauges import Gauges, Layout
 from trader.risk.ladder import BY_A_PERSON, LOSSES, end_of, latched_until
-from trader.risk.regime import Tightness, next_tightness
+from trader.risk.regime import Tightness, next_tightness, tightness_of
+from trader.risk.rings import bucket_of
 from trader.risk.rules import Rules
 
 if TYPE_CHECKING:
@@ -120,6 +121,20 @@ class ControlRoom:
         for scope in sorted({scope for scope, _ in lifted}):
             kinds = [kind for kind in LOSSES if (scope, kind) in lifted]
             self._losses.rebase(message.ts, scope, kinds, equities=equities)
+
+    def figures(self, ts: int) -> ControlRoomFigures:
+        """Return what is shown of the desk."""
+        desk, rules = self._desk, self._rules
+        desk.portfolio.move()
+        desk.portfolio.sync()
+        catalogue = Catalogue(
+            {symbol: row.instrument.asset_class for symbol, row in self._listings.items()},
+            {symbol: bucket_of(symbol, rules.sectors) for symbol in self._listings},
+            {symbol: bucket_of(symbol, rules.categories) for symbol in self._listings},
+            {symbol: max(row.newest, row.quoted) for symbol, row in self._listings.items()},
+        )
+        tightness = tightness_of(self._account.flags, {ACCOUNT}, factor=rules.ladder.weekly_factor)
+        return self.monitor.figures(ts, catalogue, tightness=tightness)
 
     # --- what is seen -------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
+from trader.books.monitor import ControlRoomFigures
 from trader.engine.engine import Engine
 from trader.engine.sandbox import Sandbox
 from trader.model.money import EXACT, ZERO, decimal_of, divide
@@ -37,12 +38,13 @@ class StrategySummary(msgspec.Struct, frozen=True):
     denials: dict[str, int]
 
 
-class Summary(msgspec.Struct, frozen=True):
-    """Every sandbox and the sum of their profits and losses, in dollars."""
+class Summary(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Every sandbox and the sum of their profits and losses, in dollars; ``risk`` is there where limits are watched."""
 
     mode: str
     strategies: list[StrategySummary]
     total_pnl: Decimal
+    risk: ControlRoomFigures | None = None
 
 
 def summarize(engine: Engine, mode: str) -> Summary:
@@ -53,7 +55,7 @@ def summarize(engine: Engine, mode: str) -> Summary:
     total = ZERO
     for strategy in strategies:
         total = EXACT.add(total, strategy.pnl)
-    return Summary(mode, strategies, total)
+    return Summary(mode, strategies, total, None if engine.room is None else engine.room.figures(engine.desk.now))
 
 
 def _strategy(sandbox: Sandbox) -> StrategySummary:

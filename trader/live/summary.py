@@ -4,9 +4,11 @@ from decimal import Decimal
 
 import msgspec
 
+from trader.books.monitor import ControlRoomFigures, ScopeFigures
 from trader.engine.summary import StrategySummary, Summary
 from trader.live.lines import RULE, money
-from trader.model.money import plain
+from trader.model.money import decimal_of, plain
+from trader.model.time import iso
 
 
 def as_json(summary: Summary) -> str:
@@ -19,7 +21,43 @@ def as_text(summary: Summary) -> str:
     lines = [RULE, "MULTI-TRADER COORDINATOR SUMMARY", RULE, "", f"Mode: {summary.mode}", ""]
     for strategy in summary.strategies:
         lines += [*_strategy(strategy), ""]
+    if summary.risk is not None:
+        lines += _risk(summary.risk)
     return "\n".join([*lines, RULE, f"TOTAL PnL ACROSS ALL STRATEGIES: {money(summary.total_pnl)}", RULE])
+
+
+def _risk(figures: ControlRoomFigures) -> list[str]:
+    """Render the groups, what the whole account carries, what was refused, and the flags that stand."""
+    lines = []
+    for group in figures.groups:
+        lines += [f"[{group.scope}]", *_scope(group), ""]
+    lines += ["[account]", *_scope(figures.account)]
+    if figures.tightness > 1:
+        lines.append(f"  Limits divided by: {figures.tightness:g}")
+    if figures.denials:
+        lines.append("  Denied: " + ", ".join(f"{rule} {count}" for rule, count in figures.denials.items()))
+    lines += [
+        f"  Flag: {flag.scope}, {flag.kind} ({flag.level}): {flag.value}, limit {flag.limit}: {flag.action} since "
+        f"{iso(flag.ts)}"
+        for flag in figures.flags
+    ]
+    return [*lines, ""]
+
+
+def _scope(figures: ScopeFigures) -> list[str]:
+    exposure = figures.exposure
+    lines = [
+        f"  Total Value: {_usd(figures.equity)}",
+        f"  PnL: {_usd(figures.pnl)} (realised {_usd(figures.realized)}, open {_usd(figures.unrealized)})",
+        f"  Exposure: gross {_usd(exposure.gross)}, net {_usd(exposure.net)}, {figures.positions} positions",
+    ]
+    if figures.losses:
+        lines.append("  Lost: " + ", ".join(f"{name} {loss:.2%}" for name, loss in figures.losses.items()))
+    return lines
+
+
+def _usd(dollars: float) -> str:
+    return money(decimal_of(dollars))
 
 
 def _plain(value: object) -> object:
