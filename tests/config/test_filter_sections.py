@@ -81,7 +81,7 @@ def test_a_strategy_may_have_filters_of_its_own() -> None:
 def test_numbers_of_a_file_are_floats_and_names_within_keep_their_hyphens(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text(
-        '[[filters]]\nname = "category"\ncategories = {"GLD" = "hard-metals"}\nmax-fracs = {"hard-metals" = 0.3}\n'
+        '[[filters]]\nname = "category"\ncategories = {"hard-metals" = ["GLD"]}\nmax-fracs = {"hard-metals" = 0.3}\n'
         '[[strategies]]\nname = "A"\nstrategy_type = "adaptive"\ntickers = ["GLD"]\n'
     )
     (link,) = links_of(load(file).filters)
@@ -171,11 +171,11 @@ def test_inputs_are_numbers_words_lists_and_objects() -> None:
     assert dict(weekday) == {"name": "weekday", "blocked_days": ["Friday", "Monday"], "block_friday": False}
     (alone,) = chain_of(["weekday"], ["blocked_days=Fri,block_friday=none"])
     assert dict(alone) == {"name": "weekday", "blocked_days": ["Fri"], "block_friday": None}
-    (group,) = chain_of(["category"], ["categories=GLD:metals;BTC/USD:coins,max-fracs=metals:.5,max-count=3"])
+    (group,) = chain_of(["category"], ["categories=metals:GLD+SLV;coins:BTC/USD,max-fracs=metals:.5,max-count=3"])
     made = links_of([group])[0].filter
     assert isinstance(made, CategoryFilter)
     assert (made.categories, made.max_fracs, made.max_count) == (
-        {"GLD": "metals", "BTC/USD": "coins"}, {"metals": 0.5}, 3,
+        {"metals": ("GLD", "SLV"), "coins": ("BTC/USD",)}, {"metals": 0.5}, 3,
     )  # fmt: skip
 
 
@@ -217,3 +217,15 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     assert [line.partition(": ")[0] for line in lines] == [
         "--filter", "--filter var", "--filter var", "--filter-inputs 'x'",
     ]  # fmt: skip
+
+
+def test_categories_are_those_of_the_risk_section_unless_the_filter_has_its_own() -> None:
+    risk = {"categories": {"metals": ["GLD", "SLV"]}}
+    wanted = {"name": "category", "max-fracs": {"metals": 0.3}}
+    config = parse({"strategies": [entry()], "filters": [wanted], "risk": risk})
+    (link,) = links_of(config.filters, categories=config.risk.categories)
+    assert isinstance(link.filter, CategoryFilter)
+    assert link.filter.group_of("SLV", "stock") == "metals"
+    assert chain_of(["category"], ["max-fracs=metals:0.3"], categories=config.risk.categories)
+    (line,) = refusals(entry(), filters=[{**wanted, "categories": {"energy": ["XLE"]}}], risk=risk)
+    assert line == "filters[0]: must name a known category, got 'metals'; known: energy, unknown"

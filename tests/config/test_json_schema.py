@@ -86,7 +86,7 @@ def test_the_examples_are_valid(file: Any) -> None:
         {"risk_config": {"max_daily_trades": None, "stop_loss_pct": 0.05}},
         {"bar": "1Day", "initial_cash": 5},
         {"filters": [{"name": "weekday", "blocked-days": ["Fri"], "block_friday": None}]},
-        {"filters": [{"name": "category", "categories": {"XLE": "energy"}, "max-fracs": {"energy": 0.3}}]},
+        {"filters": [{"name": "category", "categories": {"energy": ["XLE"]}, "max-fracs": {"energy": 0.3}}]},
         {"filters": [{"name": "my_file:MyFilter", "anything": 1}, {"name": "nil"}]},
     ],
 )

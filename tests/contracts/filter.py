@@ -30,7 +30,7 @@ MakeFilter = Callable[[], Filter]
 SYMBOLS = ("SPY", "QQQ", "BTC/USD")
 STRATEGIES = ("one", "two")
 DAYS = 60
-few = settings(max_examples=20)  # a promise: every filter is tried in every way it has, so each is tried often
+few = settings(max_examples=12)  # a promise: every filter is tried in every way it has, so each is tried often
 
 
 @st.composite

@@ -27,7 +27,7 @@ WAYS: dict[str, MakeFilter] = {
     "atr-position-size with a bound": lambda: AtrPositionSizeFilter(risk_usd=500.0, max_notional=1000.0),
     "max-positions": lambda: MaxPositionsFilter(max_long_positions=2, max_short_positions=1),
     "asset-class": lambda: AssetClassFilter(max_fracs={"crypto": 0.1}, max_count=3),
-    "category": lambda: CategoryFilter(categories={"SPY": "indices"}, max_counts={"indices": 1}, on_excess="reject"),
+    "category": lambda: CategoryFilter(categories={"indices": ("SPY",)}, max_counts={"indices": 1}, on_excess="reject"),
     "var": lambda: VarFilter(lookback=40),
     "var of the past": lambda: VarFilter(lookback=40, method="historical", on_excess="reject"),
     "risk-budget": RiskBudgetFilter,

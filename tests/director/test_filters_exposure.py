@@ -76,7 +76,7 @@ def test_a_bound_that_is_met_is_not_broken() -> None:
 
 def test_each_group_may_have_its_own_bounds_and_counts() -> None:
     judge = CategoryFilter(
-        categories={"XLE": "energy", "USO": "energy", "GLD": "metals"},
+        categories={"energy": ("XLE", "USO"), "metals": ("GLD",)},
         max_frac=1.0,
         max_fracs={"metals": 0.01},
         max_counts={"energy": 1},
@@ -110,9 +110,9 @@ def test_groups_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValidationError, match="must name a known asset class, got 'stonks'; known: stock, crypto"):
         AssetClassFilter(max_fracs={"stonks": 0.5})
     with pytest.raises(ValidationError, match="must name a known category, got 'metal'; known: metals, unknown"):
-        CategoryFilter(categories={"GLD": "metals"}, max_counts={"metal": 1})
-    with pytest.raises(ValidationError, match="must name a category for each symbol, got an empty name"):
-        CategoryFilter(categories={"GLD": ""})
+        CategoryFilter(categories={"metals": ("GLD",)}, max_counts={"metal": 1})
+    with pytest.raises(ValidationError, match="categories must name each symbol once, got GLD more than once"):
+        CategoryFilter(categories={"metals": ("GLD",), "safe": ("SHY", "GLD")})
 
 
 # --- var ----------------------------------------------------------------------------------------------------------

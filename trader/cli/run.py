@@ -144,7 +144,7 @@ def _filtered(config: "Config", given: dict[str, Any]) -> "Config":
     """Put the filters of the command line in the place of those of the settings, where there are any."""
     from trader.config import chain_of
 
-    chain = chain_of(given["filters"], given["filter_inputs"])
+    chain = chain_of(given["filters"], given["filter_inputs"], categories=config.risk.categories)
     if not chain:
         return config
     strategies = tuple(settings.model_copy(update={"filters": ()}) for settings in config.strategies)
@@ -180,6 +180,7 @@ def _options(given: dict[str, Any], config: "Config") -> "RunOptions":
         tape=given["tape"],
         accept_looser=given["accept_looser"],
         filters=config.filters,
+        risk=config.risk,
     )
 
 

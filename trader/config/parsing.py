@@ -11,6 +11,7 @@ from trader.config.files import read, shown
 from trader.config.filter_sections import filter_findings
 from trader.config.findings import Finding, Loc, explain, explain_call, place, problems, show, unfit
 from trader.config.risk_conflicts import conflicts
+from trader.config.risk_sections import RiskSection
 from trader.config.sections import MAX_WARMUP_BARS, Config, StrategyConfig
 from trader.errors import ConfigError
 from trader.registry import Registry
@@ -69,7 +70,8 @@ def _cross_findings(data: object) -> Iterator[Finding]:
     """Yield what shows only by looking at several fields, or at code; the fields themselves may be wrong as well."""
     entries = data.get("strategies") if isinstance(data, Mapping) else None
     common = data.get("filters") if isinstance(data, Mapping) else None
-    yield from ((("filters", *loc), message) for loc, message in filter_findings(common))
+    categories = _categories_of(data.get("risk") if isinstance(data, Mapping) else None)
+    yield from ((("filters", *loc), message) for loc, message in filter_findings(common, categories))
     first_named: dict[str, int] = {}
     for index, entry in enumerate(entries if isinstance(entries, list | tuple) else ()):
         if not isinstance(entry, Mapping | StrategyConfig):
@@ -80,8 +82,16 @@ def _cross_findings(data: object) -> Iterator[Finding]:
             message = f"must be unique, but {place(('strategies', first))} is named {show(name)} too"
             yield ("strategies", index, "name"), message
         yield from ((("strategies", index, *loc), message) for loc, message in _type_findings(values))
-        chain = filter_findings(values.get("filters"))
+        chain = filter_findings(values.get("filters"), categories)
         yield from ((("strategies", index, "filters", *loc), message) for loc, message in chain)
+
+
+def _categories_of(risk: object) -> Mapping[str, tuple[str, ...]]:
+    """Return the symbols by category that the risk section names, as far as it can be read."""
+    try:
+        return RiskSection.model_validate(risk or {}).categories
+    except ValidationError:
+        return {}  # it is wrong itself, which is said elsewhere
 
 
 def _type_findings(values: Mapping[str, object]) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from trader.director.filter import BatchFilter, Cut, at_most, unknown
+from trader.director.filter import LISTED, BatchFilter, Cut, at_most, unknown
 from trader.director.filters_simple import MOST_DAYS
 from trader.director.filters_sizing import Days, Positive, average_true_range
 from trader.model.instruments import AssetClass
@@ -132,25 +132,22 @@ class AssetClassFilter(GroupFilter):
 class CategoryFilter(GroupFilter):
     """Bounds the dollars and the positions of each category of symbols, such as energy."""
 
-    categories: dict[str, str] = Field(default_factory=dict)
-    """Category of each symbol, as in {"XLE": "energy"}; those without one are in "unknown"."""
-
-    @field_validator("categories")
-    @classmethod
-    def _not_empty(cls, categories: dict[str, str]) -> dict[str, str]:
-        if not all(categories.values()):
-            raise ValueError("must name a category for each symbol, got an empty name")
-        return categories
+    categories: dict[str, Annotated[tuple[str, ...], LISTED]] = Field(default_factory=dict)
+    """Symbols by category, as in {"energy": ["XLE", "USO"]}; what is in none is in "unknown". By default those of the
+    risk section."""
 
     def __post_init__(self) -> None:
-        """Refuse limits of categories that no symbol is in. Raises ValueError."""
-        known = (*dict.fromkeys(self.categories.values()), UNKNOWN)
-        _named(self.max_fracs, known, "category")
-        _named(self.max_counts, known, "category")
+        """Turn categories around. Raises ValueError where a symbol has two, or a limit is of one that is not."""
+        named = [(symbol, category) for category, symbols in self.categories.items() for symbol in symbols]
+        self._category_of = dict(named)
+        if twice := sorted({symbol for symbol, category in named if self._category_of[symbol] != category}):
+            raise ValueError(f"categories must name each symbol once, got {', '.join(twice)} more than once")
+        _named(self.max_fracs, (*self.categories, UNKNOWN), "category")
+        _named(self.max_counts, (*self.categories, UNKNOWN), "category")
 
     def group_of(self, symbol: str, asset_class: AssetClass) -> str:
         """Return the category."""
-        return self.categories.get(symbol, UNKNOWN)
+        return self._category_of.get(symbol, UNKNOWN)
 
 
 class VarFilter(BatchFilter):

@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from functools import partial
 
 from trader.config import Config, StrategyConfig, credentials, links_of, make_strategy
 from trader.config.credentials import KEY_NAMES
@@ -187,8 +188,9 @@ def _spec(settings: StrategyConfig, strategy: Decides, watch: "Stopwatch", *, sh
 
 def _director(config: Config) -> Director | None:
     """Build the filters of all and each one's own; None where there are none, for then nothing need be gathered."""
-    shared = links_of(config.filters)
-    own = {settings.name: links_of(settings.filters) for settings in config.strategies if settings.filters}
+    links = partial(links_of, categories=config.risk.categories)
+    own = {settings.name: links(settings.filters) for settings in config.strategies if settings.filters}
+    shared = links(config.filters)
     return Director(shared, own) if shared or own else None
 
 

@@ -67,7 +67,7 @@ class MultiTraderCoordinator:
             ConfigError: what is wrong with the strategies, the data, the keys or the mode, all of it at once.
         """
         options = options or RunOptions()
-        sections = {"broker": broker or BrokerConfig(), "filters": options.filters}
+        sections = {"broker": broker or BrokerConfig(), "filters": options.filters, "risk": options.risk}
         self._config = parse({"strategies": list(strategies), **sections})
         self._watch = build.Stopwatch()
         self._access = build.access(options, self._config, api_key=api_key, api_secret=api_secret, is_live=not paper)

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from trader.config import FilterConfig
+from trader.config.risk_sections import RiskSection
 from trader.logs import Format
 
 
@@ -43,3 +44,4 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     accept_looser: bool = False
     tape: Path | None = None
     filters: tuple[FilterConfig, ...] = ()
+    risk: RiskSection = RiskSection()
