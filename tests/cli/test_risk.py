@@ -29,9 +29,9 @@ def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
     return run
 
 
-def invested(desk: ControlledDesk) -> None:
-    """Let Momentum hold half of its 10,000 dollars in SPY, whose last 300 days are known."""
-    desk.take(DailyBars(T0, days()))
+def invested(desk: ControlledDesk, count: int = 300) -> None:
+    """Let Momentum hold half of its 10,000 dollars in SPY, whose newest days are known."""
+    desk.take(DailyBars(T0, days(count=count)))
     desk.minute(bar(minute=1))
     desk.minute(bar(minute=2))
 
@@ -45,7 +45,7 @@ async def test_the_report_shows_tails_parts_stresses_and_how_well_it_fits(tmp_pa
     for told in (
         "parametric", "historical", "cornish-fisher", "limits: parametric, with what is on its way", "SPY",
         "$5,000.00", "Momentum", "financial-crisis  -$2,838.77  -14.19%  2007-10-09 to 2009-03-09", "worst-week",
-        "the likeliest way to lose 10%", "stocks", "lost more than the 99 % value at risk",
+        "the likeliest way to lose 10%", "stocks", "How well it fits is not known",
     ):  # fmt: skip
         assert told in out
 
@@ -86,10 +86,29 @@ async def test_a_misspelt_stress_is_a_mistake_of_usage_with_a_hint(tmp_path: Pat
     assert (code, err) == (2, "error: no stress is called 'pandemik'; did you mean 'pandemic'?\n")
 
 
+async def test_what_is_held_is_stressed_though_no_past_day_is_known(tmp_path: Path, say: Say) -> None:
+    async with controlled(tmp_path) as desk:
+        desk.minute(bar(minute=1))
+        desk.minute(bar(minute=2))
+        code, out, _ = await say()
+    assert code == 0
+    assert "a desk reads past days where its settings have limits or filters" in out
+    assert "financial-crisis  -$2,838.77" in out
+    assert "SPY: left out of every tail, for too few of its days are known" in out
+
+
+async def test_two_years_of_days_show_how_well_it_fits(tmp_path: Path, say: Say) -> None:
+    async with controlled(tmp_path) as desk:
+        invested(desk, count=500)
+        _, out, _ = await say()
+    assert "Of 250 days " in out
+    assert "Basel's light is green" in out
+
+
 async def test_a_desk_that_holds_nothing_says_so(tmp_path: Path, say: Say) -> None:
     async with controlled(tmp_path):
         code, out, _ = await say()
-    assert (code, out.splitlines()[1]) == (0, "Nothing is held that can be measured.")
+    assert (code, out.splitlines()[1]) == (0, "Nothing is held.")
 
 
 async def test_without_a_desk_daily_bars_are_asked_for_and_the_books_measured_with_them(

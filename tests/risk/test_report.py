@@ -58,8 +58,11 @@ def test_500_days_judge_the_measure_by_250_of_them() -> None:
     made = report(book(1_000.0, 0.0, 0.0), past_of(LONG, 500), TERMS, mode="SIM", ts="now")
     assert made.coverage is not None
     assert (made.days, made.coverage.days, made.coverage.light) == (500, 250, "green")
-    fewer = report(book(1_000.0, 0.0, 0.0), past_of(LONG, 250), TERMS, mode="SIM", ts="now")
+    fewer = report(book(1_000.0, 0.0, 0.0), past_of(LONG, 449), TERMS, mode="SIM", ts="now")
     assert fewer.coverage is None
+    enough = report(book(1_000.0, 0.0, 0.0), past_of(LONG, 450), TERMS, mode="SIM", ts="now")
+    assert enough.coverage is not None
+    assert enough.coverage.days == 250
 
 
 def test_every_stress_that_is_listed_can_be_asked_for_and_its_lines_add_up() -> None:
@@ -106,7 +109,9 @@ def test_what_lacks_days_or_a_price_is_said() -> None:
         "C/USD: left out of every tail, for too few of its days are known",
     ]
     assert [line.symbol for line in made.positions] == ["B"]
-    assert made.limit.var == pytest.approx(var_parametric(40.0, confidence=0.99))
+    assert made.tails[3].var == pytest.approx(var_parametric(40.0, confidence=0.99))
+    assert isnan(made.limit.var)  # as the limits see it: unknown
+    assert isnan(made.strategies["one"])
     crash = stressed(Scenario("crash", {"B": -0.5}), book(nan, 1_000.0, 50.0), past)
     assert crash.notes == [
         "C/USD: not moved, for nothing is known of how it would", "A: left out, for it has no price yet",

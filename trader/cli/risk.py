@@ -82,11 +82,14 @@ def _out_of_books(
 def _report(answer: dict[str, Any]) -> Iterator[str]:
     equity = answer["equity"]
     yield f"{answer['mode']}, {answer['ts']}: equity {_money(equity)}, {answer['days']} past days in common"
-    if not answer["positions"]:
-        yield "Nothing is held that can be measured."
-    else:
+    if answer["positions"]:
         yield from ("", _tails(answer), "", _positions(answer), "", *_fit(answer))
-        yield f"\n{_stresses(answer['stresses'])}\n\n{_sensitivity(answer['sensitivity'])}"
+    elif answer["sensitivity"]:
+        yield "What is held cannot be measured: a desk reads past days where its settings have limits or filters."
+    else:
+        yield "Nothing is held."
+    if answer["sensitivity"]:
+        yield from ("", _stresses(answer["stresses"]), "", _sensitivity(answer["sensitivity"]))
     yield from _notes(answer)
 
 
@@ -133,7 +136,7 @@ def _positions(answer: dict[str, Any]) -> str:
 def _fit(answer: dict[str, Any]) -> Iterator[str]:
     fit = answer["coverage"]
     if fit is None:
-        yield "How well it fits is not known: that takes 251 past days in common."
+        yield "How well it fits is not known: that takes 450 past days in common."
         return
     light = f", Basel's light is {fit['light']}" if fit["light"] else ""
     yield (

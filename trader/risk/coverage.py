@@ -13,7 +13,7 @@ Light = Literal["green", "yellow", "red"]
 
 _YELLOW: Final = 5  # exceptions in 250 days at 0.99; likewise the next
 _RED: Final = 10
-_TRIAL_DAYS: Final = 250
+TRIAL_DAYS: Final = 250
 
 
 class Coverage(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ class Coverage(msgspec.Struct, frozen=True):
 def coverage_of(exceptions: NDArray[np.bool_], *, confidence: float) -> Coverage:
     """Judge a row of days, True where the loss was above the value at risk, oldest first."""
     days, count = len(exceptions), int(exceptions.sum())
-    is_basel = days == _TRIAL_DAYS and abs(confidence - 0.99) < 1e-9  # noqa: PLR2004 -- Basel's own
+    is_basel = days == TRIAL_DAYS and abs(confidence - 0.99) < 1e-9  # noqa: PLR2004 -- Basel's own
     return Coverage(
         days,
         count,

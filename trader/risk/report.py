@@ -13,7 +13,7 @@ import numpy as np
 
 from trader.model.instruments import AssetClass
 from trader.model.tail import Floats, component_var, interpolated, marginal_var
-from trader.risk.coverage import Coverage, coverage_of, rolling_exceptions
+from trader.risk.coverage import TRIAL_DAYS, Coverage, coverage_of, rolling_exceptions
 from trader.risk.past import FEWEST_DAYS, Past
 from trader.risk.stress import CLASSES, SCENARIOS, Moves, Scenario, moves_of, reverse, worst_stretch
 from trader.risk.value_at_risk import Method, VarLimits, tail_of, worst_corner
@@ -22,6 +22,7 @@ CONFIDENCES: Final = (0.95, 0.99)
 STRETCHES: Final[Mapping[str, int]] = {"worst-day": 1, "worst-week": 5, "worst-month": 21}  # days in a row
 REVERSE: Final = "reverse"
 REVERSE_LOSS: Final = 0.1  # of the equity
+FEWEST_BEFORE: Final = 200  # days that a value at risk is estimated from, before the first day it is judged on
 GRID: Final = (-0.2, -0.1, -0.05, -0.01, 0.01, 0.05, 0.1, 0.2)  # moves of one factor
 
 
@@ -105,11 +106,11 @@ class RiskReport(msgspec.Struct, frozen=True):
 
 def report(book: Book, past: Past, terms: VarLimits, *, mode: str, ts: str) -> RiskReport:
     """Measure today's positions in every way; ``terms`` are those of the settings' limits."""
-    held, notes = _known(book, past)
-    weights, covariance, at = held.weights, past.covariance, terms.confidence
+    weights, notes = _known(book, past)
+    covariance, at = past.covariance, terms.confidence
     parts, margins = (of(weights, covariance, confidence=at).tolist() for of in (component_var, marginal_var))
     rows = zip(book.symbols, weights.tolist(), parts, margins, strict=True)
-    corner = tail_of(worst_corner(held.high, held.low, covariance), past, terms)
+    corner = tail_of(worst_corner(book.high, book.low, covariance), past, terms)
     return RiskReport(
         mode,
         ts,
@@ -118,10 +119,10 @@ def report(book: Book, past: Past, terms: VarLimits, *, mode: str, ts: str) -> R
         _tails(weights, past),
         TailLine(corner.method, at, corner.var, corner.es),
         sorted((PositionLine(*row) for row in rows if row[1]), key=lambda line: -line.component),
-        {name: tail_of(own, past, terms).var for name, own in held.strategies.items() if own.any()},
+        {name: tail_of(own, past, terms).var for name, own in book.strategies.items() if own.any()},
         _coverage(weights, past),
         [_without_lines(stress_named(name, book, past, terms)) for name in names_of(terms, past)],
-        _sensitivity(held, past),
+        _sensitivity(book, past),
         notes,
     )
 
@@ -182,8 +183,8 @@ def _reversed(book: Book, past: Past) -> StressReport:
     return _stress(REVERSE, title, Moves(found.moves, basis), book, distance=found.distance)
 
 
-def _known(book: Book, past: Past) -> tuple[Book, list[str]]:
-    """Return the book without what cannot be measured, and what is said of that and of what stands alone."""
+def _known(book: Book, past: Past) -> tuple[Floats, list[str]]:
+    """Return the weights of what can be measured, and what is said of the rest and of what stands alone."""
     notes, weights = [], book.weights
     for symbol, value, alone in zip(book.symbols, weights.tolist(), past.alone.tolist(), strict=True):
         if not value:
@@ -197,10 +198,8 @@ def _known(book: Book, past: Past) -> tuple[Book, list[str]]:
                 f"{symbol}: fewer than {FEWEST_DAYS} days in common with the others, so it counts by its own volatility"
                 f" of {alone:.2%} a day, as if it fell whenever they do"
             )
-    unknown = np.isnan(book.weights) | np.isnan(past.alone)
-    high, low = (np.where(unknown, 0.0, side) for side in (book.high, book.low))
-    own = {name: np.where(unknown, 0.0, values) for name, values in book.strategies.items()}
-    return book._replace(weights=np.where(unknown, 0.0, weights), high=high, low=low, strategies=own), notes
+    unknown = np.isnan(weights) | np.isnan(past.alone)
+    return np.where(unknown, 0.0, weights), notes
 
 
 def _tails(weights: Floats, past: Past) -> list[TailLine]:
@@ -218,19 +217,21 @@ def _tails(weights: Floats, past: Past) -> list[TailLine]:
 
 
 def _coverage(weights: Floats, past: Past) -> Coverage | None:
-    """Judge the parametric value at risk of 99 % of today's positions on the days after the first 250."""
+    """Judge the parametric value at risk of 99 % of today's positions on each of the newest 250 days."""
     gains = past.returns @ weights
-    if len(gains) <= FEWEST_DAYS or not gains.any():
+    window = min(FEWEST_DAYS, len(gains) - TRIAL_DAYS)
+    if window < FEWEST_BEFORE or not gains.any():
         return None
-    return coverage_of(rolling_exceptions(gains, window=FEWEST_DAYS, confidence=0.99), confidence=0.99)
+    exceptions = rolling_exceptions(gains[-window - TRIAL_DAYS :], window=window, confidence=0.99)
+    return coverage_of(exceptions, confidence=0.99)
 
 
 def _sensitivity(book: Book, past: Past) -> dict[str, dict[str, float]]:
-    factors = [name for name, kind in CLASSES.items() if any(book.weights[np.array(book.classes) == kind])]
-    grid = {}
-    for factor in factors:
-        moved = moves_of(Scenario(factor, {factor: 1.0}), book.symbols, classes=book.classes, past=past).moves
-        grid[factor] = {f"{move:+.2f}": float(book.weights @ moved) * move for move in GRID}
+    weights, grid = np.nan_to_num(book.weights), {}
+    for factor, kind in CLASSES.items():
+        if weights[np.array(book.classes) == kind].any():
+            moved = moves_of(Scenario(factor, {factor: 1.0}), book.symbols, classes=book.classes, past=past).moves
+            grid[factor] = {f"{move:+.2f}": float(weights @ moved) * move for move in GRID}
     return grid
 
 
