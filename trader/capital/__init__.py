@@ -1,6 +1,7 @@
 """The central bank: what the desk measures of itself and its markets before it hands out capital.
 
-``volatility.py`` forecasts how much a price moves in a day. May import ``trader.model`` only; everything here is a pure
+``volatility.py`` forecasts how much a price moves in a day, ``estimators.py`` has other ways to measure it, to hold the
+forecast against; nothing is decided by those. May import ``trader.model`` only; everything here is a pure
 function of arrays.
 
 *Why* one forecast for all: position sizes, limits and the cost of an order are only comparable where they mean the same

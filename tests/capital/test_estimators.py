@@ -1,0 +1,113 @@
+"""Estimators against published figures, other programs, and paths whose volatility is known."""
+
+import csv
+from collections.abc import Callable
+from math import log, sqrt
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from trader.capital.estimators import (
+    Days,
+    Floats,
+    garch,
+    garman_klass,
+    har,
+    parkinson,
+    risk_metrics,
+    rogers_satchell,
+    yang_zhang,
+)
+
+
+def walk(days: int, *, sigma: float = 0.02, night: float = 0.0, drift: float = 0.0, steps: int = 2_000) -> Days:
+    """Return days of a fine random walk: ``sigma`` while open, ``night`` between."""
+    random = np.random.default_rng(7)
+    moves = random.normal(drift / steps, sigma / sqrt(steps), (days, steps))
+    gaps = random.normal(0, night, days) if night else np.zeros(days)
+    opens = np.cumsum(gaps + np.concatenate([[0.0], moves.sum(axis=1)[:-1]]))
+    paths = opens[:, None] + np.cumsum(moves, axis=1)
+    high, low = np.maximum(paths.max(axis=1), opens), np.minimum(paths.min(axis=1), opens)
+    return Days(*(np.asarray(100 * np.exp(level), dtype=np.float64) for level in (opens, high, low, paths[:, -1])))
+
+
+def test_risk_metrics_is_its_recursion() -> None:
+    returns = np.random.default_rng(1).normal(0, 0.01, 300)
+    squares = np.concatenate([[np.mean(returns[:20] ** 2)], returns**2])
+    expected = pd.Series(squares).ewm(alpha=0.06, adjust=False).mean().iloc[-1]
+    assert risk_metrics(returns) == pytest.approx(sqrt(expected), rel=1e-12)
+
+
+def test_har_finds_the_weights_a_series_was_made_with() -> None:
+    random, made = np.random.default_rng(3), [1.0] * 22
+    for _ in range(5_000):
+        means = 0.5 * made[-1] + 0.2 * float(np.mean(made[-5:])) + 0.1 * float(np.mean(made[-22:]))
+        made.append(0.2 + means + random.normal(0, 0.1))
+    assert har(np.array(made)) == pytest.approx([0.2, 0.5, 0.2, 0.1], abs=0.06)
+
+
+def test_har_is_least_squares() -> None:
+    made = np.random.default_rng(4).lognormal(0, 0.3, 120)
+    rows = [[1.0, made[t - 1], made[t - 5 : t].mean(), made[t - 22 : t].mean()] for t in range(22, 120)]
+    design = np.array(rows)
+    assert har(made) == pytest.approx(np.linalg.solve(design.T @ design, design.T @ made[22:]), rel=1e-8)
+
+
+@pytest.mark.parametrize("estimate", [parkinson, garman_klass, rogers_satchell, yang_zhang])
+def test_ranges_show_the_volatility_of_a_walk(estimate: Callable[[Days], float]) -> None:
+    assert estimate(walk(2_000)) == pytest.approx(0.02, rel=0.05)
+
+
+def test_only_yang_and_zhang_see_the_night() -> None:
+    days = walk(2_000, night=0.02)
+    assert yang_zhang(days) == pytest.approx(0.02 * sqrt(2), rel=0.05)
+    assert parkinson(days) == pytest.approx(0.02, rel=0.05)
+
+
+def test_drift_misleads_the_range_and_not_rogers_and_satchell() -> None:
+    days = walk(2_000, drift=0.03)
+    assert parkinson(days) > 0.025
+    assert rogers_satchell(days) == pytest.approx(0.02, rel=0.05)
+
+
+def test_a_day_without_a_move_has_no_volatility() -> None:
+    flat = Days(*[np.full(5, 100.0)] * 4)
+    assert [measure(flat) for measure in (parkinson, garman_klass, rogers_satchell, yang_zhang)] == [0, 0, 0, 0]
+
+
+def test_garch_finds_the_parameters_returns_were_made_with() -> None:
+    random, returns, variance, last = np.random.default_rng(5), [], 1.0, 1.0
+    for _ in range(4_000):
+        variance = 0.05 + 0.1 * last + 0.85 * variance
+        shock = random.normal(0, sqrt(variance))
+        returns.append(0.02 + shock)
+        last = shock**2
+    assert garch(np.array(returns)) == pytest.approx((0.02, 0.05, 0.1, 0.85), abs=0.04)
+
+
+def numbers(path: Path, column: str) -> Floats:
+    with path.open(encoding="utf-8", newline="") as lines:
+        return np.array([float(row[column] or "nan") for row in csv.DictReader(lines)])
+
+
+@pytest.mark.recorded
+def test_garch_is_that_of_the_published_benchmark(shared: Path) -> None:
+    returns = numbers(shared / "data" / "quant-reference" / "dem2gbp_1974.csv", "ret_pct")
+    assert garch(returns) == pytest.approx((-0.00619041, 0.0107613, 0.153134, 0.805974), abs=3e-5)
+
+
+@pytest.mark.recorded
+def test_parkinson_is_that_of_another_program(shared: Path) -> None:
+    folder = shared / "data" / "quant-reference"
+    columns = [numbers(folder / "ttrc_250.csv", name) for name in ("Open", "High", "Low", "Close")]
+    expected = numbers(folder / "ttr_expected_250.csv", "vol_parkinson_n10_N260")
+    for end in np.flatnonzero(~np.isnan(expected)).tolist():
+        days = Days(*(column[end - 9 : end + 1] for column in columns))
+        assert parkinson(days) * sqrt(260) == pytest.approx(expected[end], abs=1e-8)
+
+
+def test_the_constant_of_the_range_is_that_of_its_paper() -> None:
+    days = Days(*(np.array([price]) for price in (100.0, 110.0, 100.0, 105.0)))
+    assert parkinson(days) == pytest.approx(log(1.1) * 0.6005612, rel=1e-6)
