@@ -39,6 +39,7 @@ class Arrays:
             slots_of[box.name] = slice(begin, begin + len(box.held))
             begin += len(box.held)
         self.slots_of: Mapping[str, slice] = slots_of
+        self.version = 0
         self.refill()
 
     def sync(self) -> None:
@@ -46,6 +47,7 @@ class Arrays:
 
     def refill(self) -> None:
         """Take over what the desk's figures are now."""
+        self.version += 1
         desk, slots = self._desk, self._slots
         boxes = list(desk.sandboxes.values())
         self.marks = np.array([_float(symbol.mark) for symbol in desk.symbols.values()])
@@ -84,6 +86,7 @@ class RealGate:
             unfilled[order.symbol] += order.qty
             box.reserved += order.qty * order.price * Fraction(102, 100)
             self.arrays.refill()
+            self.arrays.version -= 1  # of what it let pass itself the gate knows
         return verdict
 
     @property

@@ -23,7 +23,7 @@ from trader.model.events import (
     PositionSplit,
     SymbolUnlocked,
 )
-from trader.model.orders import TERMINAL, Side
+from trader.model.orders import TERMINAL, Approved, Side
 
 if TYPE_CHECKING:
     from trader.model.views import Floats
@@ -34,6 +34,7 @@ class Portfolio:
 
     def __init__(self, ledger: Ledger, sandboxes: Sequence[Sandbox], listings: Mapping[str, Listing]) -> None:
         """Know nothing before the first :meth:`sync`."""
+        self.version = 0
         slots = [slot for sandbox in sandboxes for slot in sandbox.slots.values()]
         self.symbols = tuple(listings)
         self.strategies = tuple(sandbox.spec.name for sandbox in sandboxes)
@@ -52,6 +53,7 @@ class Portfolio:
         self._touched = set(self.symbols)
         self._paid = {"", *self.strategies}
         self._is_moved = True
+        self._numbers = {(slot.sandbox.spec.name, slot.symbol): slot.rank for slot in slots}
 
     def hear(self, event: Event) -> None:
         """Note what an event has changed."""
@@ -60,6 +62,9 @@ class Portfolio:
                 self._touched.add(event.symbol)
                 self._paid.add(event.strategy)
             case OrderCreated(approved=approved):
+                if not approved.intent.reduces:
+                    self._reserve(approved)
+                    return
                 self._touched.add(approved.intent.symbol)
                 self._paid.add(approved.intent.strategy)
             case CashBooked() | CapitalChanged():
@@ -69,11 +74,13 @@ class Portfolio:
                 self._touched.update(self.symbols)
                 self._paid.add("")
             case _:
-                pass
+                return
+        self.version += 1
 
     def move(self) -> None:
         """Look at every mark anew: one may have moved."""
         self._is_moved = True
+        self.version += 1
 
     def sync(self) -> None:
         """Bring every array up to date with books and marks."""
@@ -93,6 +100,15 @@ class Portfolio:
         held = self.held[part]
         worth = np.where(held == 0.0, 0.0, held * self.marks[self.symbol_of[part]])
         return float(self.cash[self.rank[strategy]] + worth.sum())
+
+    def _reserve(self, approved: Approved) -> None:
+        """Add an opening; where its symbol is to be counted anyway, it is counted with the rest."""
+        intent, qty = approved.intent, float(approved.intent.qty)
+        number, place = self.index[intent.symbol], self._numbers[intent.strategy, intent.symbol]
+        total, own = (self.buys, self.held_buys) if intent.side is Side.BUY else (self.sells, self.held_sells)
+        total[number] += qty
+        own[place] += qty
+        self.reserved[self.rank[intent.strategy]] += float(approved.reserved)
 
     def _count(self, listing: Listing) -> None:
         number = self.index[listing.instrument.symbol]

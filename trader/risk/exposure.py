@@ -4,10 +4,10 @@ An opening breaks a limit where the worst case is beyond it afterwards and has g
 worse passes. Fractions are of the account's net asset value, a strategy's own of its equity.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from math import isnan
-from typing import NamedTuple
+from math import isnan, nan
+from typing import Final
 
 from trader.model.events import FlagRaised
 from trader.model.orders import OrderIntent
@@ -16,15 +16,12 @@ from trader.risk.bounds import Bound, Breach
 from trader.risk.checks import Check, Unit, breach_of, check_of, shown
 from trader.risk.limits import Limits
 from trader.risk.regime import tightness_of
-from trader.risk.rings import By, Rings, Walk
+from trader.risk.rings import By, Limited, Rings
 from trader.risk.rules import Rules
+from trader.risk.sums import Change, Sums, Totals
 
-
-class Worth(NamedTuple):
-    """What the account is worth, and what cash of it is neither owed to shorts nor reserved; dollars."""
-
-    nav: float
-    free: float
+_ACCOUNT: Final = frozenset({"account"})
+_TIGHTENED: Final = frozenset({By.EQUITY, By.DOLLARS})
 
 
 class ExposureControls:
@@ -43,84 +40,109 @@ class ExposureControls:
         self._flags = flags
         self._factor = rules.ladder.weekly_factor
         self._rings = Rings(rules, limits, exposures)
-        self._worth: Worth | None = None
-        account = rules.account
-        self._min_equity = _least("min_equity", account.min_equity, "$")
-        self._min_cash_buffer = _least("min_cash_buffer", account.min_cash_buffer, "of equity")
+        self._sums: Sums | None = None
+        self._min_equity = _at_least("min_equity", rules.account.min_equity, "$")
+        self._min_cash_buffer = _at_least("min_cash_buffer", rules.account.min_cash_buffer, "of equity")
 
     def forget(self) -> None:
         """Sum everything up anew for the next order."""
-        self._worth = None
-        self._rings.forget()
+        self._sums = None
 
-    def worth(self) -> Worth:
-        """Return what the account is worth; NaN while a position has no mark."""
-        if self._worth is None:
-            of, sums = self._exposures, self._rings.account.summed()
-            cash = float(of.cash.sum()) + of.unallocated
-            self._worth = Worth(cash + sums.worth, cash - sums.short - float(of.reserved.sum()))
-        return self._worth
+    @property
+    def nav(self) -> float:
+        """Return what the account is worth in dollars; NaN while a position has no mark."""
+        return self._summed().nav
 
-    def tightness(self, scopes: frozenset[str]) -> float:
+    def tightness(self, scopes: frozenset[str] = _ACCOUNT) -> float:
         """Return what limits on ``scopes`` are divided by now."""
         return tightness_of(self._flags, scopes, factor=self._factor) if self._flags else 1.0
 
-    def beyond(self, question: Question, reserved: Decimal) -> Iterator[Breach]:
-        """Yield every level that an opening, which would reserve so many dollars, goes beyond."""
-        worth, intent = self.worth(), question.intent
-        if not worth.nav > 0:
-            yield Breach("nav", "account", "> $0", self._said(worth.nav), hint="nothing is opened on nothing")
-        else:
-            yield from self._short_of(self._min_equity, worth.nav)
-            yield from self._short_of(self._min_cash_buffer, (worth.free - float(reserved)) / worth.nav)
-        for walk in self._rings.walks(intent.strategy, intent.symbol):
-            own = walk.ring.scope.startswith("strategy")
-            yield from self._met(walk, question, equity=float(question.standing.equity) if own else worth.nav)
+    def beyond(self, question: Question, reserved: Decimal) -> list[Breach]:
+        """Return every level that an opening, which would reserve so many dollars, goes beyond."""
+        sums, intent = self._summed(), question.intent
+        number, signed, mark = self._order(intent)
+        of = self._rings.account(intent.symbol)
+        change, tightness = sums.symbols.change(number, signed, mark), self.tightness(of.tightened_by)
+        found = [
+            *self._least(sums, reserved),
+            *self._over(of.limits, sums.account, change, equity=sums.nav, tightness=tightness),
+        ]
+        share = tightness / sums.nav if sums.nav > 0 else nan
+        for check, row in of.buckets:
+            before = sums.sets[row]
+            after = before + (change.after - change.before)
+            if not after * share <= check.first and not after <= before:
+                found += self._told(check, after * share / tightness, tightness=tightness)
+        if rings := self._rings.rings(intent.strategy):
+            slots = sums.slots
+            change = slots.positions.change(self._rings.place(intent.strategy, intent.symbol), signed, mark)
+            for scope, rows, limits, tightened_by, is_own in rings:
+                equity = float(question.standing.equity) if is_own else sums.nav
+                tightness = self.tightness(tightened_by)
+                found += self._over(limits, slots.totals(scope, rows), change, equity=equity, tightness=tightness)
+        return found
 
     def count(self, intent: OrderIntent, reserved: Decimal) -> None:
         """Add what was let pass to the sums that are kept."""
-        signed = float(intent.qty) * intent.side.sign
-        mark = self._mark(intent.symbol)
-        for walk in self._rings.walks(intent.strategy, intent.symbol):
-            if walk.ring.sums is not None:
-                walk.ring.sums.add(walk.place, signed, mark=mark)
-        if self._worth is not None:
-            self._worth = self._worth._replace(free=self._worth.free - float(reserved))
+        sums = self._summed()
+        number, signed, mark = self._order(intent)
+        if isnan(mark):
+            self.forget()
+            return
+        change = sums.symbols.change(number, signed, mark)
+        sums.symbols.add(number, signed, change)
+        sums.account.add(change)
+        sums.free -= float(reserved)
+        for bucket in self._rings.account(intent.symbol).buckets:
+            sums.sets[bucket.number] += change.after - change.before
+        if rings := self._rings.rings(intent.strategy):
+            place, slots = self._rings.place(intent.strategy, intent.symbol), sums.slots
+            change = slots.positions.change(place, signed, mark)
+            slots.positions.add(place, signed, change)
+            slots.add(self._rings.rows[intent.strategy], [ring.scope for ring in rings], change)
 
-    def _short_of(self, check: Check | None, value: float) -> Iterator[Breach]:
-        if check is not None and not -value <= check.first:
-            yield from self._told(check, value, By.NUMBER, 1.0)
-
-    def _met(self, walk: Walk, question: Question, *, equity: float) -> Iterator[Breach]:
-        """Yield what an opening breaks in one ring."""
-        sums, intent = walk.ring.summed(), question.intent
-        before = sums.before(walk.place)
-        signed = float(intent.qty) * intent.side.sign
-        after = sums.after(walk.place, signed, mark=self._mark(intent.symbol), before=before)
-        tightness = self.tightness(walk.scopes)
-        share = tightness / equity if equity > 0 else float("nan")
+    def _over(
+        self, limits: Sequence[Limited], totals: Totals, change: Change, *, equity: float, tightness: float
+    ) -> list[Breach]:
+        """Return what an opening breaks in one set of positions."""
+        found: list[Breach] = []
+        after = totals.after(change)
+        share = tightness / equity if equity > 0 else nan
         scales = (share, tightness, 1.0, share / tightness)
-        for check, of, by in walk.limits:
-            value = after[of]
-            if not value * scales[by] <= check.first and not value <= before[of]:
-                yield from self._told(check, value * scales[by], by, tightness)
-        for check, members in walk.buckets:
-            held = float(sums.values @ members)
-            value = held + (after.position - before.position)
-            if not value * share <= check.first and not value <= held:
-                yield from self._told(check, value * share, By.EQUITY, tightness)
+        for check, of, by in limits:
+            scaled = after[of] * scales[by]
+            if not scaled <= check.first and not after[of] <= totals.before(change)[of]:
+                tightened = tightness if by in _TIGHTENED else 1.0
+                found += self._told(check, scaled / tightened, tightness=tightened)
+        return found
 
-    def _told(self, check: Check, scaled: float, by: By, tightness: float) -> Iterator[Breach]:
-        tightened = tightness if by in {By.EQUITY, By.DOLLARS} else 1.0
-        breach = breach_of(check, scaled / tightened, tightness=tightened, missing=self._missing())
-        if breach is not None:
-            yield breach
+    def _least(self, sums: Sums, reserved: Decimal) -> list[Breach]:
+        """Return what the account as a whole has too little of."""
+        if not sums.nav > 0:
+            said = f"unknown: {self._missing()}" if isnan(sums.nav) else shown(sums.nav, "$")
+            return [Breach("nav", "account", "> $0", said, hint="nothing is opened on nothing")]
+        found: list[Breach] = []
+        if self._min_equity is not None and not -sums.nav <= self._min_equity.first:
+            found += self._told(self._min_equity, sums.nav)
+        if self._min_cash_buffer is not None:
+            buffer = (sums.free - float(reserved)) / sums.nav
+            if not -buffer <= self._min_cash_buffer.first:
+                found += self._told(self._min_cash_buffer, buffer)
+        return found
 
-    def _mark(self, symbol: str) -> float:
-        return self._exposures.marks.item(self._exposures.index[symbol])
+    def _told(self, check: Check, value: float, *, tightness: float = 1.0) -> list[Breach]:
+        breach = breach_of(check, value, tightness=tightness, missing=self._missing())
+        return [] if breach is None else [breach]
 
-    def _said(self, nav: float) -> str:
-        return f"unknown: {self._missing()}" if isnan(nav) else shown(nav, "$")
+    def _summed(self) -> Sums:
+        if self._sums is None:
+            self._sums = Sums(self._exposures, self._rings.members, self._rings.begins)
+        return self._sums
+
+    def _order(self, intent: OrderIntent) -> tuple[int, float, float]:
+        """Return the number of an order's symbol, its signed quantity, and its mark."""
+        number = self._exposures.index[intent.symbol]
+        return number, float(intent.qty) * intent.side.sign, self._exposures.marks.item(number)
 
     def _missing(self) -> str:
         of = self._exposures
@@ -132,5 +154,5 @@ class ExposureControls:
         return f"no mark of {', '.join(names)} yet" if names else "no mark yet"
 
 
-def _least(rule: str, bound: Bound, unit: Unit) -> Check | None:
+def _at_least(rule: str, bound: Bound, unit: Unit) -> Check | None:
     return check_of(rule, bound, scope="account", key=f"risk.account.{rule}", unit=unit) if bound else None

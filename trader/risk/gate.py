@@ -13,7 +13,7 @@ import msgspec
 
 from trader.model.calendar import StockCalendar
 from trader.model.events import FlagRaised, OverrideUsed
-from trader.model.orders import Approved, Denied, OrderIntent, Urgency
+from trader.model.orders import Approved, Denied, Urgency
 from trader.model.views import Exposures, Question
 from trader.risk.basics import broken_on_its_own
 from trader.risk.bounds import Bound, Breach
@@ -54,7 +54,7 @@ class Gate:
         self._tails = tails if tails is not None and tails.is_on else None
         self._sums = ExposureControls(rules, limits, exposures=exposures, flags=flags)
         self._ages = {urgency: AGE_NS[rules.tiers.get(urgency, BY_URGENCY[urgency])] for urgency in Urgency}
-        self._summed_at = 0
+        self._version = self._summed_at = -1
         self._is_plain = rules == Rules() and not any(map(_has_exposure_limits, limits.values()))
         self._calendar = StockCalendar()
         self._controls: dict[tuple[str, str], OrderControls] = {}  # by strategy and asset class
@@ -76,7 +76,8 @@ class Gate:
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in a check, nothing is opened on it
             broken = _failed(error)
         if broken is None:
-            self._count(intent, reserved)
+            if not self._is_plain:
+                self._sums.count(intent, reserved)
             return Approved(question.order_id, intent, reserved)
         return Denied(
             intent, broken.rule, broken.limit, broken.value,
@@ -108,9 +109,8 @@ class Gate:
         if self._conduct is not None:
             yield from self._conduct.breaches(question)
         if self._tails is not None:
-            tightness = self._sums.tightness(frozenset({"account"}))
-            nav = self._sums.worth().nav
-            yield from self._tails.breaches(question, self._exposures, nav=nav, tightness=tightness)
+            sums, of = self._sums, self._exposures
+            yield from self._tails.breaches(question, of, nav=sums.nav, tightness=sums.tightness())
 
     def _of_order(self, question: Question) -> Iterator[Breach]:
         key = question.intent.strategy, question.instrument.asset_class
@@ -125,21 +125,14 @@ class Gate:
         yield from controls.beyond(question)
 
     def _freshen(self, question: Question) -> None:
-        """Sum up anew where the sums are older than the order's tier allows."""
-        self._exposures.sync()
-        age = self._ages[question.intent.urgency]
-        if not age or not 0 <= question.now - self._summed_at <= age:
-            self._summed_at = question.now
-            self._sums.forget()
-
-    def _count(self, intent: OrderIntent, reserved: Decimal) -> None:
-        """Let what was let pass count at once, also for orders that are checked on sums of a moment ago."""
-        if self._is_plain:
-            return
-        if self._ages[intent.urgency]:
-            self._sums.count(intent, reserved)
-        else:
-            self._sums.forget()
+        """Sum up anew what is older than the order's tier allows; what nothing has changed since is as new as ever."""
+        exposures = self._exposures
+        exposures.sync()
+        if exposures.version != self._version:
+            age = question.now - self._summed_at
+            if not 0 <= age <= self._ages[question.intent.urgency] or not self._ages[question.intent.urgency]:
+                self._version, self._summed_at = exposures.version, question.now
+                self._sums.forget()
 
     def _scopes(self, strategy: str, symbol: str) -> set[str]:
         groups = {f"group {name}" for name, group in self._rules.groups.items() if strategy in group.strategies}

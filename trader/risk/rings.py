@@ -1,23 +1,21 @@
-"""Sets of positions with limits of their own, and which of those limits an opening meets."""
+"""Which limits on exposure an opening meets: the account's, those of its groups, its strategy's own."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trader.model.instruments import instrument_of
 from trader.model.views import Exposures, Floats
 from trader.risk.bounds import Bound
 from trader.risk.checks import Check, Unit, check_of
-from trader.risk.limits import AccountLimits, Limits
+from trader.risk.limits import Limits
 from trader.risk.rules import UNKNOWN, Rules
-from trader.risk.sums import Sums
 
 
 class Of(IntEnum):
-    """Which of :class:`~trader.risk.sums.Measures` a limit is on."""
+    """Which figure of a set of positions a limit is on."""
 
     POSITION = 0
     GROSS = 1
@@ -58,100 +56,86 @@ class Limited(NamedTuple):
 
 
 class Bucket(NamedTuple):
-    """A limit on one sector, category or class; ``members`` has shape (n,), 1 for each of its symbols, else 0."""
+    """A limit on one sector, category or class: the set of symbols in row ``number`` of :attr:`Rings.members`."""
 
     check: Check
-    members: Floats
+    number: int
 
 
-class Ring:
-    """A set of positions: the slots ``places``, or the whole account by symbol where that is None."""
+class Ring(NamedTuple):
+    """A group or a strategy with limits of its own: the strategies in ``rows``, and whose flags tighten it."""
 
-    def __init__(self, scope: str, exposures: Exposures, places: NDArray[np.intp] | None) -> None:
-        """Have no sums before they are asked for."""
-        self.scope = scope
-        self.sums: Sums | None = None  # as of the gate's last look, and of what was let pass since
-        self._exposures = exposures
-        self._places: slice | NDArray[np.intp] | None = places
-        if places is not None and len(places) == places[-1] - places[0] + 1:
-            self._places = slice(int(places[0]), int(places[-1]) + 1)  # a view is cheaper than a copy
-
-    def summed(self) -> Sums:
-        """Return the sums, anew where they were forgotten."""
-        if self.sums is None:
-            of, places = self._exposures, self._places
-            if places is None:
-                self.sums = Sums(of.net, of.buys, of.sells, of.marks)
-            else:
-                marks = of.marks[of.symbol_of[places]]
-                self.sums = Sums(of.held[places], of.held_buys[places], of.held_sells[places], marks)
-        return self.sums
+    scope: str
+    rows: Sequence[int]
+    limits: Sequence[Limited]
+    tightened_by: frozenset[str]
+    is_own: bool  # a strategy's, on its own equity
 
 
-class Walk(NamedTuple):
-    """What the openings of one strategy and symbol meet in one ring; ``place`` is where their position stands."""
+class OfAccount(NamedTuple):
+    """What the openings of one symbol meet in the account."""
 
-    ring: Ring
-    place: int
     limits: Sequence[Limited]
     buckets: Sequence[Bucket]
-    scopes: frozenset[str]  # flags on one of these tighten it
+    tightened_by: frozenset[str]
 
 
 class Rings:
-    """The account, the groups and the strategies of one desk, as far as they have limits."""
+    """The account, the groups and the strategies of one desk, as far as they have limits.
+
+    ``members`` has a row for each sector, category and class with a limit, shape (rows, n), 1 for each of its symbols.
+    ``begins`` are the first slots of the strategies that have any; ``rows`` where those strategies stand among them.
+    """
 
     def __init__(self, rules: Rules, limits: Mapping[str, Limits], exposures: Exposures) -> None:
         """Plan nothing before it is asked for."""
-        self.account = Ring("account", exposures, None)
+        parts = {name: part for name, part in exposures.slots_of.items() if part.stop > part.start}
+        self.begins = np.array([part.start for part in parts.values()], dtype=np.intp)
+        self.rows: Mapping[str, int] = {name: row for row, name in enumerate(parts)}
         self._rules = rules
         self._limits = limits
         self._exposures = exposures
-        self._groups = {
-            name: Ring(f"group {name}", exposures, np.sort(np.concatenate([*map(self._slots, group.strategies)])))
-            for name, group in rules.groups.items()
-            if group.strategies
-        }
-        self._own: dict[str, Ring] = {}
-        self._walks: dict[tuple[str, str], tuple[Walk, ...]] = {}
-        self._members: dict[tuple[str, str], Floats] = {}
+        self._general = [*limited(rules.account, "account", "risk.account")]
+        self._sets = [*self._with_limits()]
+        self.members: Floats = np.array([members for *_, members in self._sets])
+        self._accounts: dict[str, OfAccount] = {}
+        self._rings: dict[str, tuple[Ring, ...]] = {}
+        self._places: dict[str, dict[str, int]] = {}
 
-    def forget(self) -> None:
-        """Sum everything up anew when it is asked for next."""
-        for ring in (self.account, *self._groups.values(), *self._own.values()):
-            ring.sums = None
+    def account(self, symbol: str) -> OfAccount:
+        """Return what an opening of a symbol meets in the account."""
+        found = self._accounts.get(symbol)
+        if found is None:
+            number = self._exposures.index[symbol]
+            buckets = [Bucket(check, row) for row, (check, members) in enumerate(self._sets) if members[number]]
+            limits = self._general
+            if symbol in self._rules.symbols or any(one.of is Of.POSITION for one in limits):
+                limits = [*self._limits_of(symbol)]
+            found = OfAccount(limits, buckets, frozenset({"account", f"symbol {symbol}"}))
+            self._accounts[symbol] = found
+        return found
 
-    def walks(self, strategy: str, symbol: str) -> tuple[Walk, ...]:
-        """Return what an opening meets, the account first, then groups, then the strategy's own."""
-        walks = self._walks.get((strategy, symbol))
-        if walks is None:
-            walks = self._walks[strategy, symbol] = tuple(self._planned(strategy, symbol))
-        return walks
+    def rings(self, strategy: str) -> tuple[Ring, ...]:
+        """Return the groups and then the strategy itself, as far as they have limits."""
+        rings = self._rings.get(strategy)
+        if rings is None:
+            rings = self._rings[strategy] = tuple(self._rings_of(strategy))
+        return rings
 
-    def _planned(self, strategy: str, symbol: str) -> Iterator[Walk]:
-        rules, account = self._rules, self._rules.account
-        limits = [*self._account_limits(symbol)]
-        yield Walk(
-            self.account,
-            self._exposures.index[symbol],
-            limits,
-            [*self._buckets(account, symbol)],
-            frozenset({"account", f"symbol {symbol}"}),
-        )
-        for name, ring in self._groups.items():
-            if strategy in rules.groups[name].strategies:
-                of = limited(rules.groups[name], ring.scope, f"risk.groups.{name}")
-                place = self._place(strategy, symbol, rules.groups[name].strategies)
-                yield Walk(ring, place, [*of], [], frozenset({"account", ring.scope}))
-        of = limited(self._limits[strategy], f"strategy {strategy}", f"risk_config of strategy {strategy}: ")
-        if own := [*of]:
-            scope = f"strategy {strategy}"
-            ring = self._own.setdefault(strategy, Ring(scope, self._exposures, self._slots(strategy)))
-            yield Walk(ring, self._place(strategy, symbol, (strategy,)), own, [], frozenset({"account", scope}))
+    def place(self, strategy: str, symbol: str) -> int:
+        """Return the number of a slot."""
+        places = self._places.get(strategy)
+        if places is None:
+            part, of = self._exposures.slots_of[strategy], self._exposures
+            numbers = of.symbol_of[part].tolist()
+            places = {of.symbols[number]: part.start + place for place, number in enumerate(numbers)}
+            self._places[strategy] = places
+        return places[symbol]
 
-    def _account_limits(self, symbol: str) -> Iterator[Limited]:
+    def _limits_of(self, symbol: str) -> Iterator[Limited]:
+        """Give the account's limits, those on a single position as the symbol's own where it has some."""
         own = self._rules.symbols.get(symbol)
-        for one in limited(self._rules.account, "account", "risk.account"):
+        for one in self._general:
             if one.of is not Of.POSITION:
                 yield one
             elif own is None or not getattr(own, one.check.rule):
@@ -159,36 +143,31 @@ class Rings:
         if own is not None:
             yield from limited(own, f"symbol {symbol}", f"risk.symbols.{symbol}")
 
-    def _buckets(self, account: AccountLimits, symbol: str) -> Iterator[Bucket]:
+    def _rings_of(self, strategy: str) -> Iterator[Ring]:
+        for name, group in self._rules.groups.items():
+            scope = f"group {name}"
+            if strategy in group.strategies and (limits := [*limited(group, scope, f"risk.groups.{name}")]):
+                rows = sorted(self.rows[one] for one in group.strategies if one in self.rows)
+                yield Ring(scope, rows, limits, frozenset({"account", scope}), is_own=False)
+        scope = f"strategy {strategy}"
+        if limits := [*limited(self._limits[strategy], scope, f"risk_config of strategy {strategy}: ")]:
+            yield Ring(scope, [self.rows[strategy]], limits, frozenset({"account", scope}), is_own=True)
+
+    def _with_limits(self) -> Iterator[tuple[Check, list[float]]]:
+        """Give every sector, category and class that has a limit, and which symbols are in it."""
+        rules, account = self._rules, self._rules.account
         kinds: tuple[tuple[str, Mapping[str, Sequence[str]] | None, Bound, Mapping[str, Bound]], ...] = (
-            ("max_sector", self._rules.sectors, account.max_sector, account.max_sector_of),
-            ("max_category", self._rules.categories, account.max_category, account.max_category_of),
+            ("max_sector", rules.sectors, account.max_sector, account.max_sector_of),
+            ("max_category", rules.categories, account.max_category, account.max_category_of),
             ("max_class", None, account.max_class, account.max_class_of),
         )
         for rule, names, general, special in kinds:
-            name = bucket_of(symbol, names)
-            key = f"risk.account.{rule}_of.{name}" if name in special else f"risk.account.{rule}"
-            if bound := special.get(name, general):
-                check = check_of(rule, bound, scope="account", key=key, unit="of equity")
-                yield Bucket(check._replace(key=f"{key} ({name})"), self._member(rule, name, names))
-
-    def _member(self, rule: str, name: str, names: Mapping[str, Sequence[str]] | None) -> Floats:
-        if (rule, name) not in self._members:
-            self._members[rule, name] = np.array(
-                [float(bucket_of(symbol, names) == name) for symbol in self._exposures.symbols]
-            )
-        return self._members[rule, name]
-
-    def _slots(self, strategy: str) -> NDArray[np.intp]:
-        part = self._exposures.slots_of[strategy]
-        return np.arange(part.start, part.stop)
-
-    def _place(self, strategy: str, symbol: str, strategies: Sequence[str]) -> int:
-        """Return where a strategy's position in a symbol stands among those of some strategies."""
-        slots = np.sort(np.concatenate([*map(self._slots, strategies)]))  # as its ring has them
-        part, number = self._exposures.slots_of[strategy], self._exposures.index[symbol]
-        is_there = (slots >= part.start) & (slots < part.stop) & (self._exposures.symbol_of[slots] == number)
-        return int(np.flatnonzero(is_there)[0])
+            buckets = [bucket_of(symbol, names) for symbol in self._exposures.symbols]
+            for name in dict.fromkeys(buckets):
+                key = f"risk.account.{rule}_of.{name}" if name in special else f"risk.account.{rule} ({name})"
+                if bound := special.get(name, general):
+                    check = check_of(rule, bound, scope="account", key=key, unit="of equity")
+                    yield check, [float(bucket == name) for bucket in buckets]
 
 
 def bucket_of(symbol: str, names: Mapping[str, Sequence[str]] | None) -> str:

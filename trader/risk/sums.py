@@ -1,76 +1,152 @@
 """Worst-case exposure: what is held, with everything on its way filled in the direction that makes it largest.
 
 A position of 10 with orders of 5 to buy and 30 to sell may become 15 or −20, so it counts as 20. The sums of an
-account, a group or a strategy add up the worst of each symbol; the worst net is the larger of "all buys fill" and "all
-sells fill".
+account, a group or a strategy add up the worst of each position; the worst net is the larger of "all buys fill" and
+"all sells fill".
+
+*Why* sums are kept: adding up everything costs more than all else that is asked of an order, and within a step only
+the gate's own approvals change it.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from trader.model.views import Floats
+from trader.model.views import Exposures, Floats
 
 
-class Measures(NamedTuple):
-    """The worst case of one set of positions; dollars, and the ``number`` of positions that are or may be open."""
+class Change(NamedTuple):
+    """What an order would do to one position and to the sums it is in; dollars."""
 
-    position: float  # of the symbol that is asked about
-    gross: float
-    net: float
-    number: int
+    before: float  # the position's worst case
+    after: float
+    up: float  # what it adds, were all buys to fill
+    down: float  # what it adds, were all sales to fill
+    number: int  # of positions that it adds
+
+
+class Totals:
+    """The sums of one set of positions: ``gross`` of the worst, net in either direction, and how many they are."""
+
+    __slots__ = ("down", "gross", "number", "up")
+
+    def __init__(self, gross: float, up: float, down: float, number: int) -> None:
+        """Begin with what was added up."""
+        self.gross = gross
+        self.up = up
+        self.down = down
+        self.number = number
+
+    def before(self, change: Change) -> tuple[float, float, float, int]:
+        """Return position, gross, net and number as they are."""
+        return change.before, self.gross, max(self.up, -self.down), self.number
+
+    def after(self, change: Change) -> tuple[float, float, float, int]:
+        """Return position, gross, net and number as an order would make them."""
+        gross = self.gross + (change.after - change.before)
+        return change.after, gross, max(self.up + change.up, -(self.down + change.down)), self.number + change.number
+
+    def add(self, change: Change) -> None:
+        """Count an order as let pass."""
+        self.gross += change.after - change.before
+        self.up += change.up
+        self.down += change.down
+        self.number += change.number
+
+
+class Positions:
+    """Positions side by side: how high and how low each may come, and the worse of the two in dollars.
+
+    ``marks`` are NaN where there is none, which only matters to what is held or on its way.
+    """
+
+    __slots__ = ("high", "low", "marks", "values")
+
+    def __init__(self, net: Floats, buys: Floats, sells: Floats, marks: Floats) -> None:
+        """Look at quantities, shape (k,); nothing that is given is changed later."""
+        self.high, self.low = net + buys, net - sells
+        worst = np.maximum(self.high, -self.low)
+        self.marks, self.values = marks, worst * marks
+        if math.isnan(float(self.values.sum())):
+            self.marks = np.where(worst == 0.0, 0.0, marks)
+            self.values = worst * self.marks
+
+    def change(self, place: int, signed: float, mark: float) -> Change:
+        """Return what an order of so much (negative: a sale) would do to a position."""
+        high, low, before = self.high.item(place), self.low.item(place), self.values.item(place)
+        dollars = signed * mark
+        if signed > 0:
+            after, up, down = max(high + signed, -low) * mark, dollars, 0.0
+        else:
+            after, up, down = max(high, -(low + signed)) * mark, 0.0, dollars
+        return Change(before, after, up, down, int(before == 0.0))
+
+    def add(self, place: int, signed: float, change: Change) -> None:
+        """Count an order as let pass."""
+        (self.high if signed > 0 else self.low)[place] += signed
+        self.values[place] = change.after
+
+
+class SlotSums:
+    """The sums of every strategy, and of groups of them; ``begins`` are the numbers of their first slots."""
+
+    def __init__(self, exposures: Exposures, begins: NDArray[np.intp]) -> None:
+        """Add up all slots at once."""
+        of = exposures
+        self.positions = Positions(of.held, of.held_buys, of.held_sells, of.marks[of.symbol_of])
+        high, low, values, marks = (getattr(self.positions, name) for name in ("high", "low", "values", "marks"))
+        table = np.add.reduceat(np.stack([values, high * marks, low * marks, values != 0.0]), begins, axis=1)
+        self._rows: list[list[float]] = table.T.tolist()
+        self._totals: dict[str, Totals] = {}
+
+    def totals(self, scope: str, rows: Sequence[int]) -> Totals:
+        """Return the sums of the strategies in ``rows`` together, under the name of their scope."""
+        totals = self._totals.get(scope)
+        if totals is None:
+            gross, up, down, number = map(sum, zip(*[self._rows[row] for row in rows], strict=True))
+            totals = self._totals[scope] = Totals(gross, up, down, int(number))
+        return totals
+
+    def add(self, row: int, scopes: Sequence[str], change: Change) -> None:
+        """Count an order of the strategy in ``row`` as let pass, in its own sums and in those of ``scopes``."""
+        gross, up, down, number = self._rows[row]
+        self._rows[row] = [
+            gross + (change.after - change.before), up + change.up, down + change.down, number + change.number
+        ]  # fmt: skip
+        for scope in scopes:
+            if scope in self._totals:
+                self._totals[scope].add(change)
 
 
 class Sums:
-    """The worst case of a set of positions at one moment, and of what was let pass since.
+    """The account at one moment: ``nav``, what of its cash is ``free``, its positions by symbol, its strategies' slots.
 
-    ``marks`` are NaN where there is none; one of a position makes every sum NaN. ``worth`` is what is held at its
-    marks, signed; ``short`` what it would cost to buy back all that is short; ``values``, shape (n,), the worst case of
-    each symbol in dollars.
+    ``free`` is neither owed to shorts nor reserved. ``members`` has a row for each set of symbols with a limit of its
+    own, shape (sets, n); ``sets`` are what those symbols come to.
     """
 
-    __slots__ = ("_down", "_gross", "_high", "_low", "_up", "short", "values", "worth")
+    def __init__(self, exposures: Exposures, members: Floats, begins: NDArray[np.intp]) -> None:
+        """Add up the account; the slots follow when they are asked for."""
+        of = exposures
+        self.symbols = Positions(of.net, of.buys, of.sells, of.marks)
+        high, low, values, marks = (getattr(self.symbols, name) for name in ("high", "low", "values", "marks"))
+        self.account = Totals(
+            float(values.sum()), float(high @ marks), float(low @ marks), int(np.count_nonzero(values))
+        )
+        self.sets: list[float] = (members @ values).tolist() if len(members) else []
+        cash = float(of.cash.sum()) + of.unallocated
+        self.nav = cash + float(of.net @ marks)
+        self.free = cash + float(np.minimum(of.net, 0.0) @ marks) - float(of.reserved.sum())
+        self._of = of
+        self._begins = begins
+        self._slots: SlotSums | None = None
 
-    def __init__(self, net: Floats, buys: Floats, sells: Floats, marks: Floats) -> None:
-        """Add up; nothing that is given is kept."""
-        high, low = net + buys, net - sells
-        worst = np.maximum(high, -low)
-        values: Floats = worst * marks
-        gross = float(values.sum())
-        if math.isnan(gross):  # what is not held needs no mark
-            marks = np.where(worst == 0.0, 0.0, marks)
-            values = worst * marks
-            gross = float(values.sum())
-        self.values, self.worth = values, float(net @ marks)
-        self.short = -float(np.minimum(net, 0.0) @ marks)
-        self._gross, self._up, self._down = gross, float(high @ marks), float(low @ marks)
-        self._high, self._low = high, low
-
-    def before(self, place: int) -> Measures:
-        """Return the measures as they are; ``place`` is that of the symbol that is asked about."""
-        net = max(self._up, -self._down)
-        return Measures(self.values.item(place), self._gross, net, int(np.count_nonzero(self.values)))
-
-    def after(self, place: int, signed: float, *, mark: float, before: Measures) -> Measures:
-        """Return the measures as an order of so much (negative: a sale) would make them."""
-        high, low, up, down = self._high.item(place), self._low.item(place), self._up, self._down
-        if signed > 0:
-            high, up = high + signed, up + signed * mark
-        else:
-            low, down = low + signed, down + signed * mark
-        position = max(high, -low) * mark
-        gross = self._gross + (position - before.position)
-        return Measures(position, gross, max(up, -down), before.number + (before.position == 0.0))
-
-    def add(self, place: int, signed: float, *, mark: float) -> None:
-        """Count an order as let pass."""
-        if signed > 0:
-            self._high[place] += signed
-            self._up += signed * mark
-        else:
-            self._low[place] += signed
-            self._down += signed * mark
-        position = max(self._high.item(place), -self._low.item(place)) * mark
-        self._gross += position - self.values.item(place)
-        self.values[place] = position
+    @property
+    def slots(self) -> SlotSums:
+        """Return the sums of strategies and groups."""
+        if self._slots is None:
+            self._slots = SlotSums(self._of, self._begins)
+        return self._slots
