@@ -74,7 +74,7 @@ def _as_text(found: "Verdict", first: int, minutes: int, took_s: float) -> str:
         f"faults: {faults}, …",
     ]
     if found.failed is None:
-        return "\n".join([*lines, "every promise was kept (I1 to I12)"])
+        return "\n".join([*lines, "every promise was kept (I1 to I13)"])
     failed = found.failed
     return "\n".join(
         [

@@ -8,7 +8,6 @@ from typing import Final, Protocol
 from trader.access.alpaca.broker import AlpacaBroker
 from trader.access.alpaca.line import BrokerSettings
 from trader.engine.engine import Engine, Step
-from trader.engine.sandbox import SandboxSpec
 from trader.errors import JournalFull, NotDurable, ReconcileError, TraderError
 from trader.model.commands import Command, SubmitOrder
 from trader.model.events import UNJOURNALED, Event
@@ -47,9 +46,9 @@ class Daemon:
     """One life of the desk on a journal and an account that outlive it."""
 
     def __init__(
-        self, exchange: Exchange, journal: Journal, market: Market, *, specs: Sequence[SandboxSpec], observer: Observer
+        self, exchange: Exchange, journal: Journal, market: Market, *, desk: Engine, observer: Observer
     ) -> None:
-        """Recover what the journal holds and begin. Raises JournalCorrupt."""
+        """Recover what the journal holds into a new ``desk`` and begin. Raises JournalCorrupt."""
         self.loop = VirtualLoop(exchange.timeline)
         self.is_live = False  # inputs are taken as they come
         self.ahead = 0  # of its clock before the world's (ns)
@@ -59,7 +58,7 @@ class Daemon:
         self._observer = observer
         self._journal = journal
         self._has_ballast = True
-        self.engine = Engine(specs, book_id="storm")
+        self.engine = desk
         self.engine.desk.ledger.recover(self._journal.recover())
         self.loop.enter()
         self.broker = AlpacaBroker(

@@ -7,6 +7,7 @@ from zlib import crc32
 
 from trader.engine.sandbox import SandboxSpec
 from trader.model.instruments import Instrument, instrument_of
+from trader.model.orders import Urgency
 from trader.model.signals import Target
 from trader.model.ticks import Bar, Quote
 from trader.model.time import MINUTE, SECOND
@@ -29,6 +30,7 @@ _WHOLE, _PARTS = instrument_of("AAA", fractionable=False), instrument_of("BBB")
 _SHARES = instrument_of("BBB", fractionable=False)  # as who may short has it
 _COIN = instrument_of("CCC/USD")
 INSTRUMENTS: Final[dict[str, Instrument]] = {one.symbol: one for one in (_WHOLE, _PARTS, _COIN)}
+_URGENCIES = tuple(Urgency)
 _WISHES = (1, 1, 1, -1, -1, 0, 0, None)  # long, short, flat, nothing
 
 
@@ -56,7 +58,8 @@ class Whim:
             raise StrategyBroke(bar.symbol)
         sign = _WISHES[drawn // 10_000 % len(_WISHES)]
         share = 0.3 + drawn // 80_000 % 100 / 150
-        return None if sign is None else Target(bar.symbol, sign * share)
+        urgency = _URGENCIES[drawn // 8_000_000 % len(_URGENCIES)]
+        return None if sign is None else Target(bar.symbol, sign * share, urgency=urgency)
 
 
 def specs(seed: int, *, quiet_from: int, chance_of_error: float) -> list[SandboxSpec]:

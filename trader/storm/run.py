@@ -10,11 +10,13 @@ from typing import Final, Literal
 import msgspec
 
 from trader.access.sim.venue_orders import Activity, OrderRequest
+from trader.engine.engine import Engine
 from trader.errors import NotDurable
 from trader.model.inputs import Control, Ticks
 from trader.model.money import decimal_of
 from trader.model.orders import Side
 from trader.model.time import MINUTE, SECOND, parse_time
+from trader.storm.ceilings import ceilings_of, director_of, rules_of
 from trader.storm.daemon import Crash, Daemon, is_mended_by_restart
 from trader.storm.disk import Disk, Storage
 from trader.storm.exchange import Exchange
@@ -100,9 +102,10 @@ class Storm:
         self._end = minutes * MINUTE - LATE_IN_MINUTE + LAST  # of the weather
         chance = self.weather.chances["strategy.raises"]
         self._specs = partial(specs, seed, quiet_from=minute + minutes * MINUTE, chance_of_error=chance)
+        self._limits = ceilings_of(seed)
         self.exchange = Exchange(self.timeline, self.weather, INSTRUMENTS, self._start)
         self.market = Market(self.weather, minute)
-        self.witness = Witness(self.exchange)
+        self.witness = Witness(self.exchange, self._limits)
         self.exchange.watcher = self.witness.passage
         self.daemon: Daemon | None = None
         self._fuse = 0  # steps until the process dies, when not zero
@@ -164,7 +167,9 @@ class Storm:
     def _boot(self) -> None:
         self.lives += 1
         self._note(f"process {self.lives} begins")
-        self.daemon = Daemon(self.exchange, self.disk.open(), self.market, specs=self._specs(), observer=self.witness)
+        rules, director = rules_of(self._limits), director_of(self._limits)
+        desk = Engine(self._specs(), book_id="storm", rules=rules, director=director)
+        self.daemon = Daemon(self.exchange, self.disk.open(), self.market, desk=desk, observer=self.witness)
         self.witness.began(self.daemon)
 
     def _light(self) -> None:

@@ -6,12 +6,14 @@
     I7  the books are what is true                             I8  what is folded is what is remembered
     I9  no opening after a halt was acknowledged               I10 everything resolves once the faults are over
     I11 no record without its cause                            I12 equal seeds write equal bytes
+    I13 nothing that opens goes beyond a hard limit, worst case counted, or leaves while a flag forbids it
 
 I7 and I10 are looked at when the weather is over, with everything at rest; I12 by whoever runs a seed twice.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import deepcopy
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -44,6 +46,7 @@ from trader.model.inputs import (
 from trader.model.money import EXACT, ZERO
 from trader.model.orders import TERMINAL, Approved, OrderStatus, TradingState
 from trader.model.time import NEW_YORK, SECOND, midnight_after
+from trader.storm.ceilings import Ceilings, Watch
 from trader.storm.passage import Passage
 from trader.storm.promises import Acknowledged
 from trader.storm.truth import differences
@@ -69,8 +72,8 @@ _CAUSES: Final[dict[type, tuple[type, ...]]] = {
 class Witness:
     """Sees what the desk makes of inputs, and what becomes durable; its ``passage`` sees the rest."""
 
-    def __init__(self, exchange: "Exchange") -> None:
-        """Begin with an empty journal and account."""
+    def __init__(self, exchange: "Exchange", limits: Ceilings | None) -> None:
+        """Begin with an empty journal and account; ``limits`` are the desk's."""
         self.known = Acknowledged(exchange.timeline)
         self.passage = Passage(exchange, self.known)
         self.created: dict[str, Approved] = {}  # durable ones; of this process also what is not durable yet
@@ -79,11 +82,17 @@ class Witness:
         self._booked: defaultdict[str, dict[str, Decimal]] = defaultdict(dict)  # by order, execution id
         self._locked: set[str] = set()
         self._late: list[str] = []  # entries that turned up in this step
+        self._mark: Callable[[str], float] = _unknown
+        self._durable = Watch(limits)  # knows what the journal does
+        self._watch = Watch(limits)  # and what this process does
 
     # --- the process --------------------------------------------------------------------------------------------
 
     def began(self, daemon: "Daemon") -> None:
         """See a process that has recovered."""
+        listings = daemon.engine.listings
+        self._mark = lambda symbol: listings[symbol].mark
+        self._watch = deepcopy(self._durable)
         self._same(daemon.engine.desk.ledger, "recovered")
 
     def died(self, daemon: "Daemon") -> None:
@@ -120,6 +129,8 @@ class Witness:
             if isinstance(event, StateSet) and isinstance(message, Control) and event.strategy != message.strategy:
                 raise self.known.broken("I11", f"a word to {message.strategy!r} sets the state of {event.strategy!r}")
             self._made(event)
+            if beyond := self._watch.see(event, self._mark):
+                raise self.known.broken("I13", beyond)
         if late := [order_id for order_id in self._late if self._statuses[order_id] is OrderStatus.OPEN]:
             raise self.known.broken("I9", f"{late[0]} turned up after it was given up, and is not called off")
         self._late.clear()
@@ -219,6 +230,7 @@ class Witness:
         self.known.commit(events)
         self._exchange.is_known = True
         for event in events:
+            self._durable.note(event)
             if isinstance(event, OrderFilled) and event.execution_id.startswith(CROSSED):
                 signed = EXACT.multiply(event.qty, event.side.sign)
                 self.passage.move(event.strategy, event.symbol, signed, event.price)
@@ -260,6 +272,10 @@ class Witness:
     def compare(self, daemon: "Daemon") -> None:
         """Look at the books once more, when all is at rest."""
         self._same(daemon.engine.desk.ledger, "last")
+
+
+def _unknown(symbol: str) -> float:
+    raise AssertionError(f"{symbol} is asked for before there is a desk")
 
 
 def _sum(values: Iterable[Decimal]) -> Decimal:
