@@ -244,7 +244,7 @@ def test_a_denial_says_what_was_counted_and_how_to_change_the_limit() -> None:
     world.own.tally.orders = 5
     found = denial(world, max_daily_orders=Bound(5))
     assert (found.limit, found.value, found.scope) == ("5", "5", "strategy one")
-    assert found.hint == "raise risk_config.max_daily_orders of strategy one in the settings and start again"
+    assert found.hint == "raise risk_config.conduct.max_daily_orders of strategy one in the settings and start again"
 
 
 def test_what_passes_within_moments_is_asked_for_again() -> None:
@@ -261,7 +261,7 @@ def test_another_strategys_counters_do_not_matter_but_the_accounts_do() -> None:
     assert passes(world, max_daily_orders=Bound(5))
     verdict, _ = world.ask(ConductLimits(account=ConductOfAccount(max_daily_orders=Bound(5))))
     assert isinstance(verdict, Denied)
-    assert verdict.hint.startswith("raise risk.account.max_daily_orders")
+    assert verdict.hint.startswith("raise risk.conduct.max_daily_orders")
 
 
 def test_a_strategy_that_never_traded_breaks_nothing() -> None:

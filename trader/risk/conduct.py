@@ -82,9 +82,9 @@ class ConductControls:
         self._conduct = conduct
         self._exposures = exposures
         self._limits = limits
-        self._account = _plan(limits.account, "account", key="risk.account.{}", resumed="")
+        self._account = _plan(limits.account, "account", key="risk.conduct.{}", resumed="")
         self._plans = {
-            name: _plan(own, f"strategy {name}", key=f"risk_config.{{}} of strategy {name}", resumed=f" {name}")
+            name: _plan(own, f"strategy {name}", key=f"risk_config.conduct.{{}} of strategy {name}", resumed=f" {name}")
             for name, own in limits.strategies.items()
         }
 
