@@ -30,7 +30,6 @@ class Arrays:
     rank: Mapping[str, int] = {"one": 0, "two": 1}
     symbol_of = np.array([0, 1, 2, 0, 1, 2])
     slots_of: Mapping[str, slice] = {"one": slice(0, 3), "two": slice(3, 6)}
-    version = 0
 
     def __init__(self, held: list[float], buys: list[float], sells: list[float], *, external: float = 0.0) -> None:
         self.marks = np.array([100.0, 50.0, 20.0])
@@ -105,7 +104,7 @@ def test_every_measure_is_a_recount(held: list[float], buys: list[float], sells:
 
 @given(HELD, st.sampled_from(["max_gross", "max_net", "max_positions", "max_budget"]), st.floats(0, 1))
 @settings(max_examples=100, deadline=None)
-def test_what_is_closed_brings_a_measure_within_its_limit_and_nothing_more_than_that(
+def test_what_is_closed_brings_a_measure_within_its_limit_and_the_last_of_it_was_needed(
     held: list[float], rule: str, part: float
 ) -> None:
     scale = {"max_positions": 3, "max_budget": 10_000}.get(rule, 1)

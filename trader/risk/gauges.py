@@ -1,7 +1,7 @@
 """Every limit on exposure beside what is held and on its way now: what the control room looks at once a minute.
 
 The gate asks what one order would make of one strategy's limits; here all limits are read together, as arrays. The
-worst case counts, as in :mod:`trader.risk.sums`.
+worst case counts: everything on its way filled as it makes a measure largest.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,6 @@ from trader.risk.limits import Limits, OrderLimits
 from trader.risk.regime import tightness_of
 from trader.risk.rings import MEASURED, By, Limited, Of, bucket_of, limited
 from trader.risk.rules import Rules
-from trader.risk.sums import Sums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,17 +67,17 @@ class Gauges:
         self._layout = layout
         self._factor = rules.ladder.weekly_factor
         self._buckets = np.zeros((0, len(exposures.symbols)))
-        self._gauges = [*self._of_scopes(rules, limits), *self._of_symbols(rules), *self._of_buckets(rules)]
-        self._gauges += self._of_money(rules)
-        self._number = np.array([gauge.number for gauge in self._gauges], dtype=np.intp)
-        self._owner = np.array([gauge.owner for gauge in self._gauges], dtype=np.intp)
-        self._is_part = np.array([gauge.by in {By.EQUITY, By.EQUITY_ALWAYS} for gauge in self._gauges], dtype=bool)
-        self._sign = np.array([gauge.check.sign for gauge in self._gauges])
-        self._first = np.array([gauge.check.first for gauge in self._gauges])
+        self.all = [*self._of_scopes(rules, limits), *self._of_symbols(rules), *self._of_buckets(rules)]
+        self.all += self._of_money(rules)
+        self._number = np.array([gauge.number for gauge in self.all], dtype=np.intp)
+        self._owner = np.array([gauge.owner for gauge in self.all], dtype=np.intp)
+        self._is_part = np.array([gauge.by in {By.EQUITY, By.EQUITY_ALWAYS} for gauge in self.all], dtype=bool)
+        self._sign = np.array([gauge.check.sign for gauge in self.all])
+        self._first = np.array([gauge.check.first for gauge in self.all])
 
     def __bool__(self) -> bool:
         """Tell whether there is any limit to read."""
-        return bool(self._gauges)
+        return bool(self.all)
 
     def read(self, flags: Mapping[str, FlagRaised]) -> tuple[list[Breach], set[tuple[str, str]]]:
         """Return what is beyond a limit now, and the scopes and rules of which that is not known.
@@ -91,10 +90,10 @@ class Gauges:
         tightness = self._tightness(flags)
         beyond: list[int] = np.flatnonzero(values * tightness * self._sign > self._first).tolist()
         breaches = [
-            breach_of(self._gauges[number].check, float(values[number]), tightness=float(tightness[number]))
+            breach_of(self.all[number].check, float(values[number]), tightness=float(tightness[number]))
             for number in beyond
         ]
-        unknown = [self._gauges[number].check for number in np.flatnonzero(np.isnan(values)).tolist()]
+        unknown = [self.all[number].check for number in np.flatnonzero(np.isnan(values)).tolist()]
         return [breach for breach in breaches if breach is not None], {(one.scope, one.rule) for one in unknown}
 
     def surplus(self, flag: FlagRaised, flags: Mapping[str, FlagRaised], gone: "NDArray[np.bool_]") -> list[int]:
@@ -106,7 +105,7 @@ class Gauges:
         tightness = self._tightness(flags)
         chosen: list[int] = []
         held = np.where(gone, 0.0, self._exposures.held)
-        for number, gauge in enumerate(self._gauges):
+        for number, gauge in enumerate(self.all):
             is_meant = (gauge.check.scope, gauge.check.rule) == (flag.scope, flag.kind)
             if is_meant and getattr(gauge.check.bound, level) is not None:
                 most = gauge.check.sign * gauge.check.bound.at(level) / tightness[number]
@@ -115,49 +114,60 @@ class Gauges:
 
     def _closed(self, number: int, held: "Floats", most: float) -> list[int]:
         """Close positions in ``held`` until a measure is at most ``most``; return which."""
-        gauge, seen = self._gauges[number], self._exposures
-        nothing, closed = np.zeros(len(held)), list[int]()
-        sizes = np.abs(held * seen.marks[seen.symbol_of])[gauge.slots]
-        value = gauge.check.sign * float(self._values(held, nothing, nothing)[number])
-        for slot in gauge.slots[np.argsort(-sizes, kind="stable")].tolist():
-            if value <= most:
+        gauge, closed = self.all[number], list[int]()
+        sizes = np.abs(_dollars(held, self._exposures.marks[self._exposures.symbol_of]))[gauge.slots]
+        largest: list[int] = gauge.slots[np.argsort(-sizes, kind="stable")].tolist()
+        value = self._if_held(number, held)
+        # First what brings it nearer; then, where two strategies are opposite in a symbol, what does so only together.
+        for is_nearer, slot in [(True, slot) for slot in largest] + [(False, slot) for slot in largest]:
+            if value <= most or (gauge.check.sign < 0 and not is_nearer):
                 break
+            if not held[slot]:
+                continue
             kept, held[slot] = float(held[slot]), 0.0
-            after = gauge.check.sign * float(self._values(held, nothing, nothing)[number])
-            if kept and (after < value or (after == value and gauge.check.sign > 0)):
+            after = self._if_held(number, held)
+            if is_nearer and not after < value:
+                held[slot] = kept
+            else:
                 value = after
                 closed.append(slot)
-            else:
-                held[slot] = kept
         return closed
+
+    def _if_held(self, number: int, held: "Floats") -> float:
+        """Return a measure, larger for worse, if so much were held by slot and nothing on its way."""
+        nothing = np.zeros(len(held))
+        return self.all[number].check.sign * float(self._values(held, nothing, nothing)[number])
 
     # --- measures -----------------------------------------------------------------------------------------------
 
     def _values(self, held: "Floats", buys: "Floats", sells: "Floats") -> "Floats":
         """Return what each gauge reads, shape (gauges,), if so much were held and on its way by slot, shape (m,)."""
-        seen, of = self._exposures, self._exposures.symbol_of
-        worst = np.maximum(held + buys, sells - held)
-        marks = np.where(worst == 0.0, 0.0, seen.marks[of])
-        closed, bought, sold = (_sum(each, of, len(seen.symbols)) for each in (seen.held - held, buys, sells))
-        account = Sums(seen.net - closed, bought, sold, seen.marks)
-        own = np.where(seen.held == 0.0, 0.0, seen.held * seen.marks[of])
-        moved = float(own.sum() - np.where(held == 0.0, 0.0, held * seen.marks[of]).sum())  # into cash
-        cash = float(seen.cash.sum()) + seen.unallocated + moved
-        nav = cash + account.worth
-        scopes = self._of_each_scope(worst * marks, (held + buys) * marks, (held - sells) * marks, account)
-        money = (nav, cash - account.short - float(seen.reserved.sum()))
-        measures = np.concatenate((scopes.ravel(), account.values, self._buckets @ account.values, money))
+        seen, of, count = self._exposures, self._exposures.symbol_of, len(self._exposures.symbols)
+        own = _dollars(seen.held, seen.marks[of])
+        cash = float(seen.cash.sum()) + seen.unallocated + float((own - _dollars(held, seen.marks[of])).sum())
+        net = seen.net - _sum(seen.held - held, of, count)
+        worth, bought, sold = (
+            _dollars(each, seen.marks) for each in (net, _sum(buys, of, count), _sum(sells, of, count))
+        )
+        nav = cash + float(worth.sum())
+        high, low = worth + bought, worth - sold
+        largest = np.maximum(high, -low)
+        account = (np.nan, largest.sum(), max(high.sum(), -low.sum()), np.count_nonzero(largest))
+        money = (nav, cash + float(np.minimum(worth, 0.0).sum()) - float(seen.reserved.sum()))
+        scopes = np.concatenate((np.array(account)[:, None], self._of_scopes_held(held, buys, sells)), axis=1)
+        measures = np.concatenate((scopes.ravel(), largest, self._buckets @ largest, money))
         equities = np.concatenate((np.full(1 + len(self._layout.members), nav), seen.cash + self._sum(own)))
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore"):
             return measures[self._number] / np.where(self._is_part, equities[self._owner], 1.0)
 
-    def _of_each_scope(self, worst: "Floats", up: "Floats", down: "Floats", account: Sums) -> "Floats":
-        """Return the four measures of account, groups and strategies, shape (4, scopes), of dollars by slot."""
-        owner, members = self._layout
+    def _of_scopes_held(self, held: "Floats", buys: "Floats", sells: "Floats") -> "Floats":
+        """Return the four measures of groups and strategies, shape (4, groups + strategies)."""
+        (owner, members), marks = self._layout, self._exposures.marks[self._exposures.symbol_of]
+        up, down = _dollars(held + buys, marks), _dollars(held - sells, marks)
+        worst = np.maximum(up, -down)
         largest = np.zeros(members.shape[1])
         np.maximum.at(largest, owner, worst)
-        gross, ups, downs = self._sum(worst), self._sum(up), self._sum(down)
-        numbers = self._sum((worst != 0.0).astype(np.float64))
+        gross, ups, downs, numbers = map(self._sum, (worst, up, down, (worst != 0.0).astype(np.float64)))
         own = np.stack((largest, gross, np.maximum(ups, -downs), numbers))
         groups = np.stack((
             (members * largest).max(axis=1, initial=0.0),
@@ -165,16 +175,16 @@ class Gauges:
             np.maximum(members @ ups, -(members @ downs)),
             members @ numbers,
         ))  # fmt: skip
-        return np.concatenate((np.array(account.before(0))[:, None], groups, own), axis=1)
+        return np.concatenate((groups, own), axis=1)
 
     def _sum(self, of_slots: "Floats") -> "Floats":
         """Return the sums of each strategy."""
         return _sum(of_slots, self._layout.owner, self._layout.members.shape[1])
 
     def _tightness(self, flags: Mapping[str, FlagRaised]) -> "Floats":
-        tightness = np.ones(len(self._gauges))
+        tightness = np.ones(len(self.all))
         if any(flag.action == "tighten" for flag in flags.values()):
-            for number, gauge in enumerate(self._gauges):
+            for number, gauge in enumerate(self.all):
                 if gauge.by in {By.EQUITY, By.DOLLARS} and gauge.check.sign > 0:
                     tightness[number] = tightness_of(flags, gauge.scopes, factor=self._factor)
         return tightness
@@ -248,3 +258,8 @@ class Gauges:
 
 def _sum(values: "Floats", of: "Places", count: int) -> "Floats":
     return np.bincount(of, values, count).astype(np.float64, copy=False)
+
+
+def _dollars(qty: "Floats", marks: "Floats") -> "Floats":
+    """Return what quantities are worth; of nothing, also where no mark is known."""
+    return np.where(qty == 0.0, 0.0, qty * marks)
