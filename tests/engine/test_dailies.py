@@ -314,6 +314,27 @@ def test_where_newer_days_are_missing_volatility_is_no_lower_than_its_average() 
     assert stale.number > fresh.number
 
 
+def test_a_price_that_never_moves_has_no_ratio() -> None:
+    dailies = known(*[100.0] * 300)
+    assert dailies.sigma_day == 0
+    assert isnan(dailies.vol_ratio)
+
+
+def test_what_is_told_stays_the_same_object_until_a_day_changes() -> None:
+    dailies = known(*alternating(60))
+    told = dailies.broadcast()
+    minute = np.array([(100.0, 100, 100, 100, 10, T0 + MINUTE)])
+    dailies.learn(minute, T0 + MINUTE)
+    assert dailies.broadcast() is told
+    dailies.learn(NOTHING, END)
+    newer = dailies.broadcast()
+    assert newer is not told
+    minute[0, 5] = T0 + 2 * MINUTE
+    dailies.learn(minute, END)  # late
+    assert dailies.broadcast() is not newer
+    assert dailies.volumes(1).tolist() == [20]
+
+
 def test_a_long_weekend_is_not_stale() -> None:
     dailies = known(*alternating(60))
     dailies.learn(NOTHING, END + 3 * DAY)

@@ -131,6 +131,7 @@ class Dailies:
         self._has_core = True
         self._torn = 0
         self._given_at = ts
+        self._change()
         self._end_days(ts)
 
     def learn(self, minutes: Floats, ts: int) -> None:
@@ -160,15 +161,18 @@ class Dailies:
         rows[old, :_VOLUME] /= ratio
         rows[old, _VOLUME] *= ratio
         self._keep(self._all_ends, rows)
-        self._version += 1
-        self._is_measured = False
+        self._change()
 
     def _end_days(self, ts: int) -> None:
         self._now = ts = max(ts, self._now)
         known = int(np.searchsorted(self._all_ends, ts, side="right"))
         age = ts - int(self._all_ends[known - 1]) if known else 0
-        self.ends = self._all_ends[: known if age <= LONGEST_REST else 0]
-        self._is_stale = age > FRESH[self._asset_class]
+        ends, is_stale = self._all_ends[: known if age <= LONGEST_REST else 0], age > FRESH[self._asset_class]
+        if is_stale is not self._is_stale or not np.array_equal(ends, self.ends):
+            self._change()
+        self.ends, self._is_stale = ends, is_stale
+
+    def _change(self) -> None:
         self._version += 1
         self._is_measured = False
 
@@ -187,6 +191,8 @@ class Dailies:
             ends, rows = ends[:-1], rows[:-1]
         elif len(ends) and end - ends[-1] > LONGEST_REST:
             ends, rows = ends[:0], rows[:0]
+        if end <= self._now:
+            self._change()  # a day that was over had minutes still to come
         self._has_core = has_core
         self._keep(np.append(ends, end), np.concatenate([rows, [row]]))
 
@@ -215,7 +221,7 @@ class Dailies:
             sigma_price=sigma * float(closes[-1]),
             sigma_fast=found.fast,
             sigma_slow=found.slow,
-            vol_ratio=sigma / found.slow,
+            vol_ratio=sigma / found.slow if found.slow else nan,
             days=len(closes),
             is_stale=self._is_stale,
             number=self._version,

@@ -25,7 +25,7 @@ from trader.live.desk_view import AccountReading
 from trader.live.inbox import Inbox
 from trader.live.options import RunOptions
 from trader.live.simulation import exchange, filled, wire_limits
-from trader.model.inputs import DailyBars, Input, Opened
+from trader.model.inputs import Input, Opened
 from trader.model.ticks import Bar
 from trader.model.time import MINUTE, iso
 
@@ -125,8 +125,8 @@ class AlpacaWorld:
         """Yield what happens until the clock is stopped. Raises EdgeError: an edge is lost for good."""
         now = self.clock.now()
         end = sys.maxsize if self._duration is None else now + round(self._duration * self.clock.pace)
-        if self._days:
-            yield DailyBars(now, self._days)
+        for given in days.inputs(self._days, now):
+            yield given
         self._inbox.listen(self._feed.take)
         self._feed.go_live()
         self._is_live = True

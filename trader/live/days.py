@@ -1,6 +1,6 @@
 """The daily bars that a desk begins with, where a limit or a filter may look at them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -8,12 +8,16 @@ import structlog
 
 from trader.engine.dailies import LONGEST_REST
 from trader.engine.engine import Engine
+from trader.model.inputs import DailyBars
 from trader.model.ticks import Bar
 from trader.risk.rules import Rules
 
 log = structlog.get_logger()
 
 COUNT: Final = 500  # trading days, two years: what a forecast of volatility and a value at risk by history look back
+
+# Bars of one input: ten thousand are two MB on a tape, which bounds what waits for its disk.
+_AT_ONCE: Final = 10_000
 
 
 def are_wanted(desk: Engine) -> bool:
@@ -39,3 +43,9 @@ def recorded(paths: Sequence[Path], symbols: Sequence[str], *, before: int) -> S
     if found.skipped:
         log.warning("rows.skipped", daily=found.skipped)
     return found.bars
+
+
+def inputs(bars: Sequence[Bar], ts: int) -> Iterator[DailyBars]:
+    """Yield bars as the desk takes them, at ``ts``."""
+    for begin in range(0, len(bars), _AT_ONCE):
+        yield DailyBars(ts, bars[begin : begin + _AT_ONCE])

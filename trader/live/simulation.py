@@ -18,7 +18,7 @@ from trader.live import days
 from trader.live.clock import MarketClock, paced
 from trader.live.desk_view import AccountReading
 from trader.live.options import RunOptions
-from trader.model.inputs import DailyBars, Input, Opened, Reported, Ticks
+from trader.model.inputs import Input, Opened, Reported, Ticks
 from trader.model.ticks import Bar
 from trader.model.time import parse_time
 from trader.risk.rules import Rules
@@ -68,8 +68,8 @@ class Simulation:
     async def inputs(self, wake: Callable[[], int | None]) -> AsyncGenerator[Input, None]:
         """Yield what happens, in the order it happens; the venue sees the market before the desk does."""
         self.clock.begin()
-        if self._days:
-            yield DailyBars(self.clock.now(), self._days)
+        for given in days.inputs(self._days, self.clock.now()):
+            yield given
         async for message in filled(self.broker, paced(self._feed, self.clock, wake=wake, end=self._end)):
             if self._failure is not None:
                 break
