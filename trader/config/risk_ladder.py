@@ -62,7 +62,7 @@ class LadderSection(Losses):
 
 def _action(value: object) -> object:
     if value not in frozenset(Action):
-        hint = did_you_mean(str(value), Action)
+        hint = did_you_mean(str(value), map(str, Action))
         raise ValueError(f"must be one of {', '.join(Action)}, got {show(value)}{hint}")
     return Action(str(value))
 

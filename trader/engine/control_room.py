@@ -14,7 +14,7 @@ import numpy as np
 from trader.books.book import flag_key
 from trader.books.monitor import ACCOUNT, Catalogue, ControlRoomFigures, Monitor
 from trader.engine.desk import Desk
-from trader.engine.loads import KINDS, Loads
+from trader.engine.loads import Loads
 from trader.engine.losses import Losses
 from trader.engine.market import Listing
 from trader.engine.restraints import Restraints
@@ -26,7 +26,7 @@ from trader.model.orders import Reason, TradingState
 from trader.model.time import HOUR, MINUTE, NEW_YORK
 from trader.risk.bounds import Bound, Breach
 from trader.risk.escalation import NAV, REGIME, Action
-from trader.risk.gauges import Gauges, Layout
+from trader.risk.gauges import MEASURED_KINDS, Gauges, Layout
 from trader.risk.ladder import BY_A_PERSON, LOSSES, end_of, latched_until
 from trader.risk.regime import Tightness, next_tightness, tightness_of
 from trader.risk.rings import bucket_of
@@ -102,7 +102,7 @@ class ControlRoom:
         warned, desk.warned = desk.warned, []
         for name, breach in warned:
             scope = f"strategy {name}" if breach.scope == "order" else breach.scope
-            until = 0 if breach.rule in KINDS else end_of("day", ts, self._zone)
+            until = 0 if breach.rule in MEASURED_KINDS else end_of("day", ts, self._zone)
             self._raise(ts, msgspec.structs.replace(breach, scope=scope), until=until, passes=True)
         desk.settle(ts)
 

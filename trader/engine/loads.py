@@ -9,7 +9,7 @@ from trader.books.monitor import ACCOUNT
 from trader.engine.portfolio import Portfolio
 from trader.model.events import FlagRaised
 from trader.risk.bounds import Breach
-from trader.risk.gauges import MEASURED_KINDS, Gauges
+from trader.risk.gauges import EXPOSURES, TAILS, Gauges
 from trader.risk.regime import tightness_of
 from trader.risk.value_at_risk import TailControl, dollars
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from trader.model.views import Floats
 
-TAILS: Final = ("max_var", "max_es", "max_stress")
-KINDS: Final = (*MEASURED_KINDS, *TAILS)  # of flags that end when their measure has recovered
 _SCOPES: Final = frozenset({ACCOUNT})
 
 
@@ -55,7 +53,7 @@ class Loads:
         """
         if flag.kind in TAILS:
             return self._tail_surplus(flag, flags, gone, now=now)
-        is_met_so = flag.kind in MEASURED_KINDS and flag.kind != "min_equity"
+        is_met_so = flag.kind in EXPOSURES and flag.kind != "min_equity"
         return self._gauges.surplus(flag, flags, gone) if is_met_so else None
 
     def _standing(self, high: "Floats", low: "Floats", now: int, flags: Mapping[str, FlagRaised]) -> list[Breach]:
