@@ -42,12 +42,13 @@ class Totals:
 
     def before(self, change: Change) -> tuple[float, float, float, int]:
         """Return position, gross, net and number as they are."""
-        return change.before, self.gross, max(self.up, -self.down), self.number
+        return change.before, self.gross, _larger(self.up, -self.down), self.number
 
     def after(self, change: Change) -> tuple[float, float, float, int]:
         """Return position, gross, net and number as an order would make them."""
         gross = self.gross + (change.after - change.before)
-        return change.after, gross, max(self.up + change.up, -(self.down + change.down)), self.number + change.number
+        net = _larger(self.up + change.up, -(self.down + change.down))
+        return change.after, gross, net, self.number + change.number
 
     def add(self, change: Change) -> None:
         """Count an order as let pass."""
@@ -150,3 +151,8 @@ class Sums:
         if self._slots is None:
             self._slots = SlotSums(self._of, self._begins)
         return self._slots
+
+
+def _larger(one: float, other: float) -> float:
+    """Return the larger, NaN where either is; ``max`` would return the first."""
+    return other if other > one or math.isnan(other) else one
