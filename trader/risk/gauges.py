@@ -33,7 +33,10 @@ def _bounds_of(*limits: type[msgspec.Struct]) -> set[str]:
 
 
 BUCKETS: Final = ("max_sector", "max_category", "max_class")
-MEASURED_KINDS: Final = (*MEASURED, *BUCKETS, "min_equity", "min_cash_buffer")
+EXPOSURES: Final = (*MEASURED, *BUCKETS, "min_equity", "min_cash_buffer")
+TAILS: Final = ("max_var", "max_es", "max_stress")
+# Rules that are broken, or not, by what is held; and those that only an order can break.
+MEASURED_KINDS: Final = (*EXPOSURES, *TAILS)
 ORDER_KINDS: Final = tuple(sorted(_bounds_of(OrderLimits, Limits, ConductOfAccount, ConductOfOne) - {*MEASURED_KINDS}))
 
 
@@ -44,7 +47,7 @@ class Gauge(NamedTuple):
     """
 
     check: Check
-    by: By
+    by: int  # of :class:`~trader.risk.rings.By`
     number: int
     owner: int
     slots: "Places"
@@ -196,7 +199,7 @@ class Gauges:
         rank = self._exposures.rank
         every = np.arange(len(self._layout.owner))
         for one in limited(rules.account, "account", "risk.account"):
-            if one.of is not Of.POSITION:
+            if one.of != Of.POSITION:
                 yield self._scoped(one, 0, every)
         for place, (name, group) in enumerate(rules.groups.items()):
             slots = every[self._layout.members[place, self._layout.owner] > 0.0]
@@ -214,7 +217,7 @@ class Gauges:
 
     def _of_symbols(self, rules: Rules) -> Iterator[Gauge]:
         first = 4 * (1 + sum(self._layout.members.shape))
-        general = [one for one in limited(rules.account, "account", "risk.account") if one.of is Of.POSITION]
+        general = [one for one in limited(rules.account, "account", "risk.account") if one.of == Of.POSITION]
         for number, symbol in enumerate(self._exposures.symbols):
             scope = f"symbol {symbol}"
             own = [*limited(rules.symbols[symbol], scope, f"risk.symbols.{symbol}")] if symbol in rules.symbols else []
