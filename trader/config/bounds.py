@@ -46,17 +46,19 @@ class Levels(BaseModel):
         if isinstance(value, Levels):
             return value
         if not isinstance(value, Mapping):
-            value = {"hard": value}
-        for level, number in value.items():
-            if level in {"soft", "hard"} and number is not None:
-                cls._check(level, _number(number))
+            cls._check("", value)
+            return {"hard": value}
+        for level in ("soft", "hard"):
+            if value.get(level) is not None:
+                cls._check(f"{level} ", value[level])
         return value
 
     @classmethod
-    def _check(cls, level: str, number: Any) -> None:  # noqa: ANN401 -- a float, that pydantic has not seen yet
+    def _check(cls, whose: str, value: object) -> None:
+        number: Any = _number(value)
         if not cls.least <= number <= cls.most or (cls.is_whole and number != int(number)):
             kind = "a whole number" if cls.is_whole else "a number"
-            raise ValueError(f"must be {kind} from {cls.least:g} to {cls.most:g}, got {number:g} ({level})")
+            raise ValueError(f"{whose}must be {kind} from {cls.least:g} to {cls.most:g}, got {number:g}")
 
     @model_validator(mode="after")
     def _soft_is_tighter(self) -> Self:

@@ -1,21 +1,28 @@
 """The keys of a settings file that say how a strategy, and the account, may behave."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from trader.books.conduct import MESSAGES_KEPT
 from trader.config.bounds import Count, Float, Levels, Share, Wait, bound_of
 from trader.risk.conduct import ConductOfAccount, ConductOfOne
 
 _LONGEST_PAUSE_S = 2_592_000  # thirty days
 
 
+class Rate(Count):
+    """The most orders and cancels within a time, in whole numbers; the books remember no more of one minute."""
+
+    most: ClassVar[float] = MESSAGES_KEPT
+
+
 class _Conduct(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    max_orders_per_second: Count | None = None
+    max_orders_per_second: Rate | None = None
     """Orders and cancels in one second, after which nothing is opened for a moment."""
-    max_orders_per_minute: Count | None = None
+    max_orders_per_minute: Rate | None = None
     """Orders and cancels in one minute."""
     max_daily_orders: Count | None = None
     """Orders of a trading day, entries and exits counted."""
