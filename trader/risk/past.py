@@ -29,7 +29,8 @@ class Past(NamedTuple):
     """The days that ``n`` symbols have in common; ``returns`` and ``covariance`` are zero where a symbol has too few.
 
     Such a symbol stands alone: it counts by ``alone``, its own standard deviation, as if it fell whenever everything
-    else does; NaN where even that is unknown. ``days`` are numbers of days since 1970, one for each row of returns.
+    else does; NaN where even that is unknown. ``days`` are, for each row of returns, the number
+    of the midnight that ended it, in days since 1970.
     """
 
     days: NDArray[np.int64]  # (days,)

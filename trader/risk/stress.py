@@ -56,10 +56,10 @@ class Reverse(NamedTuple):
 
 
 class Replay(NamedTuple):
-    """The stretch of the past in which today's positions would have lost most: its moves, shape (n,), and last day."""
+    """The stretch of the past in which today's positions would have lost most: its moves, shape (n,), and its end."""
 
     moves: Floats
-    day: int  # number of the day since 1970
+    day: int  # number of the midnight that ended it, in days since 1970
 
 
 def _crash(name: str, fall: float, title: str) -> Scenario:
