@@ -7,12 +7,15 @@ from decimal import Decimal
 
 import pytest
 
+from tests.build import T0, bar, by_minute, spec
 from tests.engine.lives import Guard, Rule, World, live
 from trader.books.book import OrderRecord
 from trader.director.chain import Director
 from trader.engine.engine import Engine, Step
-from trader.model.inputs import Input
+from trader.engine.portfolio_view import DirectorsView
+from trader.model.inputs import Input, Opened, Ticks
 from trader.model.orders import TERMINAL, OrderIntent, Ruling, Side
+from trader.model.time import MINUTE, SECOND
 from trader.model.views import PortfolioView
 
 SEEDS = range(3000, 3040)
@@ -104,6 +107,29 @@ def _left(record: OrderRecord) -> Decimal:
 
 
 RULES: tuple[type[Rule], ...] = (ArraysAreARecount,)
+
+
+class Marks(Director):
+    """A Director that writes down at which mark the portfolio values what it is asked about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[float, float]] = []
+
+    def judge(self, intents: Sequence[OrderIntent], view: PortfolioView) -> list[Ruling]:
+        assert isinstance(view, DirectorsView)
+        arrays = view._portfolio  # noqa: SLF001 -- what the gate is about to read
+        self.seen += [(float(arrays.marks[arrays.index[one.symbol]]), view.mark(one.symbol)) for one in intents]
+        return [Ruling(intent) for intent in intents]
+
+
+def test_two_minutes_that_close_in_one_step_are_each_valued_at_their_own_marks() -> None:
+    director = Marks()
+    specs = [spec(by_minute({1: 0.1}), name="one"), spec(by_minute({2: 0.1}), name="two")]
+    engine = Engine(specs, book_id="t", grace=50 * SECOND, director=director)
+    engine.handle(Opened(T0))
+    engine.handle(Ticks(T0 + MINUTE + 30 * SECOND, [bar(minute=1, close=100.0), bar(minute=2, close=140.0)]))
+    assert director.seen == [(100.0, 100.0), (140.0, 140.0)]
 
 
 @pytest.mark.parametrize("director", [None, LooksOnly()], ids=["unasked", "asked in the middle of steps"])

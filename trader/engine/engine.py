@@ -363,6 +363,7 @@ class Engine:
             self._absorb(listing, bar, closed)
         if self._buckets:
             closed += self._close_built(minute)
+        self.desk.portfolio.move()  # an earlier minute of this step may have looked at the marks already
         self._restraints.check_losses(minute)
         if self.room is not None:
             self.room.look(minute)
