@@ -140,13 +140,14 @@ class Dailies:
         They are open, high, low, close, volume and end, shape (bars, 6), oldest first. Only those after :attr:`until`
         count: what is before has been counted.
         """
-        minutes = minutes[minutes[:, _END] > self.until]
-        while len(minutes):
-            end = _day_end(int(minutes[0, _END]) - 1, self._asset_class)
-            count = int(np.searchsorted(minutes[:, _END], end, side="right"))
-            self._add(end, minutes[:count])
-            self.until = int(minutes[count - 1, _END])
-            minutes = minutes[count:]
+        ends = minutes[:, _END]
+        place = int(np.searchsorted(ends, self.until, side="right"))
+        while place < len(minutes):
+            end = _day_end(int(ends[place]) - 1, self._asset_class)
+            following = int(np.searchsorted(ends, end, side="right"))
+            self._add(end, minutes[place:following])
+            self.until = int(ends[following - 1])
+            place = following
         self._end_days(ts)
 
     def scale(self, ratio: float, until: int) -> None:
@@ -168,7 +169,8 @@ class Dailies:
         known = int(np.searchsorted(self._all_ends, ts, side="right"))
         age = ts - int(self._all_ends[known - 1]) if known else 0
         ends, is_stale = self._all_ends[: known if age <= LONGEST_REST else 0], age > FRESH[self._asset_class]
-        if is_stale is not self._is_stale or not np.array_equal(ends, self.ends):
+        is_other = len(ends) != len(self.ends) or (len(ends) > 0 and ends[-1] != self.ends[-1])
+        if is_other or is_stale is not self._is_stale:
             self._change()
         self.ends, self._is_stale = ends, is_stale
 
@@ -266,7 +268,7 @@ def _merged(end: int, minutes: Floats, asset_class: AssetClass) -> tuple[Floats,
     priced, has_core = minutes, True
     if asset_class == "stock":
         ends = minutes[:, _END]
-        core = minutes[(ends > end - _CORE[0]) & (ends <= end - _CORE[1])]
+        core = minutes[slice(*np.searchsorted(ends, (end - _CORE[0], end - _CORE[1]), side="right"))]
         has_core = bool(len(core))
         priced = core if has_core else minutes
     prices = (priced[0, _OPEN], priced[:, _HIGH].max(), priced[:, _LOW].min(), priced[-1, _CLOSE])
