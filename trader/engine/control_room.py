@@ -80,8 +80,7 @@ class ControlRoom:
         for flag in [flag for flag in self._account.flags.values() if 0 < flag.until <= content]:
             if flag.kind != REGIME:
                 self._clear(ts, flag, "time")
-        if self._rules.regime.is_on:
-            self._tighten(ts)
+        self._tighten(ts)
         broken = self._losses.look(content, equities, cautious=self._cautious(equities), before=self._before)
         for rung, limit, value in broken:
             breach = Breach(rung.kind, rung.scope, limit, value, rung.level)
@@ -187,6 +186,10 @@ class ControlRoom:
     def _tighten(self, ts: int) -> None:
         """Take over how wild the market is: once an hour, for it is daily bars that tell, and until they do at once."""
         flag = self._account.flags.get(flag_key(ACCOUNT, REGIME, "hard"))
+        if not self._rules.regime.is_on:
+            if flag is not None:
+                self._clear(ts, flag, "settings")
+            return
         is_known = flag is None or flag.action == Action.TIGHTEN
         if self._hour == ts // HOUR and is_known:
             return
