@@ -110,6 +110,10 @@ def test_the_summary_names_what_waits_what_was_refused_and_what_is_not_active() 
         desk.venue.cancel(command.order_id, T0)  # type: ignore[union-attr]
     desk.settle(T0)
     desk.minute(bar(minute=2))
+    for kept in ("4", "3", "0"):
+        trim = IntentTrimmed(T0, "one", "SPY", Side.BUY, Decimal(9), Decimal(kept), "atr", "1", "2")
+        desk.engine.desk.ledger.apply(trim)
     summary = summarize(desk.engine, "SIM")
-    assert "  Denied: max_daily_trades 1" in as_text(summary)
+    assert "  Denied: atr 1, max_daily_trades 1" in as_text(summary)
+    assert "  Trimmed: atr 2" in as_text(summary)
     assert '"initial_cash":"10000"' in as_json(summary)

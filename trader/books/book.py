@@ -22,7 +22,8 @@ class Book(msgspec.Struct):
     """One sandbox's money: cash, positions, reservations, the day's counters.
 
     ``targets`` are the wishes that were not acted on: an entry is, once its order was made or refused for good; an exit
-    when its position is gone.
+    when its position is gone. ``denials`` are openings refused by a rule or dropped by a filter, by its name, ``trims``
+    those that a filter let pass in part.
     """
 
     strategy: str
@@ -40,6 +41,7 @@ class Book(msgspec.Struct):
     realized: Decimal = ZERO
     fills: int = 0
     denials: dict[str, int] = {}
+    trims: dict[str, int] = {}
     daily_trades: int = 0
     loss_reached: bool = False
     state: TradingState = TradingState.ACTIVE

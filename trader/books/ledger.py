@@ -255,9 +255,9 @@ class Ledger:
         self.account.move(event.symbol, qty=event.adjusted, cash=ZERO)
 
     def _trim(self, event: IntentTrimmed) -> None:
+        counts = (book := self.books[event.strategy]).trims if event.kept else book.denials
+        counts[event.filter] = counts.get(event.filter, 0) + 1
         if not event.kept:
-            book = self.books[event.strategy]
-            book.denials[event.filter] = book.denials.get(event.filter, 0) + 1
             book.targets.pop(event.symbol, None)
 
     def _watch(self, event: Event) -> None:

@@ -21,7 +21,10 @@ class PositionSummary(msgspec.Struct, frozen=True):
 
 
 class StrategySummary(msgspec.Struct, frozen=True):
-    """One sandbox. ``trades`` counts executions, ``daily_trades`` the orders approved in its current day."""
+    """One sandbox. ``trades`` counts executions, ``daily_trades`` the orders approved in its current day.
+
+    ``denials`` are openings refused by a rule or dropped by a filter, ``trims`` those that a filter made smaller.
+    """
 
     name: str
     state: str
@@ -36,6 +39,7 @@ class StrategySummary(msgspec.Struct, frozen=True):
     positions: list[PositionSummary]
     open_orders: int
     denials: dict[str, int]
+    trims: dict[str, int]
 
 
 class Summary(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -84,4 +88,5 @@ def _strategy(sandbox: Sandbox) -> StrategySummary:
         positions=positions,
         open_orders=sum(slot.order is not None for slot in sandbox.slots.values()),
         denials=dict(sorted(book.denials.items())),
+        trims=dict(sorted(book.trims.items())),
     )

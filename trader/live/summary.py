@@ -82,6 +82,8 @@ def _strategy(strategy: StrategySummary) -> list[str]:
         lines.append(f"  Open Orders: {strategy.open_orders}")
     if strategy.denials:
         lines.append("  Denied: " + ", ".join(f"{rule} {count}" for rule, count in strategy.denials.items()))
+    if strategy.trims:
+        lines.append("  Trimmed: " + ", ".join(f"{name} {count}" for name, count in strategy.trims.items()))
     if strategy.state != "active":
         lines.append(f"  State: {strategy.state}")
     return lines
