@@ -169,18 +169,27 @@ def test_where_there_is_nothing_else_the_early_hours_are_the_day() -> None:
     assert rows(of(desk)) == [(60, 50, 60, 2000)]
 
 
-def test_a_day_whose_beginning_was_not_seen_is_none_where_none_before_it_is_known() -> None:
+def test_a_first_day_that_was_not_seen_from_its_beginning_is_none() -> None:
     desk = Rehearsal(spec(always(0.0)))
     desk.closes(100, 101, start=31)
     desk.closes(102, start=300)
-    desk.closes(103, start=NEXT + 31)
+    desk.closes(103, start=NEXT + 31)  # the next one may begin when it likes
     desk.closes(104, start=2 * NEXT)
-    assert of(desk).closes(9).tolist() == []
+    assert of(desk).closes(9).tolist() == [103]
     desk = Rehearsal(spec(always(0.0)))
     desk.take(DailyBars(T0, past(98)))
     desk.closes(100, 101, start=31)
     desk.closes(103, start=NEXT)
     assert of(desk).closes(9).tolist() == [98, 101]
+
+
+def test_a_day_that_has_not_begun_cannot_be_given() -> None:
+    dailies = Dailies("stock")
+    dailies.give([day(1, 5)], T0)
+    assert not len(dailies.ends)
+    dailies.give([day(-1, 4), day(0, 5), day(1, 6)], T0)
+    dailies.learn(NOTHING, T0 + 3 * DAY)
+    assert dailies.closes(9).tolist() == [4, 5]
 
 
 @pytest.mark.parametrize("bar_minutes", [5, 15, 60, 1440])

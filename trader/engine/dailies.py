@@ -2,7 +2,7 @@
 
 A day is New York's for a stock and UTC's for a coin. A stock's open, high, low and close are those of its core session,
 9:30 to 16:00, where there is a bar of it, and its volume is the whole day's, as exchanges report it; on days that close
-early the hours until 16:00 count as core. A day whose beginning was not seen is none, where none before it is known.
+early the hours until 16:00 count as core. The first day that is seen is none if it was not seen from its beginning.
 
 *Why* minutes are looked at only once in hours: windows keep them anyhow, revised and split, and nobody may see a day
 before it is over. So a minute costs a comparison, and a day of a symbol some 50 µs.
@@ -61,7 +61,7 @@ class Dailies:
         self._all_ends = self.ends  # the day that runs included
         self._rows = np.empty((0, _END))
         self._has_core = False  # the newest day: its prices are of the core session
-        self._torn = 0  # end of the day whose beginning was not seen
+        self._torn = 0  # end of a first day whose beginning was not seen
         self._given_at = 0  # what ended until then was given in the shares of then
         self._now = 0
         self._version = 0
@@ -119,8 +119,12 @@ class Dailies:
     def give(self, bars: Sequence[Bar], ts: int) -> None:
         """Take bars of days, oldest first, in the place of what was known of those days.
 
-        One of a day that has not ended at ``ts`` is what of it was so far.
+        One of a day that has not ended at ``ts`` is what of it was so far; later ones there cannot be.
         """
+        today = _day_end(ts, self._asset_class)
+        bars = [bar for bar in bars if bar.ts <= today]
+        if not bars:
+            return
         ends = np.array([_day_end(bar.ts - 1, self._asset_class) for bar in bars], dtype=np.int64)
         rows = np.array([(bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in bars])
         others = ~np.isin(self._all_ends, ends)
@@ -181,11 +185,11 @@ class Dailies:
     def _add(self, end: int, minutes: Floats) -> None:
         """Add minutes of one day, which is the newest known or a newer one."""
         ends, rows = self._all_ends, self._rows
-        if not len(ends):
-            begun = end - (_CORE[0] if self._asset_class == "stock" else DAY)
-            self._torn = end if minutes[0, _END] > begun + BEGINNING else self._torn
-            if end == self._torn:
-                return
+        begun = end - (_CORE[0] if self._asset_class == "stock" else DAY)
+        if not self.until and minutes[0, _END] > begun + BEGINNING:
+            self._torn = end
+        if end == self._torn:
+            return
         row, has_core = _merged(end, minutes, self._asset_class)
         if len(ends) and end == ends[-1]:
             row = _joined(rows[-1], row, had_core=self._has_core, has_core=has_core)
