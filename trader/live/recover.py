@@ -17,6 +17,8 @@ from trader.model.money import EXACT, plain
 from trader.model.orders import TERMINAL, TradingState
 from trader.model.time import iso
 from trader.risk.limits import Limits
+from trader.risk.loosened import Loosened, loosened
+from trader.risk.rules import Rules
 from trader.store.journal import Journal
 from trader.store.lock import Lock
 from trader.store.sqlite import open_journal
@@ -24,7 +26,7 @@ from trader.store.sqlite import open_journal
 LOCKS = "locks"  # beside the state folders; a file for each pair of keys
 _KEY_DIGITS = 16
 
-_LIMITS = dict[str, Limits]
+_RULES = ""  # under which the desk's rules stand beside the strategies' limits: no strategy has an empty name
 
 
 class Recovered:
@@ -87,8 +89,10 @@ def _fold(journal: Journal, ledger: Ledger) -> None:
 
 
 def settings_of(desk: Engine) -> str:
-    """Return every sandbox's limits as they are journaled with each start."""
-    limits = {sandbox.spec.name: sandbox.spec.limits for sandbox in desk.sandboxes}
+    """Return every sandbox's limits and the desk's rules as they are journaled with each start."""
+    limits: dict[str, Limits | Rules] = {sandbox.spec.name: sandbox.spec.limits for sandbox in desk.sandboxes}
+    if desk.rules != Rules():
+        limits[_RULES] = desk.rules
     return msgspec.json.encode(limits).decode()
 
 
@@ -165,21 +169,24 @@ def _unfunded(desk: Engine, ledger: Ledger) -> Iterator[Problem]:
 
 
 def _looser(desk: Engine, ledger: Ledger) -> Iterator[Problem]:
-    before = msgspec.json.decode(ledger.account.settings or "{}", type=_LIMITS)
+    before = msgspec.json.decode(ledger.account.settings or "{}", type=dict[str, msgspec.Raw])
+    rules = msgspec.json.decode(before.pop(_RULES, b"{}"), type=Rules)
+    for place, was, now in loosened(rules, desk.rules):
+        yield Problem(f"risk.{place}", _LOOSER.format("", was, now))
     for number, sandbox in enumerate(desk.sandboxes):
-        old = before.get(sandbox.spec.name)
-        if old is None:
-            continue
-        for name in _loosened(old, sandbox.spec.limits):
-            was, now = getattr(old, name), getattr(sandbox.spec.limits, name)
-            message = f"{name} was {was} when these books were last traded and is {now}: looser; add --accept-looser"
-            yield Problem(f"strategies[{number}]", message)
+        if sandbox.spec.name in before:
+            old = msgspec.json.decode(before[sandbox.spec.name], type=Limits)
+            for name, was, now in (*_loosened(old, sandbox.spec.limits), *loosened(old, sandbox.spec.limits)):
+                yield Problem(f"strategies[{number}]", _LOOSER.format(f"{name} ", was, now))
 
 
-def _loosened(old: Limits, new: Limits) -> Iterator[str]:
+_LOOSER = "{}was {} when these books were last traded and is {}: looser; add --accept-looser"
+
+
+def _loosened(old: Limits, new: Limits) -> Iterator[Loosened]:
     for name in ("max_position_size", "max_daily_trades", "max_daily_loss", "stop_loss"):
         was, now = getattr(old, name), getattr(new, name)
         if was is not None and (now is None or now > was):
-            yield name
+            yield name, str(was), str(now)
     if new.allow_short and not old.allow_short:
-        yield "allow_short"
+        yield "allow_short", "False", "True"

@@ -60,26 +60,24 @@ class ExposureControls:
     def beyond(self, question: Question, reserved: Decimal) -> list[Breach]:
         """Return every level that an opening, which would reserve so many dollars, goes beyond."""
         sums, intent = self._summed(), question.intent
+        nav, found = sums.nav, list[Breach]()
         number, signed, mark = self._order(intent)
         of = self._rings.account(intent.symbol)
         change, tightness = sums.symbols.change(number, signed, mark), self.tightness(of.tightened_by)
-        found = [
-            *self._least(sums, reserved),
-            *self._over(of.limits, sums.account, change, equity=sums.nav, tightness=tightness),
-        ]
-        share = tightness / sums.nav if sums.nav > 0 else nan
-        for check, row in of.buckets:
+        self._least(found, sums, reserved)
+        self._over(found, of.limits, sums.account, change, equity=nav, tightness=tightness)
+        share, grown = tightness / nav if nav > 0 else nan, change.after - change.before
+        for first, row, check in of.buckets:
             before = sums.sets[row]
-            after = before + (change.after - change.before)
-            if not after * share <= check.first and not after <= before:
-                found += self._told(check, after * share / tightness, tightness=tightness)
+            if not (before + grown) * share <= first and not before + grown <= before:
+                self._tell(found, check, (before + grown) * share / tightness, tightness)
         if rings := self._rings.rings(intent.strategy):
             slots = sums.slots
             change = slots.positions.change(self._rings.place(intent.strategy, intent.symbol), signed, mark)
             for scope, rows, limits, tightened_by, is_own in rings:
-                equity = float(question.standing.equity) if is_own else sums.nav
+                equity = float(question.standing.equity) if is_own else nav
                 tightness = self.tightness(tightened_by)
-                found += self._over(limits, slots.totals(scope, rows), change, equity=equity, tightness=tightness)
+                self._over(found, limits, slots.totals(scope, rows), change, equity=equity, tightness=tightness)
         return found
 
     def count(self, intent: OrderIntent, reserved: Decimal) -> None:
@@ -93,8 +91,8 @@ class ExposureControls:
         sums.symbols.add(number, signed, change)
         sums.account.add(change)
         sums.free -= float(reserved)
-        for bucket in self._rings.account(intent.symbol).buckets:
-            sums.sets[bucket.number] += change.after - change.before
+        for _, row, _ in self._rings.account(intent.symbol).buckets:
+            sums.sets[row] += change.after - change.before
         if rings := self._rings.rings(intent.strategy):
             place, slots = self._rings.place(intent.strategy, intent.symbol), sums.slots
             change = slots.positions.change(place, signed, mark)
@@ -102,37 +100,35 @@ class ExposureControls:
             slots.add(self._rings.rows[intent.strategy], [ring.scope for ring in rings], change)
 
     def _over(
-        self, limits: Sequence[Limited], totals: Totals, change: Change, *, equity: float, tightness: float
-    ) -> list[Breach]:
-        """Return what an opening breaks in one set of positions."""
-        found: list[Breach] = []
+        self, found: list[Breach], limits: Sequence[Limited], totals: Totals, change: Change, *, equity: float,
+        tightness: float,
+    ) -> None:  # fmt: skip
+        """Add to ``found`` what an opening breaks in one set of positions."""
         after = totals.after(change)
         share = tightness / equity if equity > 0 else nan
         scales = (share, tightness, 1.0, share / tightness)
-        for check, of, by in limits:
+        for first, of, by, check in limits:
             scaled = after[of] * scales[by]
-            if not scaled <= check.first and not after[of] <= totals.before(change)[of]:
+            if not scaled <= first and not after[of] <= totals.before(change)[of]:
                 tightened = tightness if by in _TIGHTENED else 1.0
-                found += self._told(check, scaled / tightened, tightness=tightened)
-        return found
+                self._tell(found, check, scaled / tightened, tightened)
 
-    def _least(self, sums: Sums, reserved: Decimal) -> list[Breach]:
-        """Return what the account as a whole has too little of."""
-        if not sums.nav > 0:
-            said = f"unknown: {self._missing()}" if isnan(sums.nav) else shown(sums.nav, "$")
-            return [Breach("nav", "account", "> $0", said, hint="nothing is opened on nothing")]
-        found: list[Breach] = []
-        if self._min_equity is not None and not -sums.nav <= self._min_equity.first:
-            found += self._told(self._min_equity, sums.nav)
-        if self._min_cash_buffer is not None:
-            buffer = (sums.free - float(reserved)) / sums.nav
-            if not -buffer <= self._min_cash_buffer.first:
-                found += self._told(self._min_cash_buffer, buffer)
-        return found
+    def _least(self, found: list[Breach], sums: Sums, reserved: Decimal) -> None:
+        """Add to ``found`` what the account as a whole has too little of."""
+        nav, min_equity, min_buffer = sums.nav, self._min_equity, self._min_cash_buffer
+        if not nav > 0:
+            said = f"unknown: {self._missing()}" if isnan(nav) else shown(nav, "$")
+            found.append(Breach("nav", "account", "> $0", said, hint="nothing is opened on nothing"))
+            return
+        if min_equity is not None and not -nav <= min_equity.first:
+            self._tell(found, min_equity, nav)
+        if min_buffer is not None and not -(buffer := (sums.free - float(reserved)) / nav) <= min_buffer.first:
+            self._tell(found, min_buffer, buffer)
 
-    def _told(self, check: Check, value: float, *, tightness: float = 1.0) -> list[Breach]:
+    def _tell(self, found: list[Breach], check: Check, value: float, tightness: float = 1.0) -> None:
         breach = breach_of(check, value, tightness=tightness, missing=self._missing())
-        return [] if breach is None else [breach]
+        if breach is not None:
+            found.append(breach)
 
     def _summed(self) -> Sums:
         if self._sums is None:

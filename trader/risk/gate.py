@@ -21,7 +21,7 @@ from trader.risk.conduct import ConductControls
 from trader.risk.escalation import closing
 from trader.risk.exposure import ExposureControls
 from trader.risk.limits import Limits, OrderLimits, reservation_of
-from trader.risk.lists import unlisted
+from trader.risk.lists import Lists
 from trader.risk.orders import OrderControls
 from trader.risk.rules import Rules
 from trader.risk.tiers import AGE_NS, BY_URGENCY
@@ -52,6 +52,7 @@ class Gate:
         self._flags = flags
         self._conduct = conduct
         self._tails = tails if tails is not None and tails.is_on else None
+        self._lists = Lists(rules)
         self._sums = ExposureControls(rules, limits, exposures=exposures, flags=flags)
         self._ages = {urgency: AGE_NS[rules.tiers.get(urgency, BY_URGENCY[urgency])] for urgency in Urgency}
         self._version = self._summed_at = -1
@@ -101,7 +102,7 @@ class Gate:
             yield broken
         if self._is_plain:
             return
-        if broken := unlisted(self._rules, strategy, symbol):
+        if broken := self._lists.broken(strategy, symbol):
             yield broken
         self._freshen(question)
         yield from self._of_order(question)

@@ -4,85 +4,99 @@
 once, and an order walks through it.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from decimal import Decimal
+from math import isnan, nan, sqrt
+from typing import Final, NamedTuple
 
 from trader.model.calendar import StockCalendar
 from trader.model.instruments import AssetClass
 from trader.model.money import EXACT, ONE
 from trader.model.orders import Side
-from trader.model.time import MINUTE, SECOND
-from trader.model.views import Question
+from trader.model.time import DAY, MINUTE, SECOND
+from trader.model.views import Market, Question
 from trader.risk.bounds import Bound, Breach
 from trader.risk.checks import RESTART, Check, Unit, breach_of, check_of
 from trader.risk.limits import Limits, OrderLimits
 from trader.risk.windows import Windows
 
-Measure = Callable[[Question], float]
+
+class Facts(NamedTuple):
+    """An opening in floats, beside its market: what measures look at."""
+
+    market: Market
+    qty: float
+    price: float  # it was decided at
+    is_buy: bool
+    decided_at: int
+    now: int
+
+
+Measure = Callable[[Facts], float]
 ORDER_TYPE: Final = "market"  # all that the desk sends as yet
 
 
-def _intent_age(question: Question) -> float:
-    return (question.now - question.intent.ts) / SECOND
+def _intent_age(facts: Facts) -> float:
+    return (facts.now - facts.decided_at) / SECOND
 
 
-def _move(question: Question) -> float:
-    decided = float(question.intent.decision_price)
-    return abs(question.market.mark / decided - 1.0) if decided else math.nan
+def _move(facts: Facts) -> float:
+    return abs(facts.market.mark / facts.price - 1.0) if facts.price else nan
 
 
-def _collar(question: Question) -> float:
+def _collar(facts: Facts) -> float:
     """Return how far from the mark the order would trade: at the quote it meets, else where it was decided."""
-    market, intent = question.market, question.intent
-    price = market.ask if intent.side is Side.BUY else market.bid
-    if math.isnan(price):
-        price = float(intent.decision_price)
-    return abs(price / market.mark - 1.0) if market.mark else math.nan
+    market = facts.market
+    price = market.ask if facts.is_buy else market.bid
+    if isnan(price):
+        price = facts.price
+    return abs(price / market.mark - 1.0) if market.mark else nan
 
 
-def _mark_age(question: Question) -> float:
-    marked_at = question.market.marked_at
-    return (question.now - marked_at) / SECOND if marked_at else math.nan
+def _mark_age(facts: Facts) -> float:
+    marked_at = facts.market.marked_at
+    return (facts.now - marked_at) / SECOND if marked_at else nan
 
 
-def _jump(question: Question) -> float:
-    market = question.market
-    return abs(market.mark / market.before - 1.0) if market.before else math.nan
+def _jump(facts: Facts) -> float:
+    market = facts.market
+    return abs(market.mark / market.before - 1.0) if market.before else nan
 
 
-def _spread(question: Question) -> float:
-    bid, ask = question.market.bid, question.market.ask
-    return (ask - bid) / (ask + bid) * 2.0 if bid + ask else math.nan
+def _spread(facts: Facts) -> float:
+    bid, ask = facts.market.bid, facts.market.ask
+    return (ask - bid) / (ask + bid) * 2.0 if bid + ask else nan
 
 
-def _depth(question: Question) -> float:
-    market = question.market
-    return market.ask_size * market.ask if question.intent.side is Side.BUY else market.bid_size * market.bid
+def _depth(facts: Facts) -> float:
+    market = facts.market
+    return market.ask_size * market.ask if facts.is_buy else market.bid_size * market.bid
 
 
-def _qty(question: Question) -> float:
-    return float(question.intent.qty)
+def _qty(facts: Facts) -> float:
+    return facts.qty
 
 
-def _value(question: Question) -> float:
-    return float(question.intent.qty) * float(question.intent.decision_price)
+def _value(facts: Facts) -> float:
+    return facts.qty * facts.price
 
 
-def _volume_share(question: Question) -> float:
-    volume = question.market.volume_day
-    return float(question.intent.qty) / volume if volume > 0 else math.nan
+def _volume_share(facts: Facts) -> float:
+    volume = facts.market.volume_day
+    return facts.qty / volume if volume > 0 else nan
 
 
-def _depth_share(question: Question) -> float:
-    market = question.market
-    size = market.ask_size if question.intent.side is Side.BUY else market.bid_size
-    return float(question.intent.qty) / size if size > 0 else math.nan
+def _depth_share(facts: Facts) -> float:
+    size = facts.market.ask_size if facts.is_buy else facts.market.bid_size
+    return facts.qty / size if size > 0 else nan
 
 
-def _impact(question: Question) -> float:
-    """Return the daily deviation times the root of the share of the day's volume: impact at a coefficient of 1."""
-    return question.market.sigma_day * math.sqrt(_volume_share(question))
+def _impact(facts: Facts) -> float:
+    """Return the daily deviation times the root of the share of the day's volume: impact at a coefficient of 1.
+
+    Source: Toth et al. (2011), "Anomalous price impact", eq. 1.
+    """
+    return facts.market.sigma_day * sqrt(_volume_share(facts))
 
 
 MEASURES: Final[dict[str, tuple[Measure, Unit, str]]] = {
@@ -117,6 +131,7 @@ class OrderControls:
         self._asset_class = asset_class
         self._calendar = calendar
         self._windows = Windows(limits.close_only)
+        self._closes_at = 0  # of the session that was looked at last
         self._is_timed = bool(limits.sessions or limits.close_only or limits.close_only_before_close_min)
         self._key = f"risk.orders.{asset_class}"
         self._plan = [*self._planned(own)]
@@ -125,19 +140,27 @@ class OrderControls:
         """Return the first rule that has no levels and that an opening breaks; ``net`` is the account's position."""
         return (
             self._kind(question)
-            or _short(question, net)
-            or _through_zero(question, net)
+            or (None if question.intent.side is Side.BUY else _short(question, net))
+            or (_through_zero(question, net) if net or question.standing.position else None)
             or (self._time(question) if self._is_timed else None)
         )
 
-    def beyond(self, question: Question) -> Iterator[Breach]:
-        """Yield every level that an opening is beyond."""
-        for check, measure, missing in self._plan:
-            value = measure(question)
-            if not value * check.sign <= check.first and (breach := breach_of(check, value, missing=missing)):
-                yield breach
+    def beyond(self, question: Question) -> list[Breach]:
+        """Return every level that an opening is beyond."""
+        found: list[Breach] = []
+        if self._plan:
+            intent = question.intent
+            facts = Facts(
+                question.market, float(intent.qty), float(intent.decision_price), intent.side is Side.BUY,
+                intent.ts, question.now,
+            )  # fmt: skip
+            for first, sign, measure, check, missing in self._plan:
+                value = measure(facts)
+                if not value * sign <= first and (breach := breach_of(check, value, missing=missing)):
+                    found.append(breach)
+        return found
 
-    def _planned(self, own: Limits) -> Iterator[tuple[Check, Measure, str]]:
+    def _planned(self, own: Limits) -> Iterator[tuple[float, float, Measure, Check, str]]:
         for name, (measure, unit, missing) in MEASURES.items():
             bounds: Sequence[tuple[Bound, str, str]] = [(getattr(self._limits, name), "order", f"{self._key}.{name}")]
             if name in {"max_order_qty", "max_order_value"}:
@@ -145,15 +168,15 @@ class OrderControls:
             for bound, scope, key in bounds:
                 if bound:
                     weighed = _weighed(measure, self._limits.impact_coefficient) if name == "max_impact" else measure
-                    yield check_of(CODES.get(name, name), bound, scope=scope, key=key, unit=unit), weighed, missing
+                    check = check_of(CODES.get(name, name), bound, scope=scope, key=key, unit=unit)
+                    yield check.first, check.sign, weighed, check, missing
 
     def _kind(self, question: Question) -> Breach | None:
         limits, qty = self._limits, question.intent.qty
         if ORDER_TYPE not in limits.order_types:
             hint = f"add '{ORDER_TYPE}' to {self._key}.order_types {RESTART}: the desk sends no other type"
             return Breach("order_type", "order", ", ".join(limits.order_types) or "none", ORDER_TYPE, hint=hint)
-        exponent = qty.normalize(EXACT).as_tuple().exponent
-        if isinstance(exponent, int) and -exponent > limits.max_decimals:
+        if _decimals(qty) > limits.max_decimals < _decimals(qty.normalize(EXACT)):
             hint = f"raise {self._key}.max_decimals {RESTART}, as far as the venue takes it"
             return Breach("max_decimals", "order", str(limits.max_decimals), str(qty), hint=hint)
         return None
@@ -170,7 +193,9 @@ class OrderControls:
             hint = f"add '{phase}' to {self._key}.sessions {RESTART}, or wait for the session"
             return Breach("session_closed", "order", ", ".join(limits.sessions), phase, hint=hint, is_passing=True)
         if limits.close_only_before_close_min and phase == "core":
-            left = (self._calendar.next_close(now) - now) / MINUTE
+            if not now < self._closes_at <= now + DAY:
+                self._closes_at = self._calendar.next_close(now)
+            left = (self._closes_at - now) / MINUTE
             if left <= limits.close_only_before_close_min:
                 key = "close_only_before_close_min"
                 limit = f"> {limits.close_only_before_close_min:g} min to the close"
@@ -181,11 +206,14 @@ class OrderControls:
 _HINT = f"change {{}}.{{}} {RESTART}, or wait"
 
 
+def _decimals(qty: Decimal) -> int:
+    exponent = qty.as_tuple().exponent
+    return -exponent if isinstance(exponent, int) else 0
+
+
 def _short(question: Question, net: float) -> Breach | None:
     """Refuse what no venue lends: a coin, and a fraction of a share; sold out of what the account has, both may be."""
     intent = question.intent
-    if intent.side is Side.BUY:
-        return None
     if question.instrument.asset_class == "crypto":
         return Breach("crypto_short", "order", "no short sale", f"sell {intent.qty}", hint="coins cannot be sold short")
     if EXACT.remainder(intent.qty, ONE) and not float(intent.qty) <= _within(net):
@@ -214,4 +242,4 @@ def _within(qty: float) -> float:
 
 
 def _weighed(measure: Measure, factor: float) -> Measure:
-    return lambda question: factor * measure(question)
+    return lambda facts: factor * measure(facts)

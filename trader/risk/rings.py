@@ -48,18 +48,20 @@ MEASURED: Final[dict[str, tuple[Of, By]]] = {
 
 
 class Limited(NamedTuple):
-    """A check with what it looks at."""
+    """A check with what it looks at: numbers of :class:`Of` and :class:`By`, plain, since every order asks for them."""
 
+    first: float  # of the check
+    of: int
+    by: int
     check: Check
-    of: Of
-    by: By
 
 
 class Bucket(NamedTuple):
     """A limit on one sector, category or class: the set of symbols in row ``number`` of :attr:`Rings.members`."""
 
-    check: Check
+    first: float  # of the check
     number: int
+    check: Check
 
 
 class Ring(NamedTuple):
@@ -107,9 +109,11 @@ class Rings:
         found = self._accounts.get(symbol)
         if found is None:
             number = self._exposures.index[symbol]
-            buckets = [Bucket(check, row) for row, (check, members) in enumerate(self._sets) if members[number]]
+            buckets = [
+                Bucket(check.first, row, check) for row, (check, members) in enumerate(self._sets) if members[number]
+            ]
             limits = self._general
-            if symbol in self._rules.symbols or any(one.of is Of.POSITION for one in limits):
+            if symbol in self._rules.symbols or any(one.of == Of.POSITION for one in limits):
                 limits = [*self._limits_of(symbol)]
             found = OfAccount(limits, buckets, frozenset({"account", f"symbol {symbol}"}))
             self._accounts[symbol] = found
@@ -136,7 +140,7 @@ class Rings:
         """Give the account's limits, those on a single position as the symbol's own where it has some."""
         own = self._rules.symbols.get(symbol)
         for one in self._general:
-            if one.of is not Of.POSITION:
+            if one.of != Of.POSITION:
                 yield one
             elif own is None or not getattr(own, one.check.rule):
                 yield one._replace(check=one.check._replace(scope=f"symbol {symbol}"))
@@ -182,4 +186,5 @@ def limited(limits: object, scope: str, key: str) -> Iterator[Limited]:
     for rule, (of, by) in MEASURED.items():
         if bound := getattr(limits, rule, None):
             place = f"{key}{rule}" if key.endswith(" ") else f"{key}.{rule}"
-            yield Limited(check_of(rule, bound, scope=scope, key=place, unit=UNITS[by]), of, by)
+            check = check_of(rule, bound, scope=scope, key=place, unit=UNITS[by])
+            yield Limited(check.first, of.value, by.value, check)
