@@ -7,10 +7,12 @@ import pytest
 
 from tests.build import T0, Rehearsal, bar, by_minute, spec
 from tests.engine.rooms import Watched, ladder
+from tests.engine.test_traffic import Silent
+from trader.access.sim.fills import VenueRules
 from trader.books.ledger import Ledger
-from trader.model.events import FlagCleared, FlagRaised, OrderDenied, PeakReached, PeriodStarted, StateSet
-from trader.model.inputs import Control, Ticks
-from trader.model.orders import Reason, TradingState
+from trader.model.events import FlagCleared, FlagRaised, OrderDenied, OrderMoved, PeakReached, PeriodStarted, StateSet
+from trader.model.inputs import Control, History, Ticks
+from trader.model.orders import OrderStatus, Reason, TradingState
 from trader.model.ticks import Quote
 from trader.model.time import DAY, MINUTE, parse_time
 from trader.risk.bounds import Bound
@@ -150,11 +152,33 @@ def test_a_loss_may_close_all_positions_of_its_scope() -> None:
     assert desk.book().position("SPY").qty == 0
 
 
-def test_a_flag_calls_off_what_would_open_something() -> None:
-    desk = Watched(ladder(daily_loss=0.05), all_in(wishes={3: 0.0}), spec(by_minute({3: 1.0}), "QQQ", name="two"))
+def test_a_flag_calls_off_what_would_open_something_and_leaves_exits_alone() -> None:
+    entering = spec(by_minute({2: 1.0}), "QQQ", name="two")
+    leaving = spec(by_minute({1: 1.0, 2: 0.0}), "IWM", name="three")
+    desk = Watched(ladder(daily_loss=0.05), all_in(), entering, leaving)
     for minute, close in enumerate((100, 100, 80), 1):
-        desk.minute(bar(minute=minute, close=close), bar("QQQ", minute))
-    assert [event.denied.rule for event in desk.of(OrderDenied)] == ["reduce_only"]
+        if minute == 2:  # from here on the venue is slow to answer
+            desk.minute(bar(minute=2), bar("QQQ", 2), bar("IWM", 2))
+            desk.venue = Silent(VenueRules(), {})
+            continue
+        desk.minute(bar(minute=minute, close=close), bar("QQQ", minute), bar("IWM", minute))
+    moved = [(event.strategy, event.status) for event in desk.of(OrderMoved)]
+    assert ("two", OrderStatus.PENDING_CANCEL) in moved
+    assert ("three", OrderStatus.PENDING_CANCEL) not in moved
+    assert desk.flagged
+
+
+def test_a_day_that_began_while_the_desk_was_down_is_measured_from_the_last_price_before_it() -> None:
+    rules = ladder(daily_loss=0.15)
+    desk = Watched(rules, all_in())
+    desk.closes(100, 100)
+    opened = T0 + DAY
+    again = Watched(rules, all_in(wishes={}), books=desk.events, at=opened)
+    again.take(History(opened, [bar(minute=4, close=110), bar(minute=NEXT_DAY - 9, close=90)]))
+    again.minute(bar(minute=NEXT_DAY + 1, close=90))
+    assert again.of(PeriodStarted)[-1].equity == Decimal(11200)
+    (flag,) = again.flags
+    assert flag.value == "17.86% ($2,000.00)"
 
 
 def test_a_desk_that_is_worth_nothing_is_halted_whatever_its_rules() -> None:
