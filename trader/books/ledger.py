@@ -255,7 +255,8 @@ class Ledger:
         self.account.move(event.symbol, qty=event.adjusted, cash=ZERO)
 
     def _trim(self, event: IntentTrimmed) -> None:
-        counts = (book := self.books[event.strategy]).trims if event.kept else book.denials
+        book = self.books[event.strategy]
+        counts = book.trims if event.kept else book.denials
         counts[event.filter] = counts.get(event.filter, 0) + 1
         if not event.kept:
             book.targets.pop(event.symbol, None)
