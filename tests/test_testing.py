@@ -1,12 +1,14 @@
-"""The aids for authors of strategies."""
+"""The aids for authors of strategies and filters."""
 
 import numpy as np
 import pytest
 
+from trader.director.filters_exposure import MaxPositionsFilter
 from trader.model.signals import Signals, Target
 from trader.model.ticks import Bar
+from trader.model.time import DAY
 from trader.strategies import Context, MomentumStrategy, Strategy
-from trader.testing import START, GrantingContext, bars, decisions
+from trader.testing import START, GivenView, GrantingContext, bars, decisions, holding, opening, ruled
 
 
 class Scripted(Strategy):
@@ -51,3 +53,25 @@ def test_the_context_shows_windows_newest_last_that_cannot_be_written() -> None:
     assert desk.closes("SPY", 3).shape == (0,)
     with pytest.raises(ValueError, match="read-only"):
         desk.closes("QQQ", 1)[0] = 1.0
+
+
+def test_an_opening_is_what_a_filter_is_shown() -> None:
+    long, short = opening("SPY", 12.5, price=99.5, strategy="A"), opening("BTC/USD", -0.1)
+    assert (long.side, str(long.qty), str(long.decision_price), long.strategy) == ("buy", "12.5", "99.5", "A")
+    assert (short.side, str(short.qty), short.reduces) == ("sell", "0.1", False)
+
+
+def test_a_given_view_knows_what_it_was_given_and_nothing_else() -> None:
+    view = GivenView(holding("SPY", 3), days={"SPY": [(2.0, 1.0, 1.5), (3.0, 2.0, 2.5)]}, stops={"one": 0.05})
+    assert [*view.highs("SPY", 9), *view.lows("SPY", 1), *view.closes("SPY", 1)] == [2.0, 3.0, 2.0, 2.5]
+    assert [end % DAY for end in view.ends("SPY", 9)] == [0, 0]
+    assert START - DAY < view.ends("SPY", 1)[0] <= START
+    assert (view.mark("SPY"), view.stop_of("one"), view.equity_of("one")) == (2.5, 0.05, view.equity)
+    assert len(view.closes("QQQ", 5)) == len(view.ends("QQQ", 5)) == 0
+    assert np.isnan([view.mark("QQQ"), view.stop_of("two")]).all()
+
+
+def test_a_ruling_is_that_of_a_chain_of_one_filter() -> None:
+    ruling = ruled(MaxPositionsFilter(max_long_positions=0), opening("SPY", 10))
+    assert ruling.dropped is not None
+    assert ruling.dropped.qty == 0

@@ -11,7 +11,7 @@ decides first must not depend on whose bar came first, so bars are gathered and 
 """
 
 from trader.director.chain import Director, Link
-from trader.director.filter import BatchFilter, Cut, Filter
+from trader.director.filter import BatchFilter, Cut, Filter, unknown
 from trader.director.filters_exposure import (
     AssetClassFilter,
     CategoryFilter,
@@ -35,4 +35,4 @@ FILTERS: dict[str, type[Filter]] = {
     "risk-budget": RiskBudgetFilter,
 }
 
-__all__ = ["FILTERS", "BatchFilter", "Cut", "Director", "Filter", "Link"]
+__all__ = ["FILTERS", "BatchFilter", "Cut", "Director", "Filter", "Link", "unknown"]

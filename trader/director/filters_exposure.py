@@ -6,7 +6,7 @@ a fraction of the equity of all strategies, or of the one whose own filter it is
 
 from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from math import isnan, nan
 from typing import Annotated, Literal, get_args
@@ -21,7 +21,7 @@ from trader.director.filters_sizing import Days, Positive, average_true_range
 from trader.model.instruments import AssetClass
 from trader.model.orders import OrderIntent, Side
 from trader.model.tail import LONGEST_HORIZON, var_historical, var_parametric
-from trader.model.time import DAY, HOUR
+from trader.model.time import DAY
 from trader.model.views import Floats, Holding, PortfolioView
 
 Fraction = Annotated[float, Field(gt=0, le=10)]  # of equity; more than ten times it is no limit but a slip
@@ -32,7 +32,6 @@ UNKNOWN = "unknown"  # the category of what has none
 FEWEST_RETURNS = 20  # days of gains from which a value at risk means anything
 _MET = 1.0 + 1e-9  # a limit is met, not broken, where floats cannot tell
 _TOO_FEW = f"fewer than {FEWEST_RETURNS} daily returns that all positions have"
-_MIDNIGHT = 6 * HOUR  # by then New York's day has ended, as UTC's has: both are the day before
 _HALVINGS = 40  # of an order, down to a millionth of a millionth
 
 
@@ -170,10 +169,11 @@ class VarFilter(BatchFilter):
         """Let pass as long as today's positions, on each of the past days, would not have lost too much."""
         most = self.max_frac * view.equity
         limit = f"VaR({self.confidence:g}, {self.horizon_days}d) of {self.max_frac:g} of equity, ${most:,.2f}"
-        returns = _returns(view, intents, self.lookback)
-        if isnan(most) or any(holding.symbol not in returns for holding in view.holdings):
+        symbols = [*(holding.symbol for holding in view.holdings), *(intent.symbol for intent in intents)]
+        returns = _returns(view, dict.fromkeys(symbols), self.lookback)
+        if isnan(most) or not returns or any(holding.symbol not in returns for holding in view.holdings):
             return [unknown(limit, _TOO_FEW)] * len(intents)
-        gains = np.zeros(len(next(iter(returns.values()), ())))
+        gains = np.zeros(len(next(iter(returns.values()))))
         for holding in view.holdings:
             gains += holding.qty * holding.mark * returns[holding.symbol]
         cuts: list[Cut | None] = []
@@ -287,21 +287,22 @@ def _key(of: Holding | OrderIntent) -> tuple[str, str]:
     return of.strategy, of.symbol
 
 
-def _returns(view: PortfolioView, intents: Sequence[OrderIntent], lookback: int) -> dict[str, Floats]:
-    """Return daily returns, held symbols' and wanted ones', on the newest days that all of them have.
+def _returns(view: PortfolioView, symbols: Iterable[str], lookback: int) -> dict[str, Floats]:
+    """Return each symbol's daily returns on the newest days that all of them have.
 
     A symbol with too few days is left out; without enough common ones all are.
     """
-    symbols = dict.fromkeys([*(holding.symbol for holding in view.holdings), *(intent.symbol for intent in intents)])
     reach = min(2 * lookback, MOST_DAYS)  # days without a weekend reach further back than a market's that rests
-    days = {symbol: (view.ends(symbol, reach) - _MIDNIGHT) // DAY for symbol in symbols}
-    days = {symbol: each for symbol, each in days.items() if len(each) > FEWEST_RETURNS}
-    common = reduce(_common, days.values(), next(iter(days.values()), np.empty(0, dtype=np.int64)))
+    closes = {symbol: each for symbol in symbols if len(each := view.closes(symbol, reach)) > FEWEST_RETURNS}
+    ends = {symbol: view.ends(symbol, reach) for symbol in closes}
+    calendars = {each.tobytes(): each // DAY for each in ends.values()}  # few symbols have one of their own
+    common = reduce(_common, calendars.values()) if calendars else np.empty(0, dtype=np.int64)
     if len(common) <= FEWEST_RETURNS:
         return {}
-    closes = {symbol: view.closes(symbol, reach)[np.isin(each, common)] for symbol, each in days.items()}
-    return {symbol: (np.diff(each) / each[:-1])[-lookback:] for symbol, each in closes.items()}
+    places = {calendar: np.isin(days, common) for calendar, days in calendars.items()}
+    table = np.array([each[places[ends[symbol].tobytes()]][-lookback - 1 :] for symbol, each in closes.items()])
+    return dict(zip(closes, np.diff(table) / table[:, :-1], strict=True))
 
 
 def _common(some: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
-    return some if np.array_equal(some, others) else np.intersect1d(some, others, assume_unique=True)
+    return np.intersect1d(some, others, assume_unique=True)

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from trader.director.filter import Cut, Filter, at_most, unknown
 from trader.director.filters_simple import DAYS_A_YEAR, MOST_DAYS, close_to_close
+from trader.model.money import plain
 from trader.model.orders import OrderIntent
 from trader.model.views import PortfolioView
 
@@ -57,7 +58,7 @@ class PositionSizeFilter(Filter):
         """Return the bound of its mode."""
         price = float(intent.decision_price)
         if self.size is not None:
-            return at_most(self.size, f"{self.size:g} an order", f"{intent.qty} asked for")
+            return at_most(self.size, f"{self.size:g} an order", f"{plain(intent.qty)} asked for")
         if self.notional is not None:
             limit = f"${self.notional:,.2f} an order"
             return at_most(self.notional / price, limit, f"${float(intent.qty) * price:,.2f} asked for")
@@ -129,7 +130,7 @@ def _position(qty: float, limit: str, intent: OrderIntent, *, view: PortfolioVie
         for holding in view.holdings
         if (holding.strategy, holding.symbol) == (intent.strategy, intent.symbol)
     )
-    return at_most(qty - held, limit, f"{intent.qty} asked for" + (f", {held:g} held" if held else ""))
+    return at_most(qty - held, limit, f"{plain(intent.qty)} asked for" + (f", {held:g} held" if held else ""))
 
 
 def _slots(intent: OrderIntent, view: PortfolioView) -> int:

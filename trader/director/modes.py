@@ -8,7 +8,7 @@ desk is always sequential; backtests choose.
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, NoReturn
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,6 @@ from trader.errors import ModeError
 from trader.model.instruments import Instrument
 from trader.model.money import EXACT, ZERO, share_of
 from trader.model.views import Floats, Holding, PortfolioView
-
-WORKERS: Final = 64  # strategies that run apart at a time
 
 
 class ExecutionMode(StrEnum):

@@ -1,0 +1,111 @@
+"""Strategies that decide in one minute meet the Director's filters together, in their order and not their bars'."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pytest
+
+from tests.build import T0, Rehearsal, always, bar, by_minute, spec
+from trader.director import Cut, Director, Filter, Link
+from trader.director.filters_exposure import AssetClassFilter, MaxPositionsFilter
+from trader.director.filters_simple import NilFilter, WeekdayFilter
+from trader.engine.engine import Engine
+from trader.engine.sandbox import SandboxSpec
+from trader.model.events import IntentTrimmed, OrderCreated, OrderFilled
+from trader.model.inputs import Opened
+from trader.model.orders import OrderIntent
+from trader.model.ticks import Bar
+from trader.model.time import MINUTE
+from trader.model.views import PortfolioView
+
+
+class Directed(Rehearsal):
+    """A rehearsal whose desk has a Director."""
+
+    def __init__(self, specs: Sequence[SandboxSpec], *shared: Filter, own: dict[str, Filter] | None = None) -> None:
+        super().__init__(*specs)
+        links = [Link(f"filter {place}", judge) for place, judge in enumerate(shared)]
+        chains = {name: [Link("own", judge)] for name, judge in (own or {}).items()}
+        self.events.clear()
+        self.engine = Engine(specs, book_id="t", director=Director(links, chains))
+        self.take(Opened(bar(minute=0).ts))
+
+    @property
+    def opened(self) -> list[tuple[str, str, Decimal]]:
+        intents = [event.approved.intent for event in self.of(OrderCreated)]
+        return [(intent.strategy, intent.symbol, intent.qty) for intent in intents if not intent.reduces]
+
+
+ONE_PLACE = MaxPositionsFilter(max_long_positions=1)
+
+
+@pytest.mark.parametrize("order", [("SPY", "QQQ"), ("QQQ", "SPY")])
+def test_the_strategy_that_stands_first_has_the_place_whoevers_bar_came_first(order: tuple[str, str]) -> None:
+    desk = Directed([spec(always(0.5), "QQQ", name="one"), spec(always(0.5), "SPY", name="two")], ONE_PLACE)
+    desk.minute(*[bar(symbol) for symbol in order])
+    assert [(name, symbol) for name, symbol, _ in desk.opened] == [("one", "QQQ")]
+    (trimmed,) = desk.of(IntentTrimmed)
+    assert (trimmed.strategy, trimmed.filter, trimmed.kept) == ("two", "filter 0", 0)
+    assert (trimmed.limit, trimmed.value) == ("1 long positions", "1 open or on their way")
+
+
+def test_a_longer_bar_that_ends_in_the_minute_is_decided_with_it() -> None:
+    slow = spec(always(0.5), "QQQ", name="slow", bar_minutes=5)
+    fast = spec(by_minute({5: 0.5}), "SPY", name="fast")
+    desk = Directed([slow, fast], ONE_PLACE)
+    for minute in range(1, 6):
+        desk.minute(bar("SPY", minute), bar("QQQ", minute))
+    assert [name for name, _, _ in desk.opened] == ["slow"]
+    assert [event.strategy for event in desk.of(IntentTrimmed)] == ["fast"]
+
+
+def test_who_was_dropped_asks_again_and_has_the_place_when_it_is_free() -> None:
+    desk = Directed(
+        [spec(by_minute({1: 0.5, 3: 0.0}), "QQQ", name="one"), spec(always(0.5), "SPY", name="two")], ONE_PLACE
+    )
+    for minute in range(1, 6):
+        desk.minute(bar("SPY", minute), bar("QQQ", minute))
+    assert [name for name, _, _ in desk.opened] == ["one", "two"]
+    assert len(desk.of(IntentTrimmed)) == 3  # at minutes 1, 2 and 3: then the exit had not filled yet
+
+
+def test_what_is_trimmed_is_filled_as_far_as_it_was_let_pass_and_not_asked_for_again() -> None:
+    desk = Directed([spec(always(1.0), "SPY", name="one")], AssetClassFilter(max_frac=0.3))
+    desk.closes(100.0, 100.0, 100.0)
+    assert desk.opened == [("one", "SPY", Decimal("30.0000"))]
+    assert [event.qty for event in desk.of(OrderFilled)] == [30]
+
+
+def test_an_exit_is_not_seen_by_any_filter() -> None:
+    class FirstMinute(Filter):
+        """Lets nothing pass after the first minute."""
+
+        def apply(self, intent: OrderIntent, view: PortfolioView) -> Cut | None:
+            return None if view.ts == T0 + MINUTE else Cut(0.0, "the first minute", "later")
+
+    desk = Directed([spec(by_minute({1: 1.0, 2: 0.0, 3: 1.0}), "SPY", name="one")], FirstMinute())
+    desk.closes(100.0, 100.0, 100.0, 100.0)
+    assert desk.book().position("SPY").qty == 0
+    assert [event.side for event in desk.of(OrderFilled)] == ["buy", "sell"]
+    assert [event.side for event in desk.of(IntentTrimmed)] == ["buy"]
+
+
+def test_a_strategys_own_filter_holds_back_that_strategy_only() -> None:
+    desk = Directed(
+        [spec(always(0.5), "SPY", name="one"), spec(always(0.5), "SPY", name="two")],
+        own={"two": WeekdayFilter(blocked_days=("Monday",))},
+    )
+    desk.closes(100.0)
+    assert [name for name, _, _ in desk.opened] == ["one"]
+    assert [(event.strategy, event.filter) for event in desk.of(IntentTrimmed)] == [("two", "own")]
+
+
+def test_a_chain_that_lets_everything_pass_changes_nothing() -> None:
+    def lived(*filters: Filter) -> list[Bar | OrderFilled]:
+        specs = [spec(by_minute({1: 1.0, 3: 0.0}), "SPY", name="one"), spec(always(0.5), "SPY", "QQQ", name="two")]
+        desk = Directed(specs, *filters) if filters else Rehearsal(*specs)
+        for minute in range(1, 6):
+            desk.minute(bar("SPY", minute, close=100.0 + minute), bar("QQQ", minute))
+        return list(desk.fills)
+
+    assert lived(NilFilter()) == lived()
