@@ -6,7 +6,7 @@ import pytest
 
 from trader.director import FILTERS, Filter
 from trader.director.filters_sizing import PositionSizeFilter
-from trader.director.modes import ExecutionMode, MarketView, mode_of, split_capital
+from trader.director.modes import ExecutionMode, MarketView, OwnView, mode_of, split_capital
 from trader.errors import ConfigError, ModeError
 from trader.testing import GivenView
 
@@ -64,6 +64,11 @@ def test_apart_there_is_a_market_but_no_portfolio(ask: str) -> None:
     assert (view.mark("SPY"), view.stop_of("one"), view.instrument("one", "SPY").symbol) == (101.0, 0.05, "SPY")
     assert [*view.closes("SPY", 1), *view.highs("SPY", 1), *view.lows("SPY", 1)] == [101.0] * 3
     assert len(view.ends("SPY", 5)) == 2
+
+
+def test_a_strategys_own_filters_may_ask_for_its_equity_by_name_as_well() -> None:
+    own = OwnView(GivenView(equity=500.0), "one")
+    assert (own.equity, own.equity_of("one")) == (500.0, 500.0)
 
 
 def test_capital_is_divided_evenly_or_by_units() -> None:
