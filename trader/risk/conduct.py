@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from trader.model.conduct import RECENT, Conduct, SlotTally, StrategyTally, SymbolTally, Tally
-from trader.model.orders import Side
+from trader.model.orders import OrderIntent, Side
 from trader.model.time import MINUTE, SECOND
 from trader.model.views import Exposures, Floats, Question
 from trader.risk.bounds import NONE, Bound, Breach, Level
@@ -80,7 +80,7 @@ class ConductControls:
         """Look into ``conduct`` and ``exposures`` whenever asked."""
         self.overrides = Overrides(conduct)
         self._conduct = conduct
-        self._exposures = exposures
+        self._margin = _Margin(exposures)
         self._limits = limits
         self._account = _plan(limits.account, "account", key="risk.conduct.{}", resumed="")
         self._plans = {
@@ -93,7 +93,7 @@ class ConductControls:
         conduct, name = self._conduct, question.intent.strategy
         own = conduct.strategies.get(name, _NOTHING)
         limits = self._limits.strategies.get(name, _NO_LIMITS)
-        seen = _Seen(question, own.tally, own, conduct, self._exposures, limits)
+        seen = _Seen(question, own.tally, own, conduct, self._margin, limits)
         yield from _walk(self._plans.get(name, ()), seen)
         if self._account:
             yield from _walk(self._account, seen._replace(tally=conduct.account))
@@ -106,7 +106,7 @@ class _Seen(NamedTuple):
     tally: Tally
     own: StrategyTally
     conduct: Conduct
-    exposures: Exposures
+    margin: "_Margin"
     limits: ConductOfOne
 
 
@@ -128,8 +128,11 @@ class _Measure(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """A rule that is set, ready to be asked."""
+    """A rule that is set, ready to be asked: a value whose product with ``sign`` is at most ``first`` is within it."""
 
+    value: Callable[[_Seen], float]
+    sign: float
+    first: float
     rule: str
     bound: Bound
     measure: _Measure
@@ -151,13 +154,18 @@ def _plan(limits: ConductOfAll, scope: str, *, key: str, resumed: str) -> tuple[
             hint = f"{verb} {key.format(rule)} in the settings and start again"
             if rule in _FOR_A_PERSON:
                 hint = f"find out why, then trader resume{resumed}; or {hint}"
-            rows.append(_Row(rule, bound, measure, scope, hint))
+            sign = -1.0 if measure.kind is _Kind.BELOW else 1.0
+            first = min(sign * level for level in (bound.soft, bound.hard) if level is not None)
+            first -= measure.kind is _Kind.REACHED
+            rows.append(_Row(measure.value, sign, first, rule, bound, measure, scope, hint))
     return tuple(rows)
 
 
 def _walk(plan: tuple[_Row, ...], seen: _Seen) -> Iterator[Breach]:
     for row in plan:
-        value = row.measure.value(seen)
+        value = row.value(seen)
+        if row.sign * value <= row.first:
+            continue
         if math.isnan(value):
             yield _breach(row, "hard" if row.bound.hard is not None else "soft", value, seen)
         elif level := _level(row, value):
@@ -215,15 +223,16 @@ def _open_in_symbol(seen: _Seen) -> float:
 def _walked(seen: _Seen) -> float:
     """Return by how much of the price own executions on this side moved it, against us, up to this order."""
     intent = seen.question.intent
-    tally, period = seen.conduct.symbols.get(intent.symbol, _UNSEEN), intent.ts // RECENT
-    of_buys = (tally.lowest, tally.lowest_before)
-    newest, before = of_buys if intent.side is Side.BUY else (tally.highest, tally.highest_before)
-    prices = [before if period <= tally.period else None, newest if period <= tally.period + 1 else None]
-    own = [float(price) for price in prices if price]
-    if not own:
+    tally, is_buy = seen.conduct.symbols.get(intent.symbol, _UNSEEN), intent.side is Side.BUY
+    newest, before = (tally.lowest, tally.lowest_before) if is_buy else (tally.highest, tally.highest_before)
+    periods = intent.ts // RECENT - tally.period
+    if periods > 0:
+        newest, before = None, newest if periods == 1 else None
+    best = newest if before is None or (newest is not None and (newest < before) is is_buy) else before
+    if best is None:
         return 0.0
-    price = float(intent.decision_price)
-    return price / min(own) - 1.0 if intent.side is Side.BUY else 1.0 - price / max(own)
+    walked = float(intent.decision_price) / float(best) - 1.0
+    return walked if is_buy else -walked
 
 
 def _since_the_same(seen: _Seen) -> float:
@@ -263,31 +272,49 @@ def _since_exit(seen: _Seen) -> float:
     return (intent.ts - slot.left_at) / SECOND if slot.left_at else math.inf
 
 
-def _margin(seen: _Seen) -> float:
-    """Return the maintenance requirement of all stocks, as if everything on its way filled the worse way, over equity.
+class _Margin:
+    """What the broker may demand for all stocks, as if everything on its way filled the worse way, over the equity.
 
     Coins are no collateral: what is paid for them is gone.
     """
-    intent, exposures = seen.question.intent, seen.exposures
-    exposures.sync()
-    place = exposures.index[intent.symbol]
-    high, low = exposures.net + exposures.buys, exposures.net - exposures.sells
-    (high if intent.side is Side.BUY else low)[place] += float(intent.qty) * intent.side.sign
-    is_stock = np.array(["/" not in symbol for symbol in exposures.symbols])
-    matters = (high != 0.0) | (low != 0.0) | (exposures.net != 0.0)
-    marks = np.where(matters, exposures.marks, 0.0)
-    required = np.maximum(_required(high, marks), _required(low, marks))
-    cash = float(exposures.cash.sum()) + exposures.unallocated
-    coins = (high - exposures.net) @ np.where(is_stock, 0.0, marks)
-    equity = cash + float(exposures.net @ np.where(is_stock, marks, 0.0)) - float(coins)
-    total = float(np.where(is_stock, required, 0.0).sum())
-    return math.inf if equity <= 0 else total / equity
 
+    def __init__(self, exposures: Exposures) -> None:
+        """Look into ``exposures`` whenever asked."""
+        self._of = exposures
+        self._is_stock = np.array(["/" not in symbol for symbol in exposures.symbols], dtype=bool)
+        # The next are of these marks, which are replaced and never written into: the demand for each share, its worth.
+        self._marks: Floats | None = None
+        self._long = self._short = self._stocks = self._coins = np.zeros(0)
 
-def _required(qty: Floats, marks: Floats) -> Floats:
-    long = np.where(marks < _PENNY_USD, marks, _MAINTENANCE * marks)
-    short = np.maximum(_MAINTENANCE * marks, _SHORT_USD)
-    return np.abs(qty) * np.where(qty >= 0.0, long, short)
+    def after(self, intent: OrderIntent) -> float:
+        """Return it with an order on its way."""
+        of = self._of
+        of.sync()
+        if of.marks is not self._marks:
+            self._price(of.marks)
+        place, qty = of.index[intent.symbol], float(intent.qty)
+        longs, shorts, coming = of.net + of.buys, of.sells - of.net, of.buys
+        if intent.side is Side.BUY:
+            longs[place] += qty
+            coming = coming.copy()
+            coming[place] += qty
+        else:
+            shorts[place] += qty
+        required = float(np.maximum(longs * self._long, shorts * self._short).sum())
+        worth = float(of.net @ self._stocks - coming @ self._coins)
+        if math.isnan(required + worth):  # what is neither held nor on its way needs no mark
+            needed = (longs != 0.0) | (shorts != 0.0) | (of.net != 0.0)
+            required = float(np.maximum(longs * self._long, shorts * self._short)[needed].sum())
+            worth = float((of.net * self._stocks - coming * self._coins)[needed].sum())
+        equity = float(of.cash.sum()) + of.unallocated + worth
+        return math.inf if equity <= 0 else required / equity
+
+    def _price(self, marks: Floats) -> None:
+        self._marks, is_stock = marks, self._is_stock
+        self._stocks, self._coins = np.where(is_stock, marks, 0.0), np.where(is_stock, 0.0, marks)
+        part = np.where(marks < _PENNY_USD, 1.0, _MAINTENANCE)
+        self._long = self._stocks * part
+        self._short = np.where(is_stock, np.maximum(_MAINTENANCE * marks, _SHORT_USD), 0.0)
 
 
 _OF_SYMBOL: Final = frozenset({"price_walk", "max_open_orders_per_symbol"})
@@ -313,5 +340,5 @@ _MEASURES: Final[Mapping[str, _Measure]] = {
     "max_repeats": _Measure(_repeated),
     "loss_streak": _Measure(_lost_in_row),
     "cooldown": _Measure(_since_exit, _Kind.BELOW, "s"),
-    "intraday_margin": _Measure(_margin, _Kind.ABOVE, "of equity"),
+    "intraday_margin": _Measure(lambda seen: seen.margin.after(seen.question.intent), _Kind.ABOVE, "of equity"),
 }
