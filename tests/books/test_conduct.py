@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from trader.books.book import State
 from trader.books.conduct import MESSAGES_KEPT, waits_for_a_person
 from trader.books.ledger import Ledger
-from trader.model.conduct import Override, StrategyTally
+from trader.model.conduct import LAST_LOOK, Override, StrategyTally
 from trader.model.events import (
     BooksOpened,
     DayStarted,
@@ -106,6 +106,13 @@ def test_a_refusal_counts_and_an_accepted_order_ends_the_row_of_them() -> None:
     assert (life.one.tally.rejects_in_row, life.ledger.conduct.account.rejects_in_row) == (3, 0)
     life.report(life.order(), OrderStatus.FILLED, qty=10)
     assert (life.one.tally.rejects, life.one.tally.rejects_in_row) == (3, 0)
+
+
+def test_what_was_refused_by_ourselves_at_the_wire_is_no_refusal_of_the_brokers() -> None:
+    life = Life()
+    order_id = life.order()
+    life.tell(OrderMoved(life.ts, "one", "SPY", order_id, OrderStatus.REJECTED, f"{LAST_LOOK}the desk is halted"))
+    assert (life.one.tally.rejects, life.one.tally.rejects_in_row, life.one.tally.open_orders) == (0, 0, 0)
 
 
 def test_a_cancel_that_was_asked_for_counts_as_a_message() -> None:

@@ -4,7 +4,7 @@ Between approval and wire lie a commit, a queue and a connection; meanwhile a pe
 raised a flag, the decision become old. Openings are refused for what has become true since. An order that is not in
 the books, or would ask the venue for more than was approved under its id, never leaves, not even to reduce.
 
-What is refused here ends as REJECTED with :data:`SAID` before the reason.
+What is refused here ends as REJECTED with :data:`~trader.model.conduct.LAST_LOOK` before the reason.
 Source: SEC rule 15c3-5, and its order against Knight Capital (2013): controls at the point immediately prior to
 submission, and children that are compared with their parent.
 """
@@ -19,13 +19,13 @@ import msgspec
 from trader.access.ports import SimulatedBroker
 from trader.books.book import OrderRecord
 from trader.books.ledger import Ledger
+from trader.model.conduct import LAST_LOOK
 from trader.model.money import EXACT, ZERO, plain
 from trader.model.orders import Approved, ExecutionReport, OrderIntent, OrderStatus, TradingState
 from trader.model.ticks import Tick
 from trader.model.time import MINUTE, SECOND
 from trader.risk.escalation import closing
 
-SAID: Final = "last look: "
 # Decisions a minute apart reach the wire a little closer together, or farther: rates are counted over so much less.
 _CLOSER: Final = 0.9
 
@@ -62,7 +62,7 @@ class LastLook:
         if not why and not intent.reduces:
             why = self._closed(intent) or self._old(intent) or self._too_fast()
         if why:
-            return f"{SAID}{why}"
+            return f"{LAST_LOOK}{why}"
         self._count()
         return ""
 

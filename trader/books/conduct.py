@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from trader.books.book import CROSSED, OrderRecord
-from trader.model.conduct import RECENT, Conduct, SlotTally, StrategyTally, SymbolTally, Tally
+from trader.model.conduct import LAST_LOOK, RECENT, Conduct, SlotTally, StrategyTally, SymbolTally, Tally
 from trader.model.events import (
     DayStarted,
     Event,
@@ -64,7 +64,7 @@ def sent(conduct: Conduct, approved: Approved) -> None:
 
 
 def moved(conduct: Conduct, event: OrderMoved) -> None:
-    """Count a cancel or a refusal; an order that is accepted ends a row of refusals."""
+    """Count a cancel or a refusal of the broker's; an order that is accepted ends a row of them."""
     status, own, account = event.status, _of(conduct, event.strategy).tally, conduct.account
     if status is _OPEN:
         own.rejects_in_row = account.rejects_in_row = 0
@@ -72,7 +72,7 @@ def moved(conduct: Conduct, event: OrderMoved) -> None:
         for tally in (own, account):
             tally.cancels += 1
             _note(tally.messages, event.ts)
-    elif status is OrderStatus.REJECTED:
+    elif status is OrderStatus.REJECTED and not event.text.startswith(LAST_LOOK):
         for tally in (own, account):
             tally.rejects += 1
             tally.rejects_in_row += 1
