@@ -34,6 +34,6 @@ class Lists:
 
 
 def _shown(symbols: frozenset[str]) -> str:
-    """Return the first of them."""
-    names = sorted(symbols)
-    return ", ".join(names[:MOST_SHOWN]) + (f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else "")
+    names = sorted(symbols) or ["none"]
+    more = len(names) - MOST_SHOWN
+    return ", ".join(names[:MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
