@@ -7,10 +7,11 @@ import msgspec
 import pytest
 
 from tests.build import T0
-from trader.access.last_look import SAID, CheckedVenue, LastLook, WireLimits
+from trader.access.last_look import CheckedVenue, LastLook, WireLimits
 from trader.access.sim.exchange import SimExchange
 from trader.access.sim.fills import VenueRules
 from trader.books.ledger import Ledger
+from trader.model.conduct import LAST_LOOK
 from trader.model.events import (
     DailyLossReached,
     Event,
@@ -90,7 +91,7 @@ def test_what_closed_after_the_approval_stops_an_opening_and_no_reduction(case: 
     sender, (event, why) = Sender(), SHUT[case]
     opening, exit_ = sender.approve(), sender.approve(reduces=True)
     sender.ledger.apply(event)
-    assert sender.asked(opening).startswith(f"{SAID}{why}")
+    assert sender.asked(opening).startswith(f"{LAST_LOOK}{why}")
     assert sender.asked(exit_) == ""
 
 
@@ -116,7 +117,7 @@ def test_a_decision_that_became_old_does_not_open_and_still_reduces() -> None:
     sender.now += 2 * SECOND
     assert sender.asked(opening) == ""
     sender.now += SECOND // 2
-    assert sender.asked(other) == f"{SAID}decided 2.500 s ago, limit 2 s"
+    assert sender.asked(other) == f"{LAST_LOOK}decided 2.500 s ago, limit 2 s"
     assert sender.asked(exit_) == ""
 
 
@@ -125,7 +126,7 @@ def test_more_openings_than_the_rate_do_not_leave_and_reductions_count_but_do(li
     sender = Sender(**{limit: 2})
     assert [sender.asked(sender.approve()), sender.asked(sender.approve(reduces=True))] == ["", ""]
     why = sender.asked(sender.approve())
-    assert why == f"{SAID}2 orders left within a {limit.removeprefix('max_per_')}, limit 2"
+    assert why == f"{LAST_LOOK}2 orders left within a {limit.removeprefix('max_per_')}, limit 2"
     assert sender.asked(sender.approve(reduces=True)) == ""
     sender.now += span * 8 // 10
     assert sender.asked(sender.approve()) == why.replace("2 orders", "3 orders")
@@ -137,16 +138,16 @@ def test_an_order_that_the_books_do_not_know_never_leaves_not_even_to_reduce() -
     sender = Sender()
     exit_ = sender.approve(reduces=True)
     changed = msgspec.structs.replace(exit_, intent=msgspec.structs.replace(exit_.intent, qty=Decimal(11)))
-    assert sender.asked(changed, "10") == f"{SAID}not what the books approved under this id"
+    assert sender.asked(changed, "10") == f"{LAST_LOOK}not what the books approved under this id"
     assert sender.asked(msgspec.structs.replace(exit_, order_id="o9")).endswith("under this id")
 
 
 def test_children_are_no_more_than_their_parent() -> None:
     sender = Sender()
     opening, exit_ = sender.approve(), sender.approve(reduces=True)
-    assert sender.asked(exit_, "10.1") == f"{SAID}10.1 would be worked, approved are 10"
+    assert sender.asked(exit_, "10.1") == f"{LAST_LOOK}10.1 would be worked, approved are 10"
     sender.halve(opening, OrderStatus.PENDING)
-    assert sender.asked(opening, "6") == f"{SAID}11 would be worked, approved are 10"
+    assert sender.asked(opening, "6") == f"{LAST_LOOK}11 would be worked, approved are 10"
     assert sender.asked(opening, "5") == ""
 
 
@@ -155,7 +156,7 @@ def test_an_order_that_is_under_way_called_off_or_over_does_not_leave_again(stat
     sender = Sender()
     exit_ = sender.approve(reduces=True)
     sender.ledger.apply(OrderMoved(T0, "one", "SPY", exit_.order_id, status, ""))
-    assert sender.asked(exit_).startswith(SAID)
+    assert sender.asked(exit_).startswith(LAST_LOOK)
 
 
 def test_a_simulated_venue_never_sees_what_was_refused_and_tells_it_as_rejected() -> None:
@@ -169,6 +170,6 @@ def test_a_simulated_venue_never_sees_what_was_refused_and_tells_it_as_rejected(
     checked.cancel(second.order_id, T0)
     told = {report.order_id: (report.status, report.text) for report in checked.reports()}
     assert told == {
-        "o1": (OrderStatus.OPEN, ""), "o2": (OrderStatus.REJECTED, f"{SAID}the desk is halted"),
+        "o1": (OrderStatus.OPEN, ""), "o2": (OrderStatus.REJECTED, f"{LAST_LOOK}the desk is halted"),
     }  # fmt: skip
     assert checked.reports() == []
