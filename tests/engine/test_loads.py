@@ -159,3 +159,25 @@ def test_within_its_limits_a_desk_is_left_alone(price: float) -> None:
     minutes(desk, {"SPY": 100}, {"SPY": 100}, {"SPY": price})
     assert desk.flags == []
     assert desk.book().position("SPY").qty == Decimal(102)
+
+
+def test_what_is_held_and_not_priced_while_its_market_is_open_is_told() -> None:
+    orders = {"stock": OrderLimits(max_mark_age_s=Bound(None, 150.0))}
+    desk = Watched(Rules(orders=orders), buyer("SPY", "BTC/USD", fraction=0.3))
+    minutes(desk, {"SPY": 100, "BTC/USD": 100}, {"SPY": 100, "BTC/USD": 100})
+    minutes(desk, *[{"BTC/USD": 100.0}] * 2, start=3)
+    assert desk.flags == []
+    minutes(desk, {"BTC/USD": 100.0}, start=5)
+    (flag,) = desk.flags
+    assert (flag.scope, flag.kind, flag.level, flag.limit, flag.value) == (
+        "symbol SPY", "stale_mark", "soft", "150 s", "180 s",
+    )  # fmt: skip
+    minutes(desk, {"SPY": 100, "BTC/USD": 100}, start=6)
+    assert desk.flags == []
+    night = 8 * 60
+    minutes(desk, {"BTC/USD": 100.0}, start=night)
+    assert desk.flags == []
+    minutes(desk, {"BTC/USD": 100.0}, {"BTC/USD": 100.0}, start=24 * 60 + 1)  # the session has only begun
+    assert desk.flags == []
+    minutes(desk, {"BTC/USD": 100.0}, start=24 * 60 + 3)
+    assert [flag.value for flag in desk.flags] == ["180 s"]

@@ -26,7 +26,7 @@ from trader.model.orders import Reason, TradingState
 from trader.model.time import HOUR, MINUTE, NEW_YORK
 from trader.risk.bounds import Bound, Breach
 from trader.risk.escalation import NAV, REGIME, Action
-from trader.risk.gauges import MEASURED_KINDS, Gauges, Layout
+from trader.risk.gauges import MEASURED_KINDS, Layout
 from trader.risk.ladder import BY_A_PERSON, LOSSES, end_of, latched_until
 from trader.risk.regime import Tightness, next_tightness, tightness_of
 from trader.risk.rings import bucket_of
@@ -62,9 +62,7 @@ class ControlRoom:
         self._zone = None if is_crypto else NEW_YORK
         self.monitor = Monitor(desk.portfolio, desk.ledger, {name: of.strategies for name, of in rules.groups.items()})
         self._losses = Losses(rules.ladder, self.monitor.place, account=self._account, emit=desk.emit, zone=self._zone)
-        limits = {name: sandbox.spec.limits for name, sandbox in desk.sandboxes.items()}
-        gauges = Gauges(rules, limits, desk.portfolio, Layout(self.monitor.owner, self.monitor.members))
-        self._loads = Loads(gauges, desk.tails, desk.portfolio, factor=rules.ladder.weekly_factor)
+        self._loads = Loads(desk, listings, rules, Layout(self.monitor.owner, self.monitor.members))
         self._losses.shift(desk.now, self._flows(desk.events))
         self._hour = -1  # of the newest measure of the market
         self._before = self._equities()
@@ -100,8 +98,9 @@ class ControlRoom:
             return
         warned, desk.warned = desk.warned, []
         for name, breach in warned:
+            is_measured = breach.rule in MEASURED_KINDS and breach.scope != "order"
             scope = f"strategy {name}" if breach.scope == "order" else breach.scope
-            until = 0 if breach.rule in MEASURED_KINDS else end_of("day", ts, self._zone)
+            until = 0 if is_measured else end_of("day", ts, self._zone)
             self._raise(ts, msgspec.structs.replace(breach, scope=scope), until=until, passes=True)
         desk.settle(ts)
 

@@ -16,6 +16,7 @@ from trader.risk.bounds import TOLERANCE, Bound, Breach, Level
 from trader.risk.checks import Check, breach_of, check_of
 from trader.risk.conduct import ConductOfAccount, ConductOfOne
 from trader.risk.limits import Limits, OrderLimits
+from trader.risk.orders import CODES
 from trader.risk.regime import tightness_of
 from trader.risk.rings import MEASURED, By, Limited, Of, bucket_of, limited
 from trader.risk.rules import Rules
@@ -36,8 +37,11 @@ BUCKETS: Final = ("max_sector", "max_category", "max_class")
 EXPOSURES: Final = (*MEASURED, *BUCKETS, "min_equity", "min_cash_buffer")
 TAILS: Final = ("max_var", "max_es", "max_stress")
 # Rules that are broken, or not, by what is held; and those that only an order can break.
-MEASURED_KINDS: Final = (*EXPOSURES, *TAILS)
-ORDER_KINDS: Final = tuple(sorted(_bounds_of(OrderLimits, Limits, ConductOfAccount, ConductOfOne) - {*MEASURED_KINDS}))
+MEASURED_KINDS: Final = (*EXPOSURES, *TAILS, CODES["max_mark_age_s"])
+ORDER_KINDS: Final = tuple(sorted(
+    {CODES.get(name, name) for name in _bounds_of(OrderLimits, Limits, ConductOfAccount, ConductOfOne)}
+    - {*MEASURED_KINDS}
+))  # fmt: skip
 
 
 class Gauge(NamedTuple):
