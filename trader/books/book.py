@@ -6,7 +6,7 @@ import msgspec
 
 from trader.books.positions import Execution, FillEffect, Position
 from trader.model.conduct import Conduct
-from trader.model.events import ExternalFilled, FlagRaised, SymbolLocked, TargetSet
+from trader.model.events import ExternalFilled, FlagRaised, IntentTrimmed, SymbolLocked, TargetSet
 from trader.model.money import EXACT, ZERO
 from trader.model.orders import Approved, OrderStatus, TradingState
 
@@ -57,6 +57,13 @@ class Book(msgspec.Struct):
         if position is None:
             position = self.positions[symbol] = Position()
         return position
+
+    def trim(self, event: IntentTrimmed) -> None:
+        """Count what a filter took; what it took whole is wanted no more."""
+        counts = self.trims if event.kept else self.denials
+        counts[event.filter] = counts.get(event.filter, 0) + 1
+        if not event.kept:
+            self.targets.pop(event.symbol, None)
 
     def book_fill(self, symbol: str, effect: FillEffect) -> None:
         """Apply one fill and assert the identities of the package docstring."""

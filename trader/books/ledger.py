@@ -254,13 +254,6 @@ class Ledger:
         self.account.locks.pop(event.symbol, None)
         self.account.move(event.symbol, qty=event.adjusted, cash=ZERO)
 
-    def _trim(self, event: IntentTrimmed) -> None:
-        book = self.books[event.strategy]
-        counts = book.trims if event.kept else book.denials
-        counts[event.filter] = counts.get(event.filter, 0) + 1
-        if not event.kept:
-            book.targets.pop(event.symbol, None)
-
     def _watch(self, event: Event) -> None:
         account = self.account
         match event:
@@ -271,7 +264,7 @@ class Ledger:
             case PeriodStarted():
                 account.bases.setdefault(event.scope, {})[event.period] = (event.ts, event.equity)
             case IntentTrimmed():
-                self._trim(event)
+                self.books[event.strategy].trim(event)
             case PeakReached():
                 account.peaks[event.scope] = event.equity
             case _:
