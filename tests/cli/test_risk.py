@@ -3,12 +3,13 @@
 import asyncio
 import csv
 import json
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from tests.build import T0, bar
+from tests.build import T0, always, bar, spec
 from tests.live.controlled import ControlledDesk, controlled
 from tests.live.test_risk_view import days
 from trader.cli import main
@@ -95,6 +96,18 @@ async def test_what_is_held_is_stressed_though_no_past_day_is_known(tmp_path: Pa
     assert "a desk reads past days where its settings have limits or filters" in out
     assert "financial-crisis  -$2,838.77" in out
     assert "SPY: left out of every tail, for too few of its days are known" in out
+
+
+async def test_a_figure_that_would_leave_something_out_is_a_question_mark(tmp_path: Path, say: Say) -> None:
+    both = spec(always(0.4), "SPY", "QQQ", name="Momentum")
+    async with controlled(tmp_path, both) as desk:
+        desk.take(DailyBars(T0, days()))
+        for minute in (1, 2):
+            desk.minute(bar(minute=minute), bar("QQQ", minute))
+        _, out, _ = await say()
+    assert re.search(r"limits: parametric, with what is on its way  95.0% +\? +\? +\? +\?\n", out)
+    assert re.search(r"Momentum +\?\n", out)
+    assert "QQQ: left out of every tail" in out
 
 
 async def test_two_years_of_days_show_how_well_it_fits(tmp_path: Path, say: Say) -> None:

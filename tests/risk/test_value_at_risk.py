@@ -184,6 +184,17 @@ def test_what_is_on_its_way_counts_as_it_hurts() -> None:
     assert judge(limits, Book([0.0, 0.0, 0.0], sells=[1000.0, 0.0, 0.0]), asked) == []  # at worst it is bought
 
 
+def test_what_stands_is_measured_as_it_is() -> None:
+    limits = VarLimits(max_var=Bound(hard=0.0015), max_es=Bound(hard=0.5))
+    control, nothing = TailControl(model(limits)), np.zeros(3)
+    held = np.array([10_000.0, 0.0, 0.0])
+    assert control.standing(nothing, nothing, NOW, nav=NAV) == []
+    (breach,) = control.standing(held, held, NOW, nav=NAV)
+    assert (breach.rule, breach.level) == ("max_var", "hard")
+    assert control.standing(held, nothing, NOW, nav=NAV) == [breach]  # what is sold may not be sold
+    assert control.standing(held, held, NOW, nav=2 * NAV) == []
+
+
 def test_a_tightened_limit_is_a_lower_one() -> None:
     limits = VarLimits(max_var=Bound(hard=0.0025))
     control = TailControl(model(limits))

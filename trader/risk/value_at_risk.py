@@ -131,33 +131,34 @@ class TailControl:
         number = exposures.index[intent.symbol]
         box = _box(exposures)
         filled = box.with_order(number, float(intent.qty) * intent.side.sign * float(exposures.marks[number]))
-        found, before = list[Breach](), dict[str, _Measure]()
-        for rule, measure in self._measures(filled, past).items():
-            fraction = measure.loss / nav if nav > 0.0 else nan
-            check = self._checks[rule]
-            if fraction <= check.first / tightness:
-                continue
-            before = before or self._measures(box, past)
-            if measure.loss < before[rule].loss:
-                continue
-            broken = breach_of(check, fraction, tightness=tightness, missing=self._missing(filled, past, nav))
-            if broken is not None:
-                found.append(broken if isnan(fraction) else _detailed(broken, measure))
-        return found
+        broken = self._broken(filled, past, nav=nav, tightness=tightness)
+        before = self._measures(box, past) if broken else {}
+        return [breach for rule, loss, breach in broken if not loss < before[rule].loss]
+
+    def tail(self, exposures: Exposures, now: int) -> Tail:
+        """Return the tail of what the account holds, in dollars; NaN where it cannot be known."""
+        return tail_of(dollars(exposures.net, exposures.marks), self._model.at(now), self._model.limits)
 
     def standing(self, high: Floats, low: Floats, now: int, *, nav: float, tightness: float = 1.0) -> list[Breach]:
         """Return each limit that is broken as things are: dollars by symbol, were all on its way bought, or sold.
 
         What cannot be known is beyond any limit here too.
         """
-        box, past = _Box(high, low), self._model.at(now)
-        fractions = {rule: one.loss / nav if nav > 0.0 else nan for rule, one in self._measures(box, past).items()}
-        broken = [
-            breach_of(self._checks[rule], fraction, tightness=tightness, missing=self._missing(box, past, nav))
-            for rule, fraction in fractions.items()
-            if not fraction <= self._checks[rule].first / tightness
-        ]
-        return [breach for breach in broken if breach is not None]
+        broken = self._broken(_Box(high, low), self._model.at(now), nav=nav, tightness=tightness)
+        return [breach for _, _, breach in broken]
+
+    def _broken(self, box: "_Box", past: Past, *, nav: float, tightness: float) -> list[tuple[str, float, Breach]]:
+        """Return each limit that is broken: its rule, the dollars that may be lost, and what is said of it."""
+        found = []
+        for rule, (loss, how) in self._measures(box, past).items():
+            fraction, check = loss / nav if nav > 0.0 else nan, self._checks[rule]
+            if not fraction <= check.first / tightness:
+                breach = breach_of(check, fraction, tightness=tightness, missing=self._missing(box, past, nav))
+                assert breach is not None, f"{rule}: {fraction} is beyond {check.first}"
+                if not isnan(fraction):
+                    breach = msgspec.structs.replace(breach, value=f"{breach.value} (${loss:.0f}; {how})")
+                found.append((rule, loss, breach))
+        return found
 
     def _measures(self, box: "_Box", past: Past) -> dict[str, "_Measure"]:
         """Return what each rule that is set looks at."""
@@ -186,14 +187,10 @@ class TailControl:
 
 
 class _Measure(NamedTuple):
-    """What would be lost, in dollars, and by which account."""
+    """What would be lost, in dollars, and how that was measured."""
 
     loss: float
     how: str
-
-
-def _detailed(breach: Breach, measure: _Measure) -> Breach:
-    return msgspec.structs.replace(breach, value=f"{breach.value} (${measure.loss:.0f}; {measure.how})")
 
 
 class _Box(NamedTuple):
