@@ -12,6 +12,7 @@ from tests.build import T0
 from tests.exchange.exchanges import OPENING, exchange
 from tests.tapes import lively
 from trader import MultiTraderCoordinator, RunOptions
+from trader.access.sim.daily_files import read_days
 from trader.config import parse
 from trader.engine.dailies import Dailies
 from trader.errors import ConfigError, DataError
@@ -19,7 +20,7 @@ from trader.exchange.data_periods import MINUTELY
 from trader.live.days import COUNT
 from trader.live.replay import replay
 from trader.model.inputs import DailyBars
-from trader.model.time import MINUTE, iso
+from trader.model.time import MINUTE, iso, parse_time
 from trader.store.tape import TapeReader
 
 FILTERS = parse({"strategies": [lively("one", "SPY")], "filters": [{"name": "nil"}]}).filters
@@ -150,3 +151,22 @@ async def test_alpacas_days_are_fetched_at_the_start_and_a_run_goes_on_without_t
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [line["event"] for line in lines].count("days.missing") == int(is_lost)
     assert len(dailies(coordinator).ends) == 0 if is_lost else 55 <= len(dailies(coordinator).ends) <= 66
+
+
+@pytest.mark.recorded
+async def test_recorded_minutes_make_the_days_that_were_recorded(shared: Path) -> None:
+    data, symbols = shared / "data", ["SPY", "AAPL", "BAC"]
+    options = RunOptions(
+        feed="replay", data=(data / "us_1min" / "us23_2019-02-11_13.parquet",), speed=None, report="none"
+    )
+    coordinator = MultiTraderCoordinator([lively("one", *symbols)], options=options)
+    await coordinator.run()
+    recorded = read_days([data / "daily"], symbols, before=parse_time("2019-02-13T14:30")).bars
+    for symbol in symbols:
+        made, newest = dailies(coordinator, symbol), [bar for bar in recorded if bar.symbol == symbol][-2:]
+        assert made.ends.tolist() == [bar.ts for bar in newest]
+        for column, name in ((made.highs, "high"), (made.lows, "low"), (made.closes, "close")):
+            assert column(9) / column(9)[-1] == pytest.approx(
+                [getattr(bar, name) / getattr(newest[-1], name) for bar in newest], rel=5e-4
+            )
+        assert made.volumes(9) == pytest.approx([bar.volume for bar in newest], rel=0.15)

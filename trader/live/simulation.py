@@ -68,7 +68,7 @@ class Simulation:
     async def inputs(self, wake: Callable[[], int | None]) -> AsyncGenerator[Input, None]:
         """Yield what happens, in the order it happens; the venue sees the market before the desk does."""
         self.clock.begin()
-        for given in days.inputs(self._days, self.clock.now()):
+        for given in days.inputs(self._days, self._feed.start):
             yield given
         async for message in filled(self.broker, paced(self._feed, self.clock, wake=wake, end=self._end)):
             if self._failure is not None:
