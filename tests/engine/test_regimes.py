@@ -3,9 +3,12 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 from tests.build import T0, bar, by_minute, spec
 from tests.engine.rooms import Watched
+from trader.engine.summary import summarize
+from trader.live.summary import as_text
 from trader.model.events import FlagCleared, FlagRaised, OrderDenied
 from trader.model.inputs import DailyBars
 from trader.model.orders import Reason
@@ -104,9 +107,7 @@ def test_a_regime_that_is_turned_off_tightens_no_more() -> None:
 
 
 def test_a_tail_beyond_its_limit_is_told_and_shed_by_the_largest_position() -> None:
-    rules = Rules(
-        var=VarLimits(max_var=Bound(0.01)), escalation=Escalation({"max_var": {"hard": Action.FORCE_REDUCE}})
-    )
+    rules = Rules(var=VarLimits(max_var=Bound(0.01)), escalation=Escalation({"max_var": {"hard": Action.FORCE_REDUCE}}))
     made = Watched(rules, spec(by_minute({1: 0.28}), "SPY", "QQQ", cash="20400"))
     for symbol in ("SPY", "QQQ"):
         made.take(days(symbol))
@@ -115,3 +116,8 @@ def test_a_tail_beyond_its_limit_is_told_and_shed_by_the_largest_position() -> N
     assert [(flag.kind, flag.level) for flag in made.of(FlagRaised)] == [("max_var", "hard")]
     assert [fill.symbol for fill in made.fills if fill.reason is Reason.FORCE_REDUCED] == ["QQQ"]
     assert made.flags == []
+    assert made.engine.room is not None
+    figures = made.engine.room.figures(T0 + 5 * MINUTE)
+    assert figures.var == pytest.approx(1.645 * 0.01 * 5712, rel=0.05)
+    assert figures.tail_method == "parametric"
+    assert "  Tail of a day: VaR $" in as_text(summarize(made.engine, "SIM"))

@@ -15,6 +15,7 @@ import numpy as np
 
 from trader.books.ledger import Ledger
 from trader.model.events import FlagRaised
+from trader.model.tail import Tail
 from trader.model.time import SECOND
 from trader.model.views import Exposures
 
@@ -51,9 +52,10 @@ class ScopeFigures(msgspec.Struct, frozen=True):
 class ControlRoomFigures(msgspec.Struct, frozen=True):
     """The desk in dollars: the one source of what is shown of it. Exposures are the account's, other hands included.
 
-    ``largest`` is the symbol with the most at stake and its part of the equity. ``stale_s`` are seconds since the
-    newest price of what is held; ``locked`` the symbols about which books and broker disagree. ``tightness`` is what
-    the account's limits are divided by; ``denials`` are openings that were refused, by rule or filter.
+    ``largest`` is the symbol with the most at stake and its part of the equity. ``var`` and ``es`` are the tail of a
+    loss by all that is held, NaN where too little is known. ``stale_s`` are seconds since the newest price of what is
+    held; ``locked`` the symbols about which books and broker disagree. ``tightness`` is what the account's limits are
+    divided by; ``denials`` are openings that were refused, by rule or filter.
     """
 
     ts: int
@@ -66,6 +68,9 @@ class ControlRoomFigures(msgspec.Struct, frozen=True):
     by_sector: dict[str, Exposure]
     by_category: dict[str, Exposure]
     largest: tuple[str, float] | None
+    var: float
+    es: float
+    tail_method: str
     stale_s: dict[str, float]
     locked: list[str]
     reconciled_until: int
@@ -135,8 +140,8 @@ class Monitor:
     def _of_strategies(self, of_slots: "Floats") -> "Floats":
         return np.bincount(self.owner, of_slots, len(self._exposures.strategies)).astype(np.float64, copy=False)
 
-    def figures(self, ts: int, catalogue: Catalogue, *, tightness: float) -> ControlRoomFigures:
-        """Put together what is shown of the desk at ``ts``."""
+    def figures(self, ts: int, catalogue: Catalogue, *, tail: Tail, tightness: float) -> ControlRoomFigures:
+        """Put together what is shown of the desk at ``ts``; ``tail`` is that of all it holds."""
         seen, account = self._exposures, self._ledger.account
         worth = np.where(seen.net == 0.0, 0.0, seen.net * seen.marks)
         by_symbol = {seen.symbols[n]: _exposure(worth[[n]]) for n in np.flatnonzero(worth).tolist()}
@@ -155,6 +160,9 @@ class Monitor:
             by_sector=_by_name(by_symbol, catalogue.sectors),
             by_category=_by_name(by_symbol, catalogue.categories),
             largest=None if largest is None else (largest, _part(by_symbol[largest].gross, equity)),
+            var=_cents(tail.var),
+            es=_cents(tail.es),
+            tail_method=tail.method,
             stale_s={symbol: round((ts - catalogue.marked_at[symbol]) / SECOND, 3) for symbol in by_symbol},
             locked=sorted(account.locks),
             reconciled_until=account.reconciled_until,

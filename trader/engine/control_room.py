@@ -132,7 +132,7 @@ class ControlRoom:
             {symbol: max(row.newest, row.quoted) for symbol, row in self._listings.items()},
         )
         tightness = tightness_of(self._account.flags, {ACCOUNT}, factor=rules.ladder.weekly_factor)
-        return self.monitor.figures(ts, catalogue, tightness=tightness)
+        return self.monitor.figures(ts, catalogue, tail=desk.tails.tail(desk.portfolio, ts), tightness=tightness)
 
     # --- what is seen -------------------------------------------------------------------------------------------
 

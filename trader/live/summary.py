@@ -1,6 +1,7 @@
 """The summary on exit: the guide's block for people, one JSON object for programs."""
 
 from decimal import Decimal
+from math import isnan
 
 import msgspec
 
@@ -32,6 +33,8 @@ def _risk(figures: ControlRoomFigures) -> list[str]:
     for group in figures.groups:
         lines += [f"[{group.scope}]", *_scope(group), ""]
     lines += ["[account]", *_scope(figures.account)]
+    if not isnan(figures.var):
+        lines.append(f"  Tail of a day: VaR {_usd(figures.var)}, ES {_usd(figures.es)} ({figures.tail_method})")
     if figures.tightness > 1:
         lines.append(f"  Limits divided by: {figures.tightness:g}")
     if figures.denials:
