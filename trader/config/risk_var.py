@@ -19,7 +19,7 @@ from trader.risk.stress import ALL, CLASSES, SCENARIOS, Scenario
 from trader.risk.value_at_risk import VarLimits
 
 MOST_DAYS = 2_500  # ten years
-MOST_SHOCKS = 1_000
+MOST_SHOCKS = 300  # a request to a running desk has room for no more
 FACTORS = (*CLASSES, ALL)
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9.]{0,9}(/[A-Z]{3,5})?")
 
