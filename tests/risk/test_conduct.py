@@ -342,34 +342,6 @@ def test_the_pause_after_a_streak_of_losses_ends() -> None:
     assert not passes(world, loss_streak=Bound(3), loss_streak_pause_s=7200.0)
 
 
-MARGINS: dict[str, tuple[Held, OrderIntent, float]] = {
-    "a long stock needs 30 %": (Held(), ENTRY, 0.03),
-    "a short one of $100 too": (Held(-20, cash=12_000), msgspec.structs.replace(ENTRY, side=Side.SELL), 0.09),
-    "a short one of $10 needs $5 a share": (
-        Held(-90, mark=10, cash=10_900),
-        msgspec.structs.replace(ENTRY, side=Side.SELL),
-        0.05,
-    ),
-    "a penny stock needs all of it": (Held(0, mark=2), ENTRY, 0.002),
-    "what is held as coins is no collateral": (Held(0, 5.0, cash=5_000), ENTRY, 0.06),
-    "nor is what a coin will cost": (
-        Held(30, cash=7_000),
-        msgspec.structs.replace(ENTRY, symbol="BTC/USD", qty=Decimal(1), decision_price=Decimal(1000)),
-        0.1,
-    ),
-}
-
-
-@pytest.mark.parametrize("case", MARGINS)
-def test_margin(case: str) -> None:
-    world = World()
-    world.exposures, intent, expected = MARGINS[case]
-    limits = ConductLimits(account=ConductOfAccount(intraday_margin=Bound(soft=expected - 1e-6)))
-    verdict, gate = world.ask(limits, intent)
-    assert isinstance(verdict, Approved)
-    assert [one.value for one in gate.warnings] == [f"{expected:.6g} of equity"]
-
-
 def test_margin_without_equity_or_without_a_mark_is_refused() -> None:
     world = World()
     limits = ConductLimits(account=ConductOfAccount(intraday_margin=Bound(soft=0.9)))

@@ -2,7 +2,8 @@
 
 ``ledger.py`` (the OMS) is changed through one door, ``Ledger.apply(event)``, and by fills only: nothing is booked when
 an order is sent. ``book.py`` is its state as plain data, so that a snapshot of it, and a digest, are all of it;
-``positions.py`` is the arithmetic of one fill. May import ``trader.model`` only.
+``positions.py`` is the arithmetic of one fill; ``conduct.py`` counts how strategies behave. May import
+``trader.model`` only.
 
 Whatever the account has that no strategy was given is in the account's own book: unallocated cash, positions and
 executions of other hands. So per symbol and in dollars, sandboxes and that book together are what the broker says.

@@ -11,23 +11,18 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 import msgspec
-import numpy as np
 
 from trader.model.conduct import RECENT, Conduct, SlotTally, StrategyTally, SymbolTally, Tally
-from trader.model.orders import OrderIntent, Side
+from trader.model.orders import Side
 from trader.model.time import MINUTE, SECOND
-from trader.model.views import Exposures, Floats, Question
+from trader.model.views import Exposures, Question
 from trader.risk.bounds import NONE, Bound, Breach, Level
 from trader.risk.limits import reservation_of
+from trader.risk.margin import IntradayMargin
 from trader.risk.overrides import Overrides
 
 ORDERS_FOR_A_RATIO: Final = 20  # of fewer orders of the day no part is taken: one of three means nothing
 SIZES_FOR_A_RATIO: Final = 10  # entries; likewise
-
-# Source: Alpaca, margin and short selling: maintenance of a long stock 30 %, all below $2.50; of a short one the
-# greater of 30 % and $5 a share.
-_MAINTENANCE: Final = 0.30
-_PENNY_USD, _SHORT_USD = 2.5, 5.0
 
 
 class ConductOfAll(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -80,7 +75,7 @@ class ConductControls:
         """Look into ``conduct`` and ``exposures`` whenever asked."""
         self.overrides = Overrides(conduct)
         self._conduct = conduct
-        self._margin = _Margin(exposures)
+        self._margin = IntradayMargin(exposures)
         self._limits = limits
         self._account = _plan(limits.account, "account", key="risk.conduct.{}", resumed="")
         self._plans = {
@@ -106,7 +101,7 @@ class _Seen(NamedTuple):
     tally: Tally
     own: StrategyTally
     conduct: Conduct
-    margin: "_Margin"
+    margin: IntradayMargin
     limits: ConductOfOne
 
 
@@ -270,51 +265,6 @@ def _since_exit(seen: _Seen) -> float:
     intent = seen.question.intent
     slot = seen.own.slots.get(intent.symbol, _UNTRADED)
     return (intent.ts - slot.left_at) / SECOND if slot.left_at else math.inf
-
-
-class _Margin:
-    """What the broker may demand for all stocks, as if everything on its way filled the worse way, over the equity.
-
-    Coins are no collateral: what is paid for them is gone.
-    """
-
-    def __init__(self, exposures: Exposures) -> None:
-        """Look into ``exposures`` whenever asked."""
-        self._of = exposures
-        self._is_stock = np.array(["/" not in symbol for symbol in exposures.symbols], dtype=bool)
-        # The next are of these marks, which are replaced and never written into: the demand for each share, its worth.
-        self._marks: Floats | None = None
-        self._long = self._short = self._stocks = self._coins = np.zeros(0)
-
-    def after(self, intent: OrderIntent) -> float:
-        """Return it with an order on its way."""
-        of = self._of
-        of.sync()
-        if of.marks is not self._marks:
-            self._price(of.marks)
-        place, qty = of.index[intent.symbol], float(intent.qty)
-        longs, shorts, coming = of.net + of.buys, of.sells - of.net, of.buys
-        if intent.side is Side.BUY:
-            longs[place] += qty
-            coming = coming.copy()
-            coming[place] += qty
-        else:
-            shorts[place] += qty
-        required = float(np.maximum(longs * self._long, shorts * self._short).sum())
-        worth = float(of.net @ self._stocks - coming @ self._coins)
-        if math.isnan(required + worth):  # what is neither held nor on its way needs no mark
-            needed = (longs != 0.0) | (shorts != 0.0) | (of.net != 0.0)
-            required = float(np.maximum(longs * self._long, shorts * self._short)[needed].sum())
-            worth = float((of.net * self._stocks - coming * self._coins)[needed].sum())
-        equity = float(of.cash.sum()) + of.unallocated + worth
-        return math.inf if equity <= 0 else required / equity
-
-    def _price(self, marks: Floats) -> None:
-        self._marks, is_stock = marks, self._is_stock
-        self._stocks, self._coins = np.where(is_stock, marks, 0.0), np.where(is_stock, 0.0, marks)
-        part = np.where(marks < _PENNY_USD, 1.0, _MAINTENANCE)
-        self._long = self._stocks * part
-        self._short = np.where(is_stock, np.maximum(_MAINTENANCE * marks, _SHORT_USD), 0.0)
 
 
 _OF_SYMBOL: Final = frozenset({"price_walk", "max_open_orders_per_symbol"})
