@@ -18,10 +18,11 @@ from trader.director.chain import Director
 from trader.engine.engine import NO_RULES, Engine, Step
 from trader.engine.sandbox import SandboxSpec
 from trader.model.commands import Command, SubmitOrder
-from trader.model.events import UNJOURNALED, BooksOpened, Event, ExternalFilled, OrderMoved
+from trader.model.events import UNJOURNALED, BooksOpened, Event, ExternalFilled, OrderDenied, OrderMoved
 from trader.model.inputs import (
     ActivityReported,
     Control,
+    DailyBars,
     ExternalReported,
     Held,
     History,
@@ -29,6 +30,8 @@ from trader.model.inputs import (
     Mismatched,
     Opened,
     OrderReleased,
+    OverrideAgreed,
+    OverrideAsked,
     Released,
     Reported,
     Settled,
@@ -37,7 +40,7 @@ from trader.model.inputs import (
     TimerFired,
 )
 from trader.model.money import EXACT, ZERO, decimal_of, floor_to
-from trader.model.orders import TERMINAL, Approved, ExecutionReport, OrderStatus, Side
+from trader.model.orders import TERMINAL, Approved, Denied, ExecutionReport, OrderStatus, Side
 from trader.model.signals import Signals, Target
 from trader.model.ticks import Bar, Quote
 from trader.model.time import DAY, MINUTE, SECOND
@@ -109,6 +112,8 @@ def live(
         for _ in range(world.dice.number(LONGEST_LIFE // 5, LONGEST_LIFE)):
             world.pass_time()
             world.dice.pick(happenings)(world)
+            if world.other_dice.chance(0.1):
+                world.other_dice.pick(BESIDE)(world)
         flatten_all(world)
         if last is not None:
             world.ask(last(), *world.newest)
@@ -210,6 +215,7 @@ class World:
 
     def __init__(self, seed: int, rules: Sequence[type[Rule]], guard: Guard = UNGUARDED) -> None:
         self.seed, self.rules, self.dice = seed, [rule() for rule in rules], Dice(seed)
+        self.other_dice = Dice(seed + 1_000_000)  # for what was thought of later: the earlier lives stay what they were
         self.guard = guard
         self.settings = [_settings(self.dice, number) for number in range(self.dice.number(1, 4))]
         self.ts = T0
@@ -219,6 +225,7 @@ class World:
         self.events: list[Event] = []  # the journal's of the newest input
         self.newest: tuple[Input, Step]
         self.foreign: list[str] = []  # executions of other hands that are booked
+        self.denied: Denied | None = None  # the newest
         self.commands: list[Command] = []  # not sent yet
         self.venue = Venue()
         self.happened: Counter[str] = Counter()
@@ -275,6 +282,8 @@ class World:
         self.fold.apply(event)
         if isinstance(event, OrderMoved) and event.status in TERMINAL:
             self.venue.working.pop(event.order_id, None)
+        elif isinstance(event, OrderDenied):
+            self.denied = event.denied
         elif isinstance(event, ExternalFilled):
             self.foreign.append(event.execution_id)
 
@@ -448,6 +457,36 @@ def the_process_ends(world: World) -> None:
         settings["cash"] = str(Decimal(settings["cash"]) + world.dice.pick((-100, 500)))
     world.restart()
 
+
+def days_are_told(world: World) -> None:
+    """Tell the last days of some symbols, the newest of them perhaps not over yet; told again, they may be others."""
+    dice, bars = world.other_dice, []
+    midnight = (world.ts // DAY + dice.pick((0, 0, 1))) * DAY
+    for symbol, price in world.prices.items():
+        if symbol in world.engine.listings and dice.chance(0.8):
+            closes = [price * dice.between(0.97, 1.03) for _ in range(dice.number(1, 40))]
+            bars += [_bar(symbol, midnight - age * DAY, close) for age, close in enumerate(closes)][::-1]
+    world.take(DailyBars(world.ts, bars))
+
+
+def an_exception_is_asked_for(world: World) -> None:
+    """Ask that one order, mostly the one that was refused last, may pass a rule; agree to it, or to another."""
+    dice, conduct = world.other_dice, world.engine.desk.ledger.conduct
+    sandbox = dice.pick(world.engine.sandboxes)
+    wish = sandbox.spec.name, dice.pick(tuple(sandbox.slots)), dice.pick(tuple(Side))
+    rule = dice.pick(("max_order_value", "cooldown", "max_gross"))
+    if world.denied is not None and dice.chance(0.7):
+        intent, rule = world.denied.intent, world.denied.rule
+        wish = intent.strategy, intent.symbol, intent.side
+    qty, until = Decimal(dice.pick((0, 5_000, 5_000))), world.ts + dice.pick((50 * MINUTE, 50 * MINUTE, 2 * DAY))
+    world.take(OverrideAsked(world.ts, *wish, qty, rule, "a reason", until, "ann (pid 1)"))
+    if conduct.overrides_made and dice.chance(0.8):
+        number = conduct.overrides_made + dice.pick((0, 0, 0, -1, 1))
+        world.take(OverrideAgreed(world.ts, number, dice.pick(("ann (pid 2)", "bob (pid 1)", "bob (pid 1)"))))
+
+
+# Now and then, after what CHANCES has drawn.
+BESIDE: tuple[Callable[[World], None], ...] = (days_are_told, an_exception_is_asked_for)
 
 CHANCES: dict[Callable[[World], None], int] = {  # of a hundred or so
     a_minute_closes: 42,

@@ -9,6 +9,7 @@ import pytest
 
 from tests.build import T0, bar, by_minute, spec
 from tests.engine.lives import Guard, Rule, World, live
+from tests.engine.test_lives import GUARDED
 from trader.books.book import OrderRecord
 from trader.director.chain import Director
 from trader.engine.engine import Engine, Step
@@ -18,7 +19,7 @@ from trader.model.orders import TERMINAL, OrderIntent, Ruling, Side
 from trader.model.time import MINUTE, SECOND
 from trader.model.views import PortfolioView
 
-SEEDS = range(3000, 3040)
+SEEDS = range(3000, 3030)
 
 
 class LooksOnly(Director):
@@ -132,9 +133,12 @@ def test_two_minutes_that_close_in_one_step_are_each_valued_at_their_own_marks()
     assert director.seen == [(100.0, 100.0), (140.0, 140.0)]
 
 
-@pytest.mark.parametrize("director", [None, LooksOnly()], ids=["unasked", "asked in the middle of steps"])
-def test_the_arrays_are_what_a_recount_says_after_any_input(director: Director | None) -> None:
+UNDER = {"unasked": Guard(), "asked in the middle of steps": Guard(director=LooksOnly()), "guarded": GUARDED}
+
+
+@pytest.mark.parametrize("under", UNDER.values(), ids=UNDER)
+def test_the_arrays_are_what_a_recount_says_after_any_input(under: Guard) -> None:
     for seed in SEEDS:
-        life = live(seed, RULES, under=Guard(director=director))
+        life = live(seed, RULES, under=under)
         if life.broken is not None:
             raise life.broken
