@@ -7,21 +7,33 @@ worse passes. Fractions are of the account's net asset value, a strategy's own o
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import isnan, nan
-from typing import Final
+from typing import Final, NamedTuple
 
 from trader.model.events import FlagRaised
-from trader.model.orders import OrderIntent
 from trader.model.views import Exposures, Question
 from trader.risk.bounds import Bound, Breach
 from trader.risk.checks import Check, Unit, breach_of, check_of, shown
 from trader.risk.limits import Limits
 from trader.risk.regime import tightness_of
-from trader.risk.rings import By, Limited, Rings
+from trader.risk.rings import By, Limited, OfAccount, Ring, Rings
 from trader.risk.rules import Rules
 from trader.risk.sums import Change, Sums, Totals
 
 _ACCOUNT: Final = frozenset({"account"})
 _TIGHTENED: Final = frozenset({By.EQUITY, By.DOLLARS})
+
+
+class _Asked(NamedTuple):
+    """An opening that was asked about: what it would do to the account, and to its strategy's own positions."""
+
+    number: int
+    signed: float
+    of: OfAccount
+    change: Change
+    strategy: str
+    rings: Sequence[Ring] = ()
+    place: int = 0
+    own: Change | None = None
 
 
 class ExposureControls:
@@ -41,6 +53,7 @@ class ExposureControls:
         self._factor = rules.ladder.weekly_factor
         self._rings = Rings(rules, limits, exposures)
         self._sums: Sums | None = None
+        self._asked: _Asked | None = None
         self._min_equity = _at_least("min_equity", rules.account.min_equity, "$")
         self._min_cash_buffer = _at_least("min_cash_buffer", rules.account.min_cash_buffer, "of equity")
 
@@ -61,7 +74,8 @@ class ExposureControls:
         """Return every level that an opening, which would reserve so many dollars, goes beyond."""
         sums, intent = self._summed(), question.intent
         nav, found = sums.nav, list[Breach]()
-        number, signed, mark = self._order(intent)
+        number = self._exposures.index[intent.symbol]
+        signed, mark = float(intent.qty) * intent.side.sign, self._exposures.marks.item(number)
         of = self._rings.account(intent.symbol)
         change, tightness = sums.symbols.change(number, signed, mark), self.tightness(of.tightened_by)
         self._least(found, sums, reserved)
@@ -71,33 +85,32 @@ class ExposureControls:
             before = sums.sets[row]
             if not (before + grown) * share <= first and not before + grown <= before:
                 self._tell(found, check, (before + grown) * share / tightness, tightness)
-        if rings := self._rings.rings(intent.strategy):
-            slots = sums.slots
-            change = slots.positions.change(self._rings.place(intent.strategy, intent.symbol), signed, mark)
+        rings, place, own = self._rings.rings(intent.strategy), 0, None
+        if rings:
+            slots, place = sums.slots, self._rings.place(intent.strategy, intent.symbol)
+            own = slots.positions.change(place, signed, mark)
             for scope, rows, limits, tightened_by, is_own in rings:
                 equity = float(question.standing.equity) if is_own else nav
                 tightness = self.tightness(tightened_by)
-                self._over(found, limits, slots.totals(scope, rows), change, equity=equity, tightness=tightness)
+                self._over(found, limits, slots.totals(scope, rows), own, equity=equity, tightness=tightness)
+        self._asked = _Asked(number, signed, of, change, intent.strategy, rings, place, own)
         return found
 
-    def count(self, intent: OrderIntent, reserved: Decimal) -> None:
-        """Add what was let pass to the sums that are kept."""
-        sums = self._summed()
-        number, signed, mark = self._order(intent)
-        if isnan(mark):
+    def count(self, reserved: Decimal) -> None:
+        """Add the opening that was asked about last to the sums that are kept: it was let pass."""
+        asked, sums = self._asked, self._summed()
+        assert asked is not None, "nothing was asked about"
+        if isnan(asked.change.after):  # without a mark it makes every sum unknown
             self.forget()
             return
-        change = sums.symbols.change(number, signed, mark)
-        sums.symbols.add(number, signed, change)
-        sums.account.add(change)
+        sums.symbols.add(asked.number, asked.signed, asked.change)
+        sums.account.add(asked.change)
         sums.free -= float(reserved)
-        for _, row, _ in self._rings.account(intent.symbol).buckets:
-            sums.sets[row] += change.after - change.before
-        if rings := self._rings.rings(intent.strategy):
-            place, slots = self._rings.place(intent.strategy, intent.symbol), sums.slots
-            change = slots.positions.change(place, signed, mark)
-            slots.positions.add(place, signed, change)
-            slots.add(self._rings.rows[intent.strategy], [ring.scope for ring in rings], change)
+        for _, row, _ in asked.of.buckets:
+            sums.sets[row] += asked.change.after - asked.change.before
+        if asked.own is not None:
+            sums.slots.positions.add(asked.place, asked.signed, asked.own)
+            sums.slots.add(self._rings.rows[asked.strategy], [ring.scope for ring in asked.rings], asked.own)
 
     def _over(
         self, found: list[Breach], limits: Sequence[Limited], totals: Totals, change: Change, *, equity: float,
@@ -134,11 +147,6 @@ class ExposureControls:
         if self._sums is None:
             self._sums = Sums(self._exposures, self._rings.members, self._rings.begins)
         return self._sums
-
-    def _order(self, intent: OrderIntent) -> tuple[int, float, float]:
-        """Return the number of an order's symbol, its signed quantity, and its mark."""
-        number = self._exposures.index[intent.symbol]
-        return number, float(intent.qty) * intent.side.sign, self._exposures.marks.item(number)
 
     def _missing(self) -> str:
         of = self._exposures

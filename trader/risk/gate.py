@@ -78,7 +78,7 @@ class Gate:
             broken = _failed(error)
         if broken is None:
             if not self._is_plain:
-                self._sums.count(intent, reserved)
+                self._sums.count(reserved)
             return Approved(question.order_id, intent, reserved)
         return Denied(
             intent, broken.rule, broken.limit, broken.value,
