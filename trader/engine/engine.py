@@ -1,31 +1,27 @@
 """``Engine.handle(input) -> Step``: the one door of the desk. No I/O, no clock, no randomness, no logging."""
 
 from collections.abc import Sequence
-from operator import attrgetter
 
 import msgspec
 
 from trader.director.chain import Director
-from trader.director.grid import GRACE, TAKEN, MinuteGrid, Verdict, next_close
+from trader.director.grid import GRACE, TAKEN, Verdict
 from trader.engine.account import AccountDesk
 from trader.engine.answers import failure_of, wishes_of
 from trader.engine.control_room import ControlRoom, is_needed
-from trader.engine.dailies import FOLD_AFTER, Almanac
 from trader.engine.days import Days
 from trader.engine.desk import Desk
-from trader.engine.market import Listing, Series
+from trader.engine.learning import Learning
+from trader.engine.market import Series
+from trader.engine.minutes import RANK, Minutes
 from trader.engine.opening import open_books, wire
 from trader.engine.restraints import Restraints
 from trader.engine.sandbox import Moment, Sandbox, SandboxSpec, Slot
 from trader.model.commands import Command
 from trader.model.events import (
-    BarLate,
     BarRefused,
-    BarRevised,
-    BarsBackfilled,
     BooksOpened,
     Event,
-    SandboxWarmed,
 )
 from trader.model.inputs import (
     ActivityReported,
@@ -50,12 +46,10 @@ from trader.model.inputs import (
     Ticks,
     TimerFired,
 )
-from trader.model.orders import TradingState
 from trader.model.ticks import Bar, Quote, Trade
 from trader.model.time import MINUTE
 from trader.risk.rules import Rules
 
-_RANK = attrgetter("rank")
 NO_RULES = Rules()
 
 
@@ -94,10 +88,10 @@ class Engine:
         self._account = AccountDesk(self.desk)
         self._restraints = Restraints(self.desk)
         self.room: ControlRoom | None = None  # with open books, where there is anything to watch
-        self._grid = MinuteGrid(len(self.listings))
-        self._buckets: dict[int, list[Series]] = {}  # end of the longer bars being built -> whose
+        self._minutes = Minutes(self.desk, self.listings, grace=grace)
+        self._grid = self._minutes.grid
+        self._learning = Learning(self.desk, self.listings, self._minutes, self._restraints, self._moment)
         self._days = Days(self.sandboxes)
-        self._almanac = Almanac(self.listings)
         self._live_from = 0  # what ended until then is history, also where it is closed later
 
     def handle(self, message: Input) -> Step:
@@ -116,29 +110,27 @@ class Engine:
             self._on_rarely(message)
         if self.desk.openings or self.desk.traffic.fresh:
             self.desk.settle(message.ts)
-        if self.room is not None:
-            self.room.end_step(message.ts)
         step = Step(self.desk.events, self.desk.commands)
         self.desk.events, self.desk.commands = [], []
         return step
 
     def next_timer(self) -> int | None:
         """Return when (ns UTC) the engine wants to be woken; None: not before the next input."""
-        return next_close(self._grid.ts, self._buckets, self.grace)
+        return self._minutes.next_timer()
 
     def _on_rarely(self, message: Input) -> None:
         match message:
             case TimerFired():
                 self._on_timer(message.ts)
             case Backfilled():
-                self._on_backfill(message)
+                self._learning.backfill(message)
             case Revised():
                 for bar in message.bars:
-                    self._on_revision(bar, message.ts)
+                    self._learning.revise(bar, message.ts)
             case Split():
                 self._on_split(message)
             case DailyBars():
-                self._almanac.give(message)
+                self._minutes.almanac.give(message)
             case Opened():
                 is_recovered = bool(self.desk.ledger.books)
                 open_books(self.desk, message, self.rules)
@@ -200,7 +192,7 @@ class Engine:
             self._close_minute()
             self._grid.add(bar)
         elif verdict is Verdict.LATE:
-            self._on_late(bar, ts)
+            self._learning.take_late(bar, ts)
         else:
             self.desk.emit(BarRefused(ts, bar.symbol, bar.ts, verdict.value))
 
@@ -223,61 +215,7 @@ class Engine:
         if bar.ts > ts:
             self.desk.emit(BarRefused(ts, bar.symbol, bar.ts, "ends in the future"))
         else:
-            self._on_late(bar, ts)
-
-    def _on_late(self, bar: Bar, ts: int) -> None:
-        """Take a bar whose minute is closed into mark, windows and memories; nobody decides on it.
-
-        An exit that is due is asked for again all the same: where every bar is late it would wait for ever.
-        """
-        listing = self.listings[bar.symbol]
-        if bar.ts <= listing.newest:
-            self.desk.emit(BarRefused(ts, bar.symbol, bar.ts, "older than the newest bar"))
-            return
-        self.desk.emit(BarLate(ts, bar.symbol, bar.ts))
-        self._catch_up(listing, bar, ts)
-        for slot in listing.slots:
-            if slot.unsettled and slot.held * slot.target <= 0 and slot.held:
-                self.desk.work(slot, ts)
-
-    def _catch_up(self, listing: Listing, bar: Bar, ts: int) -> None:
-        if bar.ts > listing.dailies.until + FOLD_AFTER:
-            listing.end_days(bar.ts - MINUTE)
-        self._guard(listing, bar, ts)
-        mark, closed = listing.mark, list[Series]()
-        self._absorb(listing, bar, closed)
-        if listing.quoted > bar.ts:
-            listing.mark = mark
-        for end in sorted(end for end in self._buckets if end <= self._grid.closed):
-            closed += self._close_built(end)
-        self._learn(closed, ts)
-
-    def _on_backfill(self, message: Backfilled) -> None:
-        """Take missed bars as late ones, told once a symbol; longer bars that ended before one of them are closed."""
-        taken: dict[str, list[int]] = {}
-        for bar in message.bars:
-            listing = self.listings[bar.symbol]
-            if bar.ts <= listing.newest or bar.ts > message.ts + self.grace:
-                self.desk.emit(BarRefused(message.ts, bar.symbol, bar.ts, "no bar that was missed"))
-                continue
-            for end in sorted(end for end in self._buckets if end < bar.ts):
-                self._learn(self._close_built(end), message.ts)
-            self._catch_up(listing, bar, message.ts)
-            taken.setdefault(bar.symbol, []).append(bar.ts)
-        for symbol, ends in taken.items():
-            self.desk.emit(BarsBackfilled(message.ts, symbol, len(ends), ends[-1]))
-
-    def _on_revision(self, bar: Bar, ts: int) -> None:
-        """Put a bar in the place of the one it replaces; memories keep what they were shown."""
-        listing = self.listings[bar.symbol]
-        if self._grid.replace(bar):
-            return
-        found = [series.revise(bar) for series in listing.series]
-        if bar.ts == listing.newest:
-            listing.close = bar.close
-            if listing.quoted <= bar.ts:
-                listing.mark = bar.close
-        self.desk.emit(BarRevised(ts, bar.symbol, bar.ts, any(found)))
+            self._learning.take_late(bar, ts)
 
     def _on_split(self, message: Split) -> None:
         """Scale positions, marks and windows; memories cannot be scaled, so their sandboxes warm up anew."""
@@ -303,32 +241,10 @@ class Engine:
             self._learn_minute(history.ts)
 
     def _learn_minute(self, ts: int) -> None:
-        """Close a minute of history: memory and marks, no decision."""
         minute = self._grid.ts
-        for end in sorted(end for end in self._buckets if end < minute):
-            self._learn(self._close_built(end), ts)
-        if minute > self._almanac.due:
-            self._almanac.end(minute - MINUTE)
-        closed: list[Series] = []
-        for bar in self._grid.close():
-            self._absorb(self.listings[bar.symbol], bar, closed)
-        self._learn([*closed, *self._close_built(minute)], ts)
+        self._learning.learn_minute(ts)
         if self.room is not None:
             self.room.glance(minute - MINUTE)
-
-    def _learn(self, closed: list[Series], ts: int) -> None:
-        """Show closed bars to every listener in rank order, ignore the answers, and see who is warm by now."""
-        for series in closed:
-            self._moment.ts = max(self._moment.ts, series.bar.ts)
-        for slot in sorted((slot for series in closed for slot in (*series.warm, *series.cold)), key=_RANK):
-            try:
-                slot.on_bar(slot.series.bar, slot.context)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # noqa: BLE001 - whatever a strategy raises is its own failure
-                self._restraints.fail(slot, failure_of(error), ts=ts)
-        for series in closed:
-            self._promote(series, ts)
 
     # --- the minute ---------------------------------------------------------------------------------------------
 
@@ -340,61 +256,26 @@ class Engine:
 
     def _close_built_before(self, ts: int) -> None:
         """Close the longer bars that ended before ``ts`` though their last minutes never came."""
-        while self._buckets and (end := min(self._buckets)) < ts:
-            closed = self._close_built(end)
+        minutes = self._minutes
+        while minutes.building and (end := min(minutes.building)) < ts:
+            closed = minutes.close_built(end)
             if end <= self._live_from:
-                self._learn(closed, self._live_from)
+                self._learning.learn(closed, self._live_from)
             else:
                 self._decide(closed, end)
 
     def _close_minute(self) -> None:
         """Take the open minute through its five steps; fills, the first, came as reports."""
         minute = self._grid.ts
-        if self._buckets:
+        if self._minutes.building:
             self._close_built_before(minute)
         self._start_days(minute - MINUTE)
-        if minute > self._almanac.due:
-            self._almanac.end(minute - MINUTE)
-        closed: list[Series] = []
-        for bar in self._grid.close():
-            listing = self.listings[bar.symbol]
-            if listing.guards:
-                self._guard(listing, bar, minute)
-            self._absorb(listing, bar, closed)
-        if self._buckets:
-            closed += self._close_built(minute)
+        closed = self._minutes.close(is_guarded=True)
         self.desk.portfolio.move()  # an earlier minute of this step may have looked at the marks already
         self._restraints.check_losses(minute)
         if self.room is not None:
             self.room.look(minute)
         self._decide(closed, minute)
-
-    def _guard(self, listing: Listing, bar: Bar, ts: int) -> None:
-        high, low = bar.high, bar.low
-        for slot in [slot for slot in listing.guards if low <= slot.floor or high >= slot.ceiling]:
-            self.desk.protect(slot, (bar.open, high, low), ts=ts)
-
-    def _absorb(self, listing: Listing, bar: Bar, closed: list[Series]) -> None:
-        """Take a minute bar into the mark and the windows; add the series it closed to ``closed``."""
-        listing.before = listing.close
-        listing.mark = listing.close = bar.close
-        listing.newest = bar.ts
-        for series in listing.series:
-            if series.builder is None:
-                series.close(bar)
-                closed.append(series)
-            elif series.builder.end_of(bar) > series.closed:
-                end = series.builder.add(bar)
-                building = self._buckets.setdefault(end, [])
-                if series not in building:
-                    building.append(series)
-
-    def _close_built(self, end: int) -> list[Series]:
-        closed = self._buckets.pop(end, [])
-        for series in closed:
-            assert series.builder is not None, "only built series wait for their end"
-            series.close(series.builder.close())
-        return closed
 
     def _decide(self, closed: list[Series], ts: int) -> None:
         """Let every sandbox with a closed bar decide, in config order, tickers in listed order."""
@@ -402,11 +283,11 @@ class Engine:
         due: list[Slot] = []
         for series in closed:
             if series.cold:
-                self._promote(series, ts)
+                self._learning.promote(series, ts)
                 due += series.cold  # they watch; what they answer is muted
             due += series.warm
         if len(due) > 1:
-            due.sort(key=_RANK)
+            due.sort(key=RANK)
         desk = self.desk
         for slot in due:
             try:
@@ -424,15 +305,6 @@ class Engine:
                 desk.work(slot, ts)
         if desk.openings or desk.traffic.fresh:
             desk.settle(ts)
-
-    def _promote(self, series: Series, ts: int) -> None:
-        for slot in series.promote():
-            slot.is_warm = True
-            sandbox = slot.sandbox
-            if not sandbox.has_failed and all(other.is_warm for other in sandbox.slots.values()):
-                sandbox.is_warm = True
-                if sandbox.trading_state is TradingState.ACTIVE:  # that it trades now is what the event says
-                    self.desk.emit(SandboxWarmed(ts, sandbox.spec.name))
 
     def _start_days(self, content_ts: int) -> None:
         if content_ts >= self._days.next_midnight:
