@@ -78,16 +78,35 @@ def test_the_day_is_marked_at_the_bid_the_peak_at_the_mark() -> None:
     desk = Watched(ladder(daily_loss=0.05, drawdown=0.05), all_in())
     desk.closes(100, 100)
     ts = T0 + 2 * MINUTE + 1
-    desk.take(Ticks(ts, [Quote("SPY", ts, 93.0, 107.0, 1.0, 1.0)]))
+    desk.take(Ticks(ts, [Quote("SPY", ts, 94.5, 1.0, 103.0, 1.0)]))
     desk.minute(bar(minute=3, close=100))
     assert [flag.kind for flag in desk.flags] == ["daily_loss"]
+
+
+@pytest.mark.parametrize(("bid", "ask"), [(0.0, 101.0), (80.0, 120.0), (101.0, 80.0)])
+def test_a_quote_that_nobody_means_is_no_way_out(bid: float, ask: float) -> None:
+    desk = Watched(ladder(daily_loss=0.05), all_in())
+    desk.closes(100, 100)
+    ts = T0 + 2 * MINUTE + 1
+    desk.take(Ticks(ts, [Quote("SPY", ts, bid, 1.0, ask, 1.0)]))
+    desk.minute(bar(minute=3, close=100))
+    assert desk.flags == []
+
+
+def test_what_follows_is_changed_by_new_settings_at_the_next_look() -> None:
+    alert = {"daily_loss": {"hard": Action.ALERT}}
+    desk = Watched(ladder(daily_loss=0.05, actions=alert), all_in())
+    desk.closes(100, 100, 90)
+    again = Watched(ladder(daily_loss=0.05), all_in(wishes={}), books=desk.events, at=T0 + 4 * MINUTE)
+    again.closes(90, start=5)
+    assert again.flagged == [("account", "daily_loss", "hard", "reduce_only")]
 
 
 def test_a_quote_that_is_older_than_the_newest_price_says_nothing_of_a_way_out() -> None:
     desk = Watched(ladder(daily_loss=0.05), all_in())
     desk.closes(100, 100)
     ts = T0 + 2 * MINUTE + 1
-    desk.take(Ticks(ts, [Quote("SPY", ts, 99.0, 101.0, 1.0, 1.0)]))
+    desk.take(Ticks(ts, [Quote("SPY", ts, 99.0, 1.0, 101.0, 1.0)]))
     desk.closes(100, 96, 95.5, start=3)
     assert not desk.flags
 

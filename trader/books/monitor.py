@@ -129,11 +129,11 @@ class Monitor:
         if bids is not None and asks is not None:
             prices = np.where(held > 0.0, np.fmin(prices, bids[of]), np.fmax(prices, asks[of]))
         worth = np.where(held == 0.0, 0.0, held * prices)
-        equities = self.by_scope(seen.cash + self._of_strategies(worth))
+        equities = self._by_scope(seen.cash + self._of_strategies(worth))
         equities[0] += self._retired
         return equities
 
-    def by_scope(self, of_strategies: "Floats") -> "Floats":
+    def _by_scope(self, of_strategies: "Floats") -> "Floats":
         """Return the sums of a value of each strategy: of all, of each group, and the values themselves."""
         return np.concatenate(((of_strategies.sum(),), self.members @ of_strategies, of_strategies))
 
@@ -177,11 +177,11 @@ class Monitor:
         books = [self._ledger.books[name] for name in names]
         worth = np.where(seen.held == 0.0, 0.0, seen.held * seen.marks[seen.symbol_of])
         equities = self.equities()
-        opening = self.by_scope(np.array([float(book.opening_cash) for book in books]))
+        opening = self._by_scope(np.array([float(book.opening_cash) for book in books]))
         opening[0] += self._retired
-        realized = self.by_scope(np.array([float(book.realized) + float(book.income) for book in books]))
+        realized = self._by_scope(np.array([float(book.realized) + float(book.income) for book in books]))
         gross, net, count = (
-            self.by_scope(self._of_strategies(each)) for each in (np.abs(worth), worth, (worth != 0.0) * 1.0)
+            self._by_scope(self._of_strategies(each)) for each in (np.abs(worth), worth, (worth != 0.0) * 1.0)
         )
         return [
             ScopeFigures(

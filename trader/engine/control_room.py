@@ -23,6 +23,7 @@ from trader.model.events import CapitalChanged, Event, FlagCleared, FlagRaised, 
 from trader.model.inputs import Control
 from trader.model.money import EXACT, ZERO
 from trader.model.orders import Reason, TradingState
+from trader.model.ticks import Quote
 from trader.model.time import HOUR, MINUTE, NEW_YORK
 from trader.risk.bounds import Bound, Breach
 from trader.risk.escalation import NAV, REGIME, Action
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from trader.model.views import Floats
 
 NAME: Final = "control room"  # by whom it halts
+_WIDEST: Final = 1.1  # an ask over a bid; a wider quote is nobody's offer
 _QUOTE_FRESH: Final = MINUTE  # a quote that is older than the newest price by more tells nothing of a way out
 
 
@@ -70,6 +72,7 @@ class ControlRoom:
     def glance(self, ts: int) -> None:
         """Learn from a minute of history what all was worth when the periods ended that are over by now."""
         if not 0 < self._losses.next_end <= ts:
+            self._desk.portfolio.move()  # a step of history has many minutes
             self._before = self._equities()
 
     def look(self, ts: int) -> None:
@@ -79,6 +82,7 @@ class ControlRoom:
             if flag.kind != REGIME:
                 self._clear(ts, flag, "time")
         self._tighten(ts)
+        self._note(ts)
         broken = self._losses.look(content, equities, cautious=self._cautious(equities), before=self._before)
         for rung, limit, value in broken:
             breach = Breach(rung.kind, rung.scope, limit, value, rung.level)
@@ -87,22 +91,6 @@ class ControlRoom:
             self._raise(ts, Breach(NAV, ACCOUNT, "> $0", f"${equities[0]:.2f}"), until=BY_A_PERSON)
         self._gauge(ts)
         self._before = equities
-
-    def end_step(self, ts: int) -> None:
-        """Raise the flags of soft limits that the step's orders went beyond.
-
-        Where nothing measures them again they stand until the day ends.
-        """
-        desk = self._desk
-        if not desk.warned:
-            return
-        warned, desk.warned = desk.warned, []
-        for name, breach in warned:
-            is_measured = breach.rule in MEASURED_KINDS and breach.scope != "order"
-            scope = f"strategy {name}" if breach.scope == "order" else breach.scope
-            until = 0 if is_measured else end_of("day", ts, self._zone)
-            self._raise(ts, msgspec.structs.replace(breach, scope=scope), until=until, passes=True)
-        desk.settle(ts)
 
     def resume(self, message: Control) -> None:
         """Lift what is latched on a strategy, or on all else: a person has looked at it. Its losses begin anew here."""
@@ -123,7 +111,6 @@ class ControlRoom:
     def figures(self, ts: int) -> ControlRoomFigures:
         """Return what is shown of the desk."""
         desk, rules = self._desk, self._rules
-        desk.portfolio.move()
         desk.portfolio.sync()
         catalogue = Catalogue(
             {symbol: row.instrument.asset_class for symbol, row in self._listings.items()},
@@ -137,7 +124,6 @@ class ControlRoom:
     # --- what is seen -------------------------------------------------------------------------------------------
 
     def _equities(self) -> "Floats":
-        self._desk.portfolio.move()  # in a step of several minutes each has marks of its own
         self._desk.portfolio.sync()
         return self.monitor.equities()
 
@@ -149,7 +135,7 @@ class ControlRoom:
         for number in held:
             listing = self._listings[seen.symbols[number]]
             quote = listing.quote
-            if quote is not None and quote.ts >= listing.newest - _QUOTE_FRESH:
+            if quote is not None and quote.ts >= listing.newest - _QUOTE_FRESH and _is_fair(quote):
                 bids[number], asks[number] = quote.bid, quote.ask
         return self.monitor.equities(bids, asks) if held else equities
 
@@ -216,13 +202,29 @@ class ControlRoom:
         ratios = [one.vol_ratio for one in told if one is not None and not isnan(one.vol_ratio)]
         return float(np.median(ratios)) if ratios else nan
 
+    def _note(self, ts: int) -> None:
+        """Raise the flags of soft limits that orders went beyond since the last look, and left all the same.
+
+        Where nothing measures them again they stand until the day ends.
+        """
+        warned, self._desk.warned = self._desk.warned, []
+        for name, breach in warned:
+            is_measured = breach.rule in MEASURED_KINDS and breach.scope != "order"
+            scope = f"strategy {name}" if breach.scope == "order" else breach.scope
+            until = 0 if is_measured else end_of("day", ts, self._zone)
+            self._raise(ts, msgspec.structs.replace(breach, scope=scope), until=until, passes=True)
+
     # --- what follows -------------------------------------------------------------------------------------------
 
     def _raise(self, ts: int, breach: Breach, *, until: int = 0, passes: bool = False) -> None:
-        """Raise a flag that does not stand yet, and do what its escalation says; ``passes``: not to this order."""
-        if flag_key(breach.scope, breach.rule, breach.level) in self._account.flags:
-            return
+        """Raise a flag that does not stand yet, or leads to something else by now, and do what its escalation says.
+
+        ``passes``: what is on its way stays.
+        """
         action = self._rules.escalation.action_of(breach.rule, breach.level)
+        standing = self._account.flags.get(flag_key(breach.scope, breach.rule, breach.level))
+        if standing is not None and standing.action == action:
+            return
         flag = FlagRaised(ts, breach.scope, breach.rule, breach.level, action, breach.limit, breach.value, until)
         self._desk.emit(flag)
         slots = self._slots(flag.scope)
@@ -264,6 +266,11 @@ class ControlRoom:
         sandboxes = self._desk.sandboxes
         names = {"account": sandboxes, "strategy": [name], "group": self.monitor.groups.get(name, ())}.get(of, ())
         return [slot for one in names if one in sandboxes for slot in sandboxes[one].slots.values()]
+
+
+def _is_fair(quote: Quote) -> bool:
+    """Tell whether somebody means a quote: at night and at the open some stand that nobody would trade at."""
+    return 0.0 < quote.bid <= quote.ask <= quote.bid * _WIDEST
 
 
 def _is_ending(slot: Slot) -> bool:

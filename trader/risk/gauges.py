@@ -20,6 +20,7 @@ from trader.risk.orders import CODES
 from trader.risk.regime import tightness_of
 from trader.risk.rings import MEASURED, By, Limited, Of, bucket_of, limited
 from trader.risk.rules import Rules
+from trader.risk.value_at_risk import dollars
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -122,7 +123,7 @@ class Gauges:
     def _closed(self, number: int, held: "Floats", most: float) -> list[int]:
         """Close positions in ``held`` until a measure is at most ``most``; return which."""
         gauge, closed = self.all[number], list[int]()
-        sizes = np.abs(_dollars(held, self._exposures.marks[self._exposures.symbol_of]))[gauge.slots]
+        sizes = np.abs(dollars(held, self._exposures.marks[self._exposures.symbol_of]))[gauge.slots]
         largest: list[int] = gauge.slots[np.argsort(-sizes, kind="stable")].tolist()
         value = self._if_held(number, held)
         # First what brings it nearer; then, where two strategies are opposite in a symbol, what does so only together.
@@ -150,11 +151,11 @@ class Gauges:
     def _values(self, held: "Floats", buys: "Floats", sells: "Floats") -> "Floats":
         """Return what each gauge reads, shape (gauges,), if so much were held and on its way by slot, shape (m,)."""
         seen, of, count = self._exposures, self._exposures.symbol_of, len(self._exposures.symbols)
-        own = _dollars(seen.held, seen.marks[of])
-        cash = float(seen.cash.sum()) + seen.unallocated + float((own - _dollars(held, seen.marks[of])).sum())
+        own = dollars(seen.held, seen.marks[of])
+        cash = float(seen.cash.sum()) + seen.unallocated + float((own - dollars(held, seen.marks[of])).sum())
         net = seen.net - _sum(seen.held - held, of, count)
         worth, bought, sold = (
-            _dollars(each, seen.marks) for each in (net, _sum(buys, of, count), _sum(sells, of, count))
+            dollars(each, seen.marks) for each in (net, _sum(buys, of, count), _sum(sells, of, count))
         )
         nav = cash + float(worth.sum())
         high, low = worth + bought, worth - sold
@@ -170,7 +171,7 @@ class Gauges:
     def _of_scopes_held(self, held: "Floats", buys: "Floats", sells: "Floats") -> "Floats":
         """Return the four measures of groups and strategies, shape (4, groups + strategies)."""
         (owner, members), marks = self._layout, self._exposures.marks[self._exposures.symbol_of]
-        up, down = _dollars(held + buys, marks), _dollars(held - sells, marks)
+        up, down = dollars(held + buys, marks), dollars(held - sells, marks)
         worst = np.maximum(up, -down)
         largest = np.zeros(members.shape[1])
         np.maximum.at(largest, owner, worst)
@@ -265,8 +266,3 @@ class Gauges:
 
 def _sum(values: "Floats", of: "Places", count: int) -> "Floats":
     return np.bincount(of, values, count).astype(np.float64, copy=False)
-
-
-def _dollars(qty: "Floats", marks: "Floats") -> "Floats":
-    """Return what quantities are worth; of nothing, also where no mark is known."""
-    return np.where(qty == 0.0, 0.0, qty * marks)
