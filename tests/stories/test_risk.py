@@ -18,10 +18,11 @@ from trader.model.events import FlagCleared
 from trader.model.orders import OrderIntent, Reason
 from trader.model.time import HOUR, MINUTE, parse_time
 
-pytestmark = pytest.mark.skipif(
-    not (MINUTES.exists() and DAYS.exists()),
-    reason=f"no recorded bars at {DATA}: set TRADER_SHARED to the folder that holds data/",
-)
+NO_BARS = f"no recorded bars at {DATA}: set TRADER_SHARED to the folder that holds data/"
+pytestmark = [
+    pytest.mark.recorded,
+    pytest.mark.skipif(not (MINUTES.exists() and DAYS.exists()), reason=NO_BARS),
+]
 Broken = Callable[[OrderIntent], bool]
 WEDNESDAY_TEN = parse_time("2019-12-18T15:00:00Z")
 
