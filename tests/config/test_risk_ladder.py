@@ -78,7 +78,8 @@ def test_what_follows_is_by_kind_and_level() -> None:
         ({"max_gross": {"hard": "halt_dsk"}}, "did you mean 'halt_desk'"),
         ({"max_gross": {"hard": "tighten"}}, "tighten follows losses only"),
         ({"max_order_value": {"hard": "alert"}}, "is refused, nothing is left to follow; give soft"),
-        ({"max_order_value": {"soft": "force_reduce"}}, "this one is on single orders"),
+        ({"max_order_value": {"soft": "force_reduce"}}, "passes, and would be closed again; give hard"),
+        ({"max_position": {"soft": "force_reduce"}}, "passes, and would be closed again; give hard"),
         ({"max_gross": "alert"}, "dictionary"),
     ],
 )

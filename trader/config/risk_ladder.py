@@ -89,8 +89,8 @@ def _kinds(value: dict[str, Follows]) -> dict[str, Follows]:
             raise ValueError(f"{kind}: tighten follows losses only ({', '.join(LOSSES)})")
         if kind in ORDER_KINDS and follows.hard is not None:
             raise ValueError(f"{kind}: an order beyond its hard level is refused, nothing is left to follow; give soft")
-        if kind in ORDER_KINDS and follows.soft == Action.FORCE_REDUCE:
-            raise ValueError(f"{kind}: force_reduce follows limits on what is held; this one is on single orders")
+        if kind not in LOSSES and follows.soft == Action.FORCE_REDUCE:
+            raise ValueError(f"{kind}: an order beyond the soft level passes, and would be closed again; give hard")
     return value
 
 
