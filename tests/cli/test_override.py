@@ -37,10 +37,11 @@ async def test_an_exception_is_asked_for_and_listed_and_needs_another_person(
         granted = await say("agree", "1")
         as_json = await say("list", "--json")
     assert asked[0] == 0
-    assert asked[1].splitlines() == [
-        "asked for: one order of Momentum, buy at most 10 SPY, may pass duplicate until 2026-01-05T14:45:00Z.",
-        "Another user of this machine agrees: trader override agree 1",
-    ]
+    told, way = asked[1].splitlines()
+    assert (
+        told == "asked for: one order of Momentum, buy at most 10 SPY, may pass duplicate until 2026-01-05T14:45:00Z."
+    )
+    assert way.endswith(f"its owner or root, agrees with: trader override agree 1 --state-dir {tmp_path}")
     assert same[0] == 1
     assert "another person must agree" in same[2]
     assert "nobody yet" in listed[1]

@@ -77,8 +77,9 @@ async def test_what_has_expired_is_not_listed(tmp_path: Path) -> None:
     [
         ({"strategy": "Momentun"}, "unknown_strategy", "Momentum"),
         ({"symbol": "SPX"}, "unknown_symbol", "Momentum does not trade 'SPX'; did you mean 'SPY'"),
-        ({"qty": "ten"}, "bad_override", "the quantity must be a number, got 'ten'"),
-        ({"qty": "NaN"}, "bad_override", "the quantity must be a number, got 'NaN'"),
+        ({"qty": "ten"}, "bad_override", "the quantity must be a number of at most 30 digits, got 'ten'"),
+        ({"qty": "NaN"}, "bad_override", "the quantity must be a number of at most 30 digits, got 'NaN'"),
+        ({"qty": "1e999999"}, "bad_override", "the quantity must be a number of at most 30 digits, got '1e999999'"),
         ({"qty": "-1"}, "bad_override", "the quantity must be > 0, got -1"),
         ({"rule": "max_gross"}, "bad_override", "'max_gross' is never overridden; those that can be are price_collar"),
         ({"why": " \n"}, "bad_override", "an override is documented: say why"),
@@ -101,7 +102,9 @@ async def test_what_cannot_be_asked_for_is_declined(
 async def test_nobody_agrees_with_himself_and_what_does_not_wait_cannot_be_agreed_to(tmp_path: Path) -> None:
     async with people(tmp_path) as they:
         await they.say("alice", "override", **WANTED)
-        with pytest.raises(Declined, match=r"another person must agree: another user of this machine, or root") as same:
+        with pytest.raises(
+            Declined, match=r"another person must agree: the other of the desk's owner and root"
+        ) as same:
             await they.say("alice", "agree", number=1)
         with pytest.raises(Declined, match=r"no exception 2 waits for a second person; waiting are 1"):
             await they.say("bob", "agree", number=2)

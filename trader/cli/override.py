@@ -18,8 +18,8 @@ DEFAULT_FOR = "15m"
 def command() -> None:
     """Let one order pass a rule of the gate: one person asks, another one agrees, and it holds for a while.
 
-    People are users of this machine, as its control socket sees them. Nothing passes that protects the money: states,
-    cash, exposure and losses are never overridden.
+    People are users of this machine, as the control socket sees them: the owner of the desk, and root. Nothing passes
+    that protects the money: states, cash, exposure and losses are never overridden.
     """
 
 
@@ -48,8 +48,10 @@ def ask(*, side: str, span: str, state_dir: Path | None, as_json: bool, **wanted
     except ValueError as error:
         raise click.UsageError(f"--for: {error}") from None
     asked = AskOverride(**wanted, side=Side(side), for_s=for_s)
-    answer = ask_desk(folder_of(state_dir), "override", asked)
-    text = f"asked for: {_told(answer)}\nAnother user of this machine agrees: trader override agree {answer['number']}"
+    folder = folder_of(state_dir)
+    answer = ask_desk(folder, "override", asked)
+    way = f"trader override agree {answer['number']} --state-dir {folder}"
+    text = f"asked for: {_told(answer)}\nAnother user who may reach this desk, its owner or root, agrees with: {way}"
     show(answer, text, as_json=as_json)
 
 

@@ -5,7 +5,7 @@ Who asks is known by the socket, not by what is said: two people are two users o
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -19,6 +19,7 @@ from trader.model.orders import Side
 from trader.model.time import SECOND, iso
 from trader.risk.overrides import LONGEST, is_another, objection_to
 
+_MAX_DIGITS: Final = 30  # of a quantity; beyond lies no order, only slow arithmetic
 _Name = Annotated[str, msgspec.Meta(max_length=100)]
 
 
@@ -67,8 +68,9 @@ def asked_of(wanted: AskOverride, *, by: str, now: int) -> OverrideAsked:
         qty = Decimal(wanted.qty)
     except InvalidOperation:
         qty = Decimal("NaN")
-    if not qty.is_finite():
-        raise Declined("bad_override", f"the quantity must be a number, got {wanted.qty!r}")
+    if not qty.is_finite() or abs(qty.adjusted()) > _MAX_DIGITS:
+        text = f"the quantity must be a number of at most {_MAX_DIGITS} digits, got {wanted.qty!r}"
+        raise Declined("bad_override", text)
     until = now + round(min(wanted.for_s, 2 * LONGEST / SECOND) * SECOND)  # beyond the longest in any case
     asked = OverrideAsked(
         now, wanted.strategy, wanted.symbol, wanted.side, qty, wanted.rule, one_line(wanted.why), until, by
@@ -85,7 +87,7 @@ def agreed_of(wanted: AgreeOverride, standing: Mapping[int, Override], *, by: st
         there = f"waiting are {', '.join(map(str, waiting))}" if waiting else "none waits"
         raise Declined("unknown_override", f"no exception {wanted.number} waits for a second person; {there}")
     if not is_another(waiting[wanted.number].by, by):
-        text = f"{by} asked for it, and another person must agree: another user of this machine, or root"
+        text = f"{by} asked for it, and another person must agree: the other of the desk's owner and root"
         raise Declined("same_person", text)
     return OverrideAgreed(now, wanted.number, by)
 
