@@ -11,6 +11,8 @@ from tests.live.controlled import controlled
 from trader.live import why
 from trader.live.control_messages import AskWhy
 from trader.live.decisions import Link, Topic
+from trader.live.desk_view import DeskView
+from trader.live.recorder import NoJournal
 from trader.live.why import Memory, WhySearch, standing, standing_of, topic_of
 from trader.model.events import Event, FlagRaised, OrderDenied, SandboxWarmed, StateSet, SymbolLocked
 from trader.model.inputs import Control, Held
@@ -144,3 +146,15 @@ async def test_a_desk_with_a_journal_tells_what_was_before_it_began(tmp_path: Pa
         found = await desk.view.why(AskWhy("Momentum", "SPY", 2))
     assert [(one.outcome, one.price) for one in found.decisions] == [("filled", "100"), ("filled", "101")]
     assert (found.state, found.symbols[0].mark, found.is_cut) == ("active", "102", False)
+
+
+async def test_a_run_without_a_journal_tells_what_it_remembers() -> None:
+    desk = Rehearsal(spec(by_minute({1: 1.0, 2: 0.0}), name="Momentum"))
+    view = DeskView(
+        desk.engine, mode="SIM", now=lambda: T0, account=lambda: None, journal=None, on_journal=NoJournal().on_journal
+    )
+    desk.closes(100, 101, 102)
+    view.note(desk.events)
+    found = await view.why(AskWhy("Momentum", "SPY"))
+    assert [one.outcome for one in found.decisions] == ["warm", "filled", "filled"]
+    assert view.symbols_of("Momentum") == {"SPY": desk.engine.sandboxes[0].slots["SPY"]}
