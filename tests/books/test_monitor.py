@@ -97,7 +97,7 @@ def test_the_summary_shows_groups_refusals_and_flags(desk: Watched) -> None:
     assert "[group all]\n  Total Value: $21,000.00" in text
     assert "  Lost: day 30.00%, peak 35.38%" in text
     assert (
-        "  Flag: strategy one, drawdown (hard): 52.27% ($11,500.00), limit 40.00% of $22,000.00: halt_desk since"
+        "  Flag: strategy one, drawdown (hard): 52.27% ($11,500.00), limit 40.00% of $22,000.00: halt_strategy since"
         in text
     )
     assert '"flags":[{"type":"FlagRaised"' in as_json(summary)

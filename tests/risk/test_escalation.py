@@ -10,23 +10,30 @@ def flag(scope: str, action: str) -> FlagRaised:
 
 def test_the_ladder_has_its_named_consequences() -> None:
     of = Escalation()
-    assert of.action_of("daily_loss", "hard") == Action.REDUCE_ONLY
-    assert of.action_of("weekly_loss", "hard") == Action.TIGHTEN
-    assert of.action_of("monthly_loss", "hard") == Action.HALT_DESK
-    assert of.action_of("drawdown", "hard") == Action.HALT_DESK
+    assert of.action_of("daily_loss", "hard", "account") == Action.REDUCE_ONLY
+    assert of.action_of("weekly_loss", "hard", "account") == Action.TIGHTEN
+    assert of.action_of("monthly_loss", "hard", "account") == Action.HALT_DESK
+    assert of.action_of("drawdown", "hard", "account") == Action.HALT_DESK
+
+
+def test_a_strategys_and_a_groups_losses_halt_no_other() -> None:
+    assert Escalation().action_of("drawdown", "hard", "strategy one") == Action.HALT_STRATEGY
+    assert Escalation().action_of("monthly_loss", "hard", "group fast") == Action.HALT_STRATEGY
+    told = Escalation({"drawdown": {"hard": Action.HALT_DESK}})
+    assert told.action_of("drawdown", "hard", "strategy one") == Action.HALT_DESK
 
 
 def test_a_soft_level_and_a_limit_that_drifted_are_alerts() -> None:
-    assert Escalation().action_of("drawdown", "soft") == Action.ALERT
-    assert Escalation().action_of("max_gross", "hard") == Action.ALERT
+    assert Escalation().action_of("drawdown", "soft", "account") == Action.ALERT
+    assert Escalation().action_of("max_gross", "hard", "account") == Action.ALERT
 
 
 def test_settings_come_first_level_by_level() -> None:
     of = Escalation({"max_position": {"hard": Action.FORCE_REDUCE}, "drawdown": {"soft": Action.REDUCE_ONLY}})
-    assert of.action_of("max_position", "hard") == Action.FORCE_REDUCE
-    assert of.action_of("max_position", "soft") == Action.ALERT
-    assert of.action_of("drawdown", "soft") == Action.REDUCE_ONLY
-    assert of.action_of("drawdown", "hard") == Action.HALT_DESK
+    assert of.action_of("max_position", "hard", "account") == Action.FORCE_REDUCE
+    assert of.action_of("max_position", "soft", "account") == Action.ALERT
+    assert of.action_of("drawdown", "soft", "account") == Action.REDUCE_ONLY
+    assert of.action_of("drawdown", "hard", "account") == Action.HALT_DESK
 
 
 def test_what_only_tells_or_tightens_closes_nothing() -> None:

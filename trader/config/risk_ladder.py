@@ -31,9 +31,9 @@ class Losses(Section):
     weekly_loss: Loss | None = None
     """Since the last price before Monday. Limits are multiplied by weekly_factor until the week ends."""
     monthly_loss: Loss | None = None
-    """Since the last price before the first. The desk is halted until `trader resume`."""
+    """Since the last price before the first. The desk, or who lost it, is halted until `trader resume`."""
     drawdown: Loss | None = None
-    """From the highest equity ever. The desk is halted until `trader resume`."""
+    """From the highest equity ever. The desk, or who lost it, is halted until `trader resume`."""
 
     def rungs(self) -> Rungs:
         """Return them as the control room has them."""

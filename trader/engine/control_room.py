@@ -221,7 +221,7 @@ class ControlRoom:
 
         ``passes``: what is on its way stays.
         """
-        action = self._rules.escalation.action_of(breach.rule, breach.level)
+        action = self._rules.escalation.action_of(breach.rule, breach.level, breach.scope)
         standing = self._account.flags.get(flag_key(breach.scope, breach.rule, breach.level))
         if standing is not None and standing.action == action:
             return

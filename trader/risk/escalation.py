@@ -50,9 +50,14 @@ class Escalation(msgspec.Struct, frozen=True, omit_defaults=True):
 
     actions: Mapping[str, Mapping[str, Action]] = {}
 
-    def action_of(self, kind: str, level: str) -> Action:
-        """Return what follows; without a word in settings a soft level is an alert, and so is a limit that drifted."""
+    def action_of(self, kind: str, level: str, scope: str) -> Action:
+        """Return what follows; without a word in settings a soft level is an alert, and so is a limit that drifted.
+
+        What would halt the desk for the whole account halts a group's strategies, or one, for its own loss.
+        """
         default = DEFAULTS.get(kind, Action.ALERT) if level == "hard" else Action.ALERT
+        if default == Action.HALT_DESK and scope != "account":
+            default = Action.HALT_STRATEGY
         return self.actions.get(kind, {}).get(level, default)
 
 
