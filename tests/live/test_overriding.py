@@ -14,6 +14,7 @@ from tests.live.controlled import ControlledDesk, controlled, line_to
 from trader.live.control_messages import Declined
 from trader.live.control_operations import OPERATIONS, Desk
 from trader.live.halt_file import HaltFile
+from trader.live.overriding import MOST_STANDING
 from trader.model.events import OverrideGranted, OverrideProposed
 from trader.model.time import HOUR
 
@@ -97,6 +98,15 @@ async def test_what_cannot_be_asked_for_is_declined(
     assert error.value.code == code
     assert said in str(error.value)
     assert they.desk.of(OverrideProposed) == []
+
+
+async def test_so_many_exceptions_are_none_any_more(tmp_path: Path) -> None:
+    async with people(tmp_path) as they:
+        for _ in range(MOST_STANDING):
+            await they.say("alice", "override", **WANTED)
+        with pytest.raises(Declined, match="20 exceptions stand") as error:
+            await they.say("alice", "override", **WANTED)
+    assert error.value.code == "too_many"
 
 
 async def test_nobody_agrees_with_himself_and_what_does_not_wait_cannot_be_agreed_to(tmp_path: Path) -> None:

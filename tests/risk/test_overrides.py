@@ -13,6 +13,9 @@ from trader.model.orders import OrderIntent, Reason, Side, TradingState
 from trader.model.time import HOUR, SECOND
 from trader.model.views import Market, Question, Standing
 from trader.risk.bounds import Breach
+from trader.risk.conduct import ConductOfAccount, ConductOfOne
+from trader.risk.limits import OrderLimits
+from trader.risk.orders import CODES
 from trader.risk.overrides import OVERRIDABLE, Overrides, is_another, objection_to
 
 NOW = HOUR
@@ -94,6 +97,12 @@ CEILINGS = {
 
 def test_no_hard_ceiling_can_be_overridden() -> None:
     assert CEILINGS.isdisjoint(OVERRIDABLE)
+
+
+def test_every_rule_that_can_be_overridden_is_one_of_the_gates() -> None:
+    orders = {CODES.get(name, name) for name in OrderLimits.__struct_fields__}
+    conduct = {*ConductOfOne.__struct_fields__, *ConductOfAccount.__struct_fields__}
+    assert set(OVERRIDABLE) <= orders | conduct
 
 
 def test_two_callers_are_two_people_when_their_names_differ() -> None:

@@ -165,7 +165,8 @@ async def _why(desk: Desk, wanted: AskWhy) -> Why:
 async def _override(desk: Desk, wanted: AskOverride) -> OverrideLine:
     _check_name(wanted.strategy, desk.view.states().strategies)
     _check_traded(desk.view, wanted.strategy, wanted.symbol)
-    return line_in(await desk.deliver(asked_of(wanted, by=desk.by, now=desk.view.now())))
+    now = desk.view.now()
+    return line_in(await desk.deliver(asked_of(wanted, desk.view.overrides(), by=desk.by, now=now)))
 
 
 async def _agree(desk: Desk, wanted: AgreeOverride) -> OverrideLine:

@@ -19,6 +19,7 @@ from trader.model.orders import Side
 from trader.model.time import SECOND, iso
 from trader.risk.overrides import LONGEST, is_another, objection_to
 
+MOST_STANDING: Final = 20  # the gate looks through them at every refusal
 _MAX_DIGITS: Final = 30  # of a quantity; beyond lies no order, only slow arithmetic
 _Name = Annotated[str, msgspec.Meta(max_length=100)]
 
@@ -62,8 +63,10 @@ class OverrideLines(msgspec.Struct, frozen=True):
     overrides: list[OverrideLine]
 
 
-def asked_of(wanted: AskOverride, *, by: str, now: int) -> OverrideAsked:
+def asked_of(wanted: AskOverride, standing: Mapping[int, Override], *, by: str, now: int) -> OverrideAsked:
     """Return what is asked for as the desk takes it. Raises Declined."""
+    if sum(now < one.until for one in standing.values()) >= MOST_STANDING:
+        raise Declined("too_many", f"{MOST_STANDING} exceptions stand: what is so common is no exception; change the limit")
     try:
         qty = Decimal(wanted.qty)
     except InvalidOperation:
