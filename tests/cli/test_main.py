@@ -92,7 +92,7 @@ def test_completion_offers_verbs_and_options_from_the_table() -> None:
     assert [item.value for item in complete.get_completions([], "")] == list(VERBS)
     assert [item.value for item in complete.get_completions([], "c")] == ["check", "config"]
     assert "--version" in [item.value for item in complete.get_completions([], "--")]
-    assert [item.value for item in complete.get_completions(["ls"], "")] == ["strategies"]
+    assert [item.value for item in complete.get_completions(["ls"], "")] == ["filters", "strategies"]
 
 
 def test_completion_imports_nothing_heavy() -> None:

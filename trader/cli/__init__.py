@@ -39,7 +39,7 @@ VERBS = {
     "journal": ("trader.cli.journal", "Look at the journal, check it, copy it."),
     "replay": ("trader.cli.replay", "Make the decisions of a recorded run again, and compare."),
     "check": ("trader.cli.check", "Check a settings file without running it."),
-    "new": ("trader.cli.new", "Write the beginnings of a strategy of your own."),
+    "new": ("trader.cli.new", "Write the beginnings of a strategy, or a filter, of your own."),
     "ls": ("trader.cli.ls", "List what can be named in a settings file."),
     "config": ("trader.cli.config_verbs", "Describe settings files."),
     "exchange": ("trader.cli.exchange", "Serve an exchange that speaks as Alpaca does, on this machine."),

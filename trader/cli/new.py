@@ -186,7 +186,7 @@ _FILTER_SETTINGS = Template("""\
 
 @click.group("new", cls=HintingGroup)
 def command() -> None:
-    """Write the beginnings of a strategy or a filter of your own."""
+    """Write the beginnings of a strategy, or a filter, of your own."""
 
 
 _FOLDER = click.option(

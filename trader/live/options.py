@@ -1,6 +1,6 @@
 """How one run goes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -43,5 +43,5 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     journal: str | None = None
     accept_looser: bool = False
     tape: Path | None = None
-    filters: tuple[FilterConfig, ...] = ()
+    filters: Sequence[FilterConfig | Mapping[str, object]] = ()
     risk: RiskSection = RiskSection()
