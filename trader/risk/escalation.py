@@ -50,7 +50,7 @@ class Escalation(msgspec.Struct, frozen=True, omit_defaults=True):
 
     actions: Mapping[str, Mapping[str, Action]] = {}
 
-    def action_of(self, kind: str, level: str, scope: str) -> Action:
+    def action_of(self, kind: str, level: str, scope: str = "account") -> Action:
         """Return what follows; without a word in settings a soft level is an alert, and so is a limit that drifted.
 
         What would halt the desk for the whole account halts a group's strategies, or one, for its own loss.
