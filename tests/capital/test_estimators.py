@@ -111,3 +111,17 @@ def test_parkinson_is_that_of_another_program(shared: Path) -> None:
 def test_the_constant_of_the_range_is_that_of_its_paper() -> None:
     days = Days(*(np.array([price]) for price in (100.0, 110.0, 100.0, 105.0)))
     assert parkinson(days) == pytest.approx(log(1.1) * 0.6005612, rel=1e-6)
+
+
+def test_garch_of_a_few_returns_is_still_a_process() -> None:
+    for seed in (0, 1, 3):
+        found = garch(np.random.default_rng((seed, 30)).normal(0, 1, 30))
+        assert found.omega > 0
+        assert min(found.alpha, found.beta) >= 0
+        assert found.alpha + found.beta < 1
+
+
+def test_a_search_that_takes_too_long_ends_with_the_best_that_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    returns = np.random.default_rng(1).normal(0, 1, 200)
+    monkeypatch.setattr("trader.capital.estimators._MOST_STEPS", 1)
+    assert garch(returns).alpha + garch(returns).beta == pytest.approx(0.95, abs=0.2)

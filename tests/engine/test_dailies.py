@@ -162,6 +162,23 @@ def test_a_stocks_prices_are_of_the_core_session_and_its_volume_is_of_the_whole_
     assert rows(of(desk)) == [(102, 100, 102, 5000)]
 
 
+def test_parts_of_a_day_make_the_whole_whenever_they_were_looked_at() -> None:
+    minutes = [(-60, 50), (-30, 60), (1, 100), (200, 102), (391, 200), (600, 300)]
+    table = np.array([(c, c, c, c, 10, T0 + m * MINUTE) for m, c in minutes], dtype=float)
+    for cut in range(1, len(table)):
+        dailies = known(98, 99)
+        dailies.learn(table[:cut], T0)
+        dailies.learn(table, END)
+        assert rows(dailies, 1) == [(102, 100, 102, 60)]
+
+
+def test_who_trades_again_after_weeks_begins_anew() -> None:
+    dailies = known(98, 99)
+    minute = np.array([(50.0, 50, 50, 50, 10, T0 + 20 * DAY + MINUTE)])
+    dailies.learn(minute, END + 20 * DAY)
+    assert dailies.closes(9).tolist() == [50]
+
+
 def test_where_there_is_nothing_else_the_early_hours_are_the_day() -> None:
     desk = Rehearsal(spec(always(0.0)))
     for minute, close in ((-60, 50), (-50, 60), (NEXT, 70)):

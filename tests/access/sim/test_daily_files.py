@@ -115,3 +115,17 @@ def test_recorded_days_have_no_splits_in_them(shared: Path) -> None:
     assert closes[-1] == 275.15
     assert len(closes) == MOST_DAYS
     assert max(map(abs, moves)) < 0.15
+
+
+def test_a_file_that_is_no_parquet_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "days.parquet"
+    path.write_bytes(b"PAR1 no")
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
+        read_days([path], ["SPY"], before=START)
+
+
+def test_a_text_file_with_broken_rows_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path, *["QQQ,2026-01-05,1,1,1,1,1"] * 5_000)  # the first part is text
+    path.write_bytes(path.read_bytes() + b"SPY,2026-01-06,1,\xff\xfe,1,1,1\n")
+    with pytest.raises(DataError, match="cannot be read as CSV"):
+        read_days([path], ["SPY"], before=START)
