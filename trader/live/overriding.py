@@ -66,7 +66,9 @@ class OverrideLines(msgspec.Struct, frozen=True):
 def asked_of(wanted: AskOverride, standing: Mapping[int, Override], *, by: str, now: int) -> OverrideAsked:
     """Return what is asked for as the desk takes it. Raises Declined."""
     if sum(now < one.until for one in standing.values()) >= MOST_STANDING:
-        raise Declined("too_many", f"{MOST_STANDING} exceptions stand: what is so common is no exception; change the limit")
+        raise Declined(
+            "too_many", f"{MOST_STANDING} exceptions stand: what is so common is no exception; change the limit"
+        )
     try:
         qty = Decimal(wanted.qty)
     except InvalidOperation:
