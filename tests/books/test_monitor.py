@@ -81,13 +81,17 @@ def test_what_other_hands_buy_is_the_accounts_exposure_and_nobodys_profit(desk: 
     assert (seen.account.equity, seen.unallocated) == (31500, -1000)
 
 
-def test_capital_of_a_strategy_that_is_no_longer_traded_stays_in_the_accounts_worth(desk: Watched) -> None:
-    long = spec(by_minute({}), "SPY", cash="20000", name="one")
+@pytest.mark.parametrize(("tickers", "equity"), [(("SPY", "QQQ"), 31500), (("SPY",), 31000)])
+def test_a_strategy_that_is_no_longer_traded_stays_in_the_accounts_worth(
+    desk: Watched, tickers: tuple[str, ...], equity: float
+) -> None:
+    long = spec(by_minute({}), *tickers, cash="20000", name="one")
     again = Watched(Rules(ladder=RULES.ladder), long, books=desk.events, at=T0 + 5 * MINUTE)
-    again.minute(bar("SPY", 6, close=110))
+    again.minute(bar("SPY", 6, close=110), *[bar(symbol, 6, close=90) for symbol in tickers[1:]])
     seen = figures(again)
-    assert seen.account.equity == 31000  # its short position counts at what it was sold for
-    assert seen.account.losses["day"] == pytest.approx(-1000 / 30000, abs=1e-6)
+    assert seen.account.equity == equity  # what nothing prices any more counts at what it was sold for
+    assert seen.account.pnl == equity - 30000
+    assert seen.account.losses["day"] == pytest.approx((30000 - equity) / 30000, abs=1e-6)
 
 
 def test_the_summary_shows_groups_refusals_and_flags(desk: Watched) -> None:

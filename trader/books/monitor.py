@@ -7,12 +7,13 @@ account moves no equity.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from math import nan
+from math import isnan, nan
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
 
+from trader.books.book import Book
 from trader.books.ledger import Ledger
 from trader.model.events import FlagRaised
 from trader.model.tail import Tail
@@ -94,7 +95,8 @@ class Monitor:
     def __init__(self, exposures: Exposures, ledger: Ledger, groups: Mapping[str, Sequence[str]]) -> None:
         """Watch ``exposures``; ``groups`` are strategies by name of the group.
 
-        Books of strategies that are no longer traded count for the account, at what their positions have cost.
+        Books of strategies that are no longer traded count for the account; what no symbol of the desk prices counts at
+        what it has cost.
         """
         self.groups = groups
         names = exposures.strategies
@@ -106,11 +108,7 @@ class Monitor:
         self.place: Mapping[str, int] = {scope: place for place, scope in enumerate(self.scopes)}
         self._exposures = exposures
         self._ledger = ledger
-        self._retired = sum(
-            float(book.cash) + sum(float(position.cost) for position in book.positions.values())
-            for name, book in ledger.books.items()
-            if name not in exposures.rank
-        )
+        self._retired = [book for name, book in ledger.books.items() if name not in exposures.rank]
         self.owner = np.zeros(len(exposures.held), dtype=np.intp)  # of each slot: the strategy's place among them
         for name, part in exposures.slots_of.items():
             self.owner[part] = exposures.rank[name]
@@ -130,8 +128,18 @@ class Monitor:
             prices = np.where(held > 0.0, np.fmin(prices, bids[of]), np.fmax(prices, asks[of]))
         worth = np.where(held == 0.0, 0.0, held * prices)
         equities = self._by_scope(seen.cash + self._of_strategies(worth))
-        equities[0] += self._retired
+        equities[0] += sum(map(self._worth_of, self._retired))
         return equities
+
+    def _worth_of(self, book: Book) -> float:
+        """Return what a strategy that is no longer traded is worth."""
+        worth = float(book.cash)
+        for symbol, position in book.positions.items():
+            mark = (
+                float(self._exposures.marks[self._exposures.index[symbol]]) if symbol in self._exposures.index else nan
+            )
+            worth += float(position.cost) if isnan(mark) else float(position.qty) * mark
+        return worth
 
     def _by_scope(self, of_strategies: "Floats") -> "Floats":
         """Return the sums of a value of each strategy: of all, of each group, and the values themselves."""
@@ -178,8 +186,9 @@ class Monitor:
         worth = np.where(seen.held == 0.0, 0.0, seen.held * seen.marks[seen.symbol_of])
         equities = self.equities()
         opening = self._by_scope(np.array([float(book.opening_cash) for book in books]))
-        opening[0] += self._retired
-        realized = self._by_scope(np.array([float(book.realized) + float(book.income) for book in books]))
+        opening[0] += sum(float(book.opening_cash) for book in self._retired)
+        realized = self._by_scope(np.array([_earned(book) for book in books]))
+        realized[0] += sum(map(_earned, self._retired))
         gross, net, count = (
             self._by_scope(self._of_strategies(each)) for each in (np.abs(worth), worth, (worth != 0.0) * 1.0)
         )
@@ -210,6 +219,10 @@ class Monitor:
         for book in self._ledger.books.values():
             total.update(book.denials)
         return dict(sorted(total.items()))
+
+
+def _earned(book: Book) -> float:
+    return float(book.realized) + float(book.income)
 
 
 def _by_name(by_symbol: Mapping[str, Exposure], names: Mapping[str, str]) -> dict[str, Exposure]:
