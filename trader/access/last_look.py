@@ -25,6 +25,7 @@ from trader.model.orders import Approved, ExecutionReport, OrderIntent, OrderSta
 from trader.model.ticks import Tick
 from trader.model.time import MINUTE, SECOND
 from trader.risk.escalation import closing
+from trader.risk.rules import Rules
 
 # Decisions a minute apart reach the wire a little closer together, or farther: rates are counted over so much less.
 _CLOSER: Final = 0.9
@@ -43,6 +44,18 @@ class WireLimits(msgspec.Struct, frozen=True):
     max_per_second: float | None = None
     max_per_minute: float | None = None
     groups: Mapping[str, Sequence[str]] = {}
+
+
+def wire_limits(rules: Rules) -> WireLimits:
+    """Return what the last look holds openings to: what the gate did, when it approved them."""
+    account = rules.conduct.account
+    ages = {name: limits.max_intent_age_s.hard for name, limits in rules.orders.items()}
+    return WireLimits(
+        max_age_s={name: age_s for name, age_s in ages.items() if age_s is not None},
+        max_per_second=account.max_orders_per_second.hard,
+        max_per_minute=account.max_orders_per_minute.hard,
+        groups={name: group.strategies for name, group in rules.groups.items()},
+    )
 
 
 class LastLook:

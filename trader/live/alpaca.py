@@ -12,6 +12,7 @@ from trader.access.alpaca.feed import AlpacaFeed, FeedSettings
 from trader.access.alpaca.line import BrokerSettings
 from trader.access.alpaca.wants import CRYPTO_CHANNELS, STOCK_CHANNELS
 from trader.access.alpaca.wire_data import Auth, Channel
+from trader.access.last_look import wire_limits
 from trader.access.ports import BrokerAdapter, SimulatedBroker
 from trader.books.ledger import Ledger
 from trader.config import Config
@@ -24,7 +25,7 @@ from trader.live.clock import MarketClock, WallClock
 from trader.live.desk_view import AccountReading
 from trader.live.inbox import Inbox
 from trader.live.options import RunOptions
-from trader.live.simulation import exchange, filled, wire_limits
+from trader.live.simulation import exchange, filled
 from trader.model.inputs import Input, Opened
 from trader.model.ticks import Bar
 from trader.model.time import MINUTE, iso

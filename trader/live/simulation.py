@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, M
 import structlog
 
 from trader.access.fees import RegulatoryFees
-from trader.access.last_look import CheckedVenue, LastLook, WireLimits
+from trader.access.last_look import CheckedVenue, LastLook, wire_limits
 from trader.access.ports import SimulatedBroker, SimulatedFeed
 from trader.access.sim.exchange import SimExchange
 from trader.access.sim.fills import VenueRules
@@ -21,7 +21,6 @@ from trader.live.options import RunOptions
 from trader.model.inputs import Input, Opened, Reported, Ticks
 from trader.model.ticks import Bar
 from trader.model.time import parse_time
-from trader.risk.rules import Rules
 
 log = structlog.get_logger()
 
@@ -147,18 +146,6 @@ def exchange(settings: BrokerConfig, desk: Engine) -> CheckedVenue:
         return books.now
 
     return CheckedVenue(venue, LastLook(books.ledger, wire_limits(desk.rules), now=now), now=now)
-
-
-def wire_limits(rules: Rules) -> WireLimits:
-    """Return what the last look holds openings to: what the gate did, when it approved them."""
-    account = rules.conduct.account
-    ages = {name: limits.max_intent_age_s.hard for name, limits in rules.orders.items()}
-    return WireLimits(
-        max_age_s={name: age_s for name, age_s in ages.items() if age_s is not None},
-        max_per_second=account.max_orders_per_second.hard,
-        max_per_minute=account.max_orders_per_minute.hard,
-        groups={name: group.strategies for name, group in rules.groups.items()},
-    )
 
 
 def feed(options: RunOptions, settings: BrokerConfig, symbols: Sequence[str]) -> SimulatedFeed:

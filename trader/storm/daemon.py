@@ -5,8 +5,11 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+import msgspec
+
 from trader.access.alpaca.broker import AlpacaBroker
 from trader.access.alpaca.line import BrokerSettings
+from trader.access.last_look import wire_limits
 from trader.engine.engine import Engine, Step
 from trader.errors import JournalFull, NotDurable, ReconcileError, TraderError
 from trader.model.commands import Command, SubmitOrder
@@ -62,7 +65,7 @@ class Daemon:
         self.engine.desk.ledger.recover(self._journal.recover())
         self.loop.enter()
         self.broker = AlpacaBroker(
-            _SETTINGS,
+            msgspec.structs.replace(_SETTINGS, limits=wire_limits(desk.rules)),
             now=self.now,
             deliver=self.put,
             ledger=self.engine.desk.ledger,
