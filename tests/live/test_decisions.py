@@ -176,7 +176,7 @@ BEFELL: dict[str, tuple[Event, str]] = {
 @pytest.mark.parametrize("case", BEFELL)
 def test_what_befell_the_strategy_stands_between_its_decisions(case: str) -> None:
     event, what = BEFELL[case]
-    decisions = told(wish(1), denied(1), event, denied(2), topic=Topic("one", "SPY", "etf"))
+    decisions = told(wish(1), denied(1), event, denied(2), topic=Topic("one", "SPY", frozenset({"etf"})))
     assert [one.symbol for one in decisions] == ["SPY", ""]
     assert decisions[0].times == 2
     assert decisions[1].outcome == what
@@ -185,7 +185,7 @@ def test_what_befell_the_strategy_stands_between_its_decisions(case: str) -> Non
 @pytest.mark.parametrize("scope", ["strategy two", "group coins", "symbol QQQ"])
 def test_flags_of_others_are_not_told(scope: str) -> None:
     flag = FlagRaised(at(1), scope, "max_gross", "hard", "alert", "1", "2")
-    assert told(flag, topic=Topic("one", "SPY", "etf")) == []
+    assert told(flag, topic=Topic("one", "SPY", frozenset({"etf"}))) == []
 
 
 def test_bookkeeping_belongs_to_no_decision() -> None:

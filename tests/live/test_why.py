@@ -8,6 +8,7 @@ import pytest
 
 from tests.build import T0, Rehearsal, always, bar, by_minute, spec
 from tests.live.controlled import controlled
+from trader.engine.engine import Engine
 from trader.live import why
 from trader.live.control_messages import AskWhy
 from trader.live.decisions import Link, Topic
@@ -134,10 +135,17 @@ def test_what_warms_up_says_how_far_it_is_and_an_order_under_way_is_named() -> N
     assert two.order.endswith(" open")
 
 
-def test_the_flags_of_the_strategys_own_group_are_its() -> None:
-    rules = Rules(groups={"etf": GroupLimits(("one", "three")), "coins": GroupLimits(("two",))})
-    assert topic_of(AskWhy("one", "SPY"), rules) == Topic("one", "SPY", "etf")
-    assert topic_of(AskWhy("nine"), rules) == topic_of(AskWhy("nine")) == Topic("nine")
+def test_the_flags_of_the_strategys_own_groups_and_symbols_are_its() -> None:
+    rules = Rules(groups={"etf": GroupLimits(("one", "two")), "coins": GroupLimits(("two",))})
+    engine = Engine([spec(always(0.5)), spec(always(0.5), "QQQ", name="two")], book_id="t", rules=rules)
+    topic = topic_of(AskWhy("one"), engine)
+    assert topic == Topic("one", "", frozenset({"etf"}), frozenset({"SPY"}))
+    scopes = ("account", "strategy one", "strategy two", "group etf", "group coins", "symbol SPY", "symbol QQQ")
+    flags = [FlagRaised(T0, scope, "max_gross", "hard", "alert", "1", "2") for scope in scopes]
+    assert [flag.scope for flag in flags if topic.covers(flag)] == [
+        "account", "strategy one", "group etf", "symbol SPY",
+    ]  # fmt: skip
+    assert topic_of(AskWhy("one", "SPY")) == Topic("one", "SPY")
 
 
 async def test_a_desk_with_a_journal_tells_what_was_before_it_began(tmp_path: Path) -> None:

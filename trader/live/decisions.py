@@ -78,11 +78,15 @@ class Decision(msgspec.Struct, omit_defaults=True):
 
 
 class Topic(msgspec.Struct, frozen=True):
-    """Whose decisions are asked for: of one symbol, or of all; ``group`` is the strategy's, for the group's flags."""
+    """Whose decisions are asked for: of one symbol, or of all.
+
+    ``groups`` and ``symbols`` are the strategy's, for flags of those; without ``symbols`` they are not known.
+    """
 
     strategy: str
     symbol: str = ""
-    group: str = ""
+    groups: frozenset[str] = frozenset()
+    symbols: frozenset[str] = frozenset()
 
     def covers(self, event: Event) -> bool:
         """Tell whether an event belongs to it."""
@@ -90,8 +94,9 @@ class Topic(msgspec.Struct, frozen=True):
         if subject is None:
             return False
         strategy, symbol, group = subject
-        is_own = strategy in {"", self.strategy} and group in {"", self.group}
-        return is_own and (not symbol or self.symbol in {"", symbol})
+        if strategy not in {"", self.strategy} or (group and group not in self.groups):
+            return False
+        return not symbol or (self.symbol in {"", symbol} and (not self.symbols or symbol in self.symbols))
 
 
 def decisions_of(events: Iterable[Event], topic: Topic) -> list[Decision]:

@@ -127,7 +127,7 @@ class DeskView:
 
     async def why(self, wanted: AskWhy) -> Why:
         """Return how a strategy stands now, and its decisions out of the journal, or what is remembered of them."""
-        topic = topic_of(wanted, self._engine.rules)
+        topic = topic_of(wanted, self._engine)
         if self._journal is None:
             return answer(standing(self._engine, topic), self._memory.decisions(topic), wanted.limit)
         search = WhySearch(topic, wanted.limit)

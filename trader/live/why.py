@@ -20,7 +20,6 @@ from trader.live.trade_list import MOST_WINDOWS, WINDOW
 from trader.model.events import Event
 from trader.model.money import plain
 from trader.model.time import iso
-from trader.risk.rules import Rules
 from trader.store.journal import Journal
 
 MOST_EVENTS: Final = 20_000  # of one answer: some 20 ms of work, and more decisions than anybody reads
@@ -111,11 +110,13 @@ class WhySearch:
         self.found = decisions_of(self._events, self._topic)
 
 
-def topic_of(wanted: AskWhy, rules: Rules | None = None) -> Topic:
-    """Return whose decisions are meant; which group a strategy is in, ``rules`` know."""
-    groups = {} if rules is None else rules.groups
-    group = next((name for name, group in groups.items() if wanted.strategy in group.strategies), "")
-    return Topic(wanted.strategy, wanted.symbol, group)
+def topic_of(wanted: AskWhy, engine: Engine | None = None) -> Topic:
+    """Return whose decisions are meant; what the strategy trades, and in which groups it is, a running desk knows."""
+    if engine is None:
+        return Topic(wanted.strategy, wanted.symbol)
+    groups = (name for name, group in engine.rules.groups.items() if wanted.strategy in group.strategies)
+    symbols = engine.desk.sandboxes[wanted.strategy].slots
+    return Topic(wanted.strategy, wanted.symbol, frozenset(groups), frozenset(symbols))
 
 
 def standing(engine: Engine, topic: Topic) -> Why:
