@@ -233,12 +233,14 @@ def test_what_sandboxes_trade_among_themselves_moves_no_price() -> None:
     assert life.ledger.conduct.symbols["SPY"].lowest is None
 
 
-def test_the_usual_size_is_the_mean_of_what_entries_reserved() -> None:
+def test_the_largest_entry_is_remembered_and_fades_with_every_other() -> None:
     life = Life()
     life.order(qty=10)
     life.order(qty=20)
     life.order(qty=1000, side=Side.SELL, reduces=True)
-    assert (life.one.sized, life.one.usual) == (2, 1530.0)
+    assert (life.one.entries, life.one.largest) == (2, 2040.0)
+    life.order(qty=1)
+    assert (life.one.entries, life.one.largest) == (3, 2040.0 * 0.99)
 
 
 def test_an_override_stands_until_it_is_used_and_expired_ones_go_with_the_next() -> None:

@@ -121,7 +121,7 @@ def walked(world: World, value: float) -> None:
 
 
 def size(world: World, value: float) -> None:
-    world.own.sized, world.own.usual = 10, 1020.0 / value
+    world.own.entries, world.own.largest = 10, 1020.0 / value
 
 
 def repeated(world: World, value: float) -> None:
@@ -310,9 +310,9 @@ def test_own_sales_walk_the_price_down() -> None:
     assert isinstance(world.ask(limits)[0], Approved)
 
 
-def test_the_usual_size_is_unknown_before_the_tenth_entry_and_refuses_nothing() -> None:
+def test_a_size_is_compared_with_nothing_before_the_tenth_entry() -> None:
     world = World()
-    world.own.sized, world.own.usual = 9, 1.0
+    world.own.entries, world.own.largest = 9, 1.0
     assert passes(world, max_size_ratio=Bound(2))
 
 

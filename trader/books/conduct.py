@@ -24,7 +24,7 @@ REPEATED: Final = "max_repeats"  # the rule after whose refusal a person decides
 
 MESSAGES_KEPT: Final = 10_000  # of a minute; no limit on messages is higher
 _PRUNED_FROM: Final = 64  # messages: fewer are not worth looking which of them are old
-SIZES_COUNTED: Final = 50  # entries that the usual size is the mean of
+_FADES: Final = 0.99  # with each entry: the largest one counts half as much after seventy
 
 
 _BUY, _OPEN = Side.BUY, OrderStatus.OPEN  # an enumeration's members are slow to look up
@@ -58,9 +58,8 @@ def sent(conduct: Conduct, approved: Approved) -> None:
         slot.bought = intent
     else:
         slot.sold = intent
-    if own.sized < SIZES_COUNTED:
-        own.sized += 1
-    own.usual += (float(approved.reserved) - own.usual) / own.sized
+    own.entries += 1
+    own.largest = max(float(approved.reserved), own.largest * _FADES)
 
 
 def moved(conduct: Conduct, event: OrderMoved) -> None:

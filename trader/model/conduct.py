@@ -58,12 +58,15 @@ class SlotTally(msgspec.Struct):
 
 
 class StrategyTally(msgspec.Struct):
-    """What one strategy did; ``usual`` is the mean of what its newest entries reserved, ``sized`` how many they are."""
+    """What one strategy did; ``largest`` is the most that one of its newest entries reserved, in dollars.
+
+    It fades with every entry, so that an order of long ago does not count for ever.
+    """
 
     tally: Tally
     slots: dict[str, SlotTally] = {}
-    usual: float = 0.0
-    sized: int = 0
+    entries: int = 0  # ever
+    largest: float = 0.0
     losses: int = 0  # trades in a row
     lost_at: int = 0  # the last of them
     is_spent: bool = False  # entries were refused for being repeated, until a person allows more

@@ -47,7 +47,7 @@ class ConductOfOne(ConductOfAll, frozen=True, omit_defaults=True):
     """What a strategy is held to beside that."""
 
     duplicate: Bound = NONE  # seconds, at least, before the same order is sent again
-    max_size_ratio: Bound = NONE  # of an order's value to the strategy's usual one
+    max_size_ratio: Bound = NONE  # of an order's value to the largest that the strategy sent lately
     max_repeats: Bound = NONE  # entries into a symbol, each soon after the last; then a person decides
     loss_streak: Bound = NONE  # losing trades in a row; then nothing is opened for the pause
     loss_streak_pause_s: float = 3600.0
@@ -242,8 +242,8 @@ def _since_the_same(seen: _Seen) -> float:
 
 def _size_ratio(seen: _Seen) -> float:
     own = seen.own
-    is_known = own.sized >= SIZES_FOR_A_RATIO and own.usual > 0.0
-    return float(reservation_of(seen.question.intent)) / own.usual if is_known else 0.0
+    is_known = own.entries >= SIZES_FOR_A_RATIO and own.largest > 0.0
+    return float(reservation_of(seen.question.intent)) / own.largest if is_known else 0.0
 
 
 def _repeated(seen: _Seen) -> float:
@@ -286,7 +286,7 @@ _MEASURES: Final[Mapping[str, _Measure]] = {
     "max_open_orders_per_symbol": _Measure(_open_in_symbol, passes=True),
     "duplicate": _Measure(_since_the_same, _Kind.BELOW, "s"),
     "price_walk": _Measure(_walked, _Kind.ABOVE, "of the price"),
-    "max_size_ratio": _Measure(_size_ratio, _Kind.ABOVE, "of the usual value"),
+    "max_size_ratio": _Measure(_size_ratio, _Kind.ABOVE, "of the largest lately"),
     "max_repeats": _Measure(_repeated),
     "loss_streak": _Measure(_lost_in_row),
     "cooldown": _Measure(_since_exit, _Kind.BELOW, "s"),
