@@ -1,0 +1,74 @@
+"""Sums that are kept and counted on are what adding everything up anew gives."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.risk.asking import Book
+from trader.risk.sums import Positions, Sums, Totals
+
+SYMBOLS = ("SPY", "QQQ", "BTC/USD")
+MEMBERS = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+QTYS = st.integers(-30, 30).map(float)
+UNFILLED = st.integers(0, 30).map(float)
+ORDERS = st.lists(st.tuples(st.sampled_from(["one", "two"]), st.sampled_from(SYMBOLS), QTYS.filter(bool)), max_size=8)
+
+
+def books(quantity: Any) -> Any:
+    own = st.tuples(quantity, quantity, quantity).map(lambda qtys: dict(zip(SYMBOLS, qtys, strict=True)))
+    return st.tuples(own, own).map(lambda owns: dict(zip(("one", "two"), owns, strict=True)))
+
+
+def sums_of(book: Book) -> Sums:
+    return Sums(book, MEMBERS, np.array([0, 3]))
+
+
+def figures(sums: Sums) -> list[float]:
+    rings = [sums.account, *(sums.slots.totals(str(rows), rows) for rows in ([0], [1], [0, 1]))]
+    return [*sums.sets, sums.nav, *(getattr(ring, name) for ring in rings for name in Totals.__slots__)]
+
+
+@settings(max_examples=100, deadline=None)
+@given(books(QTYS), books(UNFILLED), books(UNFILLED), ORDERS)
+def test_orders_that_are_counted_make_the_sums_that_a_new_look_finds(
+    held: Any, buys: Any, sells: Any, orders: list[tuple[str, str, float]]
+) -> None:
+    marks = {"SPY": 100.0, "QQQ": 50.0, "BTC/USD": 20.0}
+    sums = sums_of(Book(held, buys=buys, sells=sells, marks=marks))
+    figures(sums)
+    for strategy, symbol, signed in orders:
+        number, mark = SYMBOLS.index(symbol), marks[symbol]
+        change = sums.symbols.change(number, signed, mark)
+        after = sums.account.after(change)
+        sums.symbols.add(number, signed, change)
+        sums.account.add(change)
+        for row, members in enumerate(MEMBERS):
+            sums.sets[row] += members[number] * (change.after - change.before)
+        place = number + 3 * (strategy == "two")
+        own = sums.slots.positions.change(place, signed, mark)
+        sums.slots.positions.add(place, signed, own)
+        row = int(strategy == "two")
+        sums.slots.add(row, [str([row]), "[0, 1]"], own)
+        (buys if signed > 0 else sells)[strategy][symbol] += abs(signed)
+        assert after == pytest.approx(sums.account.before(change._replace(before=change.after)))
+    anew = sums_of(Book(held, buys=buys, sells=sells, marks=marks))
+    assert figures(sums) == pytest.approx(figures(anew))
+    assert sums.symbols.values == pytest.approx(anew.symbols.values)
+
+
+def test_the_worst_of_a_position_is_the_larger_of_what_it_may_rise_and_fall_to() -> None:
+    found = Positions(np.array([10.0]), np.array([5.0]), np.array([30.0]), np.array([2.0]))
+    assert found.values.tolist() == [40.0]
+    assert found.change(0, 10.0, 2.0).after == 50.0
+    assert found.change(0, -1.0, 2.0).after == 42.0
+
+
+def test_a_group_of_strategies_is_counted_under_its_name_from_then_on() -> None:
+    sums = sums_of(Book({"one": dict.fromkeys(SYMBOLS, 1.0), "two": dict.fromkeys(SYMBOLS, 2.0)}))
+    own = sums.slots.positions.change(0, 5.0, 100.0)
+    sums.slots.add(0, ["both"], own)
+    assert sums.slots.totals("both", [0, 1]).gross == 1400.0
+    assert sums.slots.totals("both", [0, 1]).number == 6
