@@ -28,6 +28,11 @@ class Breaks(Never):
     def __post_init__(self):
         raise KeyError("no luck")
 
+class Unsure(Never):
+    @property
+    def needs_portfolio(self):
+        raise KeyError("which")
+
 class Hollow(Filter):
     pass
 """
@@ -149,6 +154,7 @@ def test_filters_of_ones_own_that_cannot_be_made_are_told_too() -> None:
     assert said({"name": "own_filters:Breaks"}) == [
         "filters[0].name: own_filters:Breaks cannot be made: KeyError: 'no luck'"
     ]
+    assert said({"name": "own_filters:Unsure"})[0].endswith("cannot be made: KeyError: 'which'")
     assert said({"name": "own_filters:Hollow"})[0].endswith(
         "it must be a subclass of trader.director.Filter with apply"
     )

@@ -55,7 +55,7 @@ class Answers(Filter):
     answer: object = None
 
     def apply(self, intent: OrderIntent, view: PortfolioView) -> Cut | None:
-        if isinstance(self.answer, Exception):
+        if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer  # type: ignore[return-value]  # that is the point
 
@@ -177,6 +177,7 @@ def test_an_exit_is_held_back_or_passes_whole() -> None:
     ("answer", "value"),
     [
         (ValueError("no\nluck"), "unknown: ValueError: no luck"),
+        (SystemExit(3), "unknown: SystemExit: 3"),
         (7, "unknown: TypeError: it answered int; allowed: Cut(qty, limit, value), or None to let pass"),
         (Cut("x", "a", "b"), "unknown: ValueError: could not convert string to float: 'x'"),  # type: ignore[arg-type]
     ],

@@ -95,7 +95,9 @@ def _try_filter(entry: Mapping[str, object], categories: Categories | None) -> t
     params: Any = {"categories": categories} if categories and "categories" in signature(cls).parameters else {}
     params |= {written[key]: floats(value) for key, value in entry.items() if key != "name"}
     try:
-        return cls(**params), []
+        made = cls(**params)
+        _ = made.needs_portfolio, made.judges_exits  # whatever the class says, it says it now
+        return made, []
     except ValidationError as error:
         return None, list(explain_call(error, cls))
     except Exception as error:  # noqa: BLE001 -- a person's own class may raise anything

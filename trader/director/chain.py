@@ -139,9 +139,9 @@ def _ask(link: Link, cases: Sequence[_Case], view: PortfolioView) -> None:
         answers = [_checked(cut) for cut in cuts]
         if len(answers) != len(cases):
             raise ValueError(f"{len(answers)} answers to {len(cases)} intents")
-    except ModeError:
+    except (ModeError, KeyboardInterrupt):
         raise
-    except Exception as error:  # noqa: BLE001 -- a person's own filter may raise anything
+    except BaseException as error:  # noqa: BLE001 -- whatever a filter raises is its own failure
         answers = [unknown("a filter that works", _printable(f"{type(error).__name__}: {error}"))] * len(cases)
     for case, cut in zip(cases, answers, strict=True):
         case.take(link.name, cut)
