@@ -116,6 +116,13 @@ def test_orders_are_never_told_as_one_and_another_wish_is_another_decision() -> 
     assert len(told(wish(1), denied(1), wish(2, 0.6), denied(2))) == 2
 
 
+def test_who_gets_out_and_in_again_on_the_other_side_decides_twice() -> None:
+    out = msgspec.structs.replace(intent(1, "4"), side=Side.SELL, reduces=True)
+    back = OrderCreated(at(1), Approved("o2", msgspec.structs.replace(intent(1, "7"), side=Side.SELL)))
+    decisions = told(wish(1, -0.5), OrderCreated(at(1), Approved("o1", out)), back, ordered(1, "o3", "9"))
+    assert [(one.side, one.qty, len(one.links)) for one in decisions] == [("sell", "4", 2), ("buy", "9", 1)]
+
+
 def test_symbols_are_told_apart_and_one_alone_when_asked_for() -> None:
     events: list[Event] = [
         wish(1),

@@ -125,8 +125,8 @@ class _Chains:
                 self._wishes[event.symbol] = event
                 self._wish(self._of(event.symbol, event.ts), event)
             case IntentTrimmed():
-                decision = self._of(event.symbol, event.ts)
-                decision.side, decision.qty = event.side, decision.qty or plain(event.qty)
+                decision = self._of(event.symbol, event.ts, event.side)
+                decision.qty = decision.qty or plain(event.qty)
                 decision.links.append(_trimmed(event))
             case OrderDenied(denied=denied):
                 self._meant(denied.intent).links.append(_denied(event.ts, denied))
@@ -148,19 +148,21 @@ class _Chains:
                 link = _befell(event)
                 self.made.append(Decision(link.ts, "", outcome=link.what, links=[link]))
 
-    def _of(self, symbol: str, ts: int) -> Decision:
-        if self._at.get(symbol) != ts:
+    def _of(self, symbol: str, ts: int, side: str = "") -> Decision:
+        """Return the decision of a moment; who gets out and in again at once on the other side decides twice."""
+        decision = self._newest.get(symbol)
+        if decision is None or self._at[symbol] != ts or (side and decision.side not in {"", side}):
             self._at[symbol] = ts
-            self._newest[symbol] = Decision(iso(ts), symbol)
-            self.made.append(self._newest[symbol])
+            decision = self._newest[symbol] = Decision(iso(ts), symbol)
+            self.made.append(decision)
             if (wish := self._wishes.get(symbol)) is not None:
-                self._wish(self._newest[symbol], wish)
-        return self._newest[symbol]
+                self._wish(decision, wish)
+        decision.side = decision.side or side
+        return decision
 
     def _meant(self, intent: OrderIntent) -> Decision:
-        decision = self._of(intent.symbol, intent.ts)
-        decision.side, decision.price = intent.side, plain(intent.decision_price)
-        decision.qty = decision.qty or plain(intent.qty)
+        decision = self._of(intent.symbol, intent.ts, intent.side)
+        decision.qty, decision.price = decision.qty or plain(intent.qty), plain(intent.decision_price)
         decision.reason = intent.reason
         return decision
 
