@@ -6,12 +6,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from tests.build import T0
 from trader.live import lines
 from trader.live.lines import RULE, as_console, as_json, money, quantity
+from trader.live.narrate import Narrator
 from trader.model.events import (
     DailyLossReached,
+    Event,
     FlagCleared,
     FlagRaised,
     IntentTrimmed,
@@ -45,6 +48,14 @@ FILL = OrderFilled(
 
 def line(event: str, **values: object) -> dict[str, object]:
     return {"event": event, "level": "info", "mode": "SIM", "ts": T0, **values}
+
+
+def narrated(event: Event) -> dict[str, object]:
+    """Return the values of a line as the narrator gives them."""
+    with capture_logs() as said:
+        Narrator().narrate(event)
+    values = dict(said[0])
+    return line(str(values.pop("event")), **values)
 
 
 def filled(**changes: object) -> str:
@@ -253,13 +264,11 @@ def test_what_a_filter_took_is_told_with_its_numbers(kept: str, text: str) -> No
 )
 def test_a_flag_says_what_is_broken_what_follows_and_for_how_long(action: str, until: int, text: str) -> None:
     flag = FlagRaised(T0, "account", "drawdown", "hard", action, "20 %", "21 %", until)
-    assert as_console(line("flag.raised", **msgspec.structs.asdict(flag))).endswith(
-        text.format(what="account: hard drawdown, limit 20 %, value 21 %")
-    )
+    assert as_console(narrated(flag)).endswith(text.format(what="account: hard drawdown, limit 20 %, value 21 %"))
 
 
 def test_every_action_has_words_and_the_end_of_a_flag_says_by_whom() -> None:
     assert set(lines._FOLLOWS) == set(Action)  # noqa: SLF001 -- the table is what is tried
     cleared = FlagCleared(T0, "group etf", "daily_loss", "soft", "the measure")
-    text = as_console(line("flag.cleared", **msgspec.structs.asdict(cleared)))
+    text = as_console(narrated(cleared))
     assert text.endswith("✓ group etf: soft daily_loss is over (by the measure)")

@@ -99,6 +99,17 @@ def test_every_event_has_a_line() -> None:
     assert set(get_args(Event)) == set(narrate._LINES)  # noqa: SLF001 -- the table is what is tried
 
 
+def test_no_value_takes_the_place_of_what_every_line_begins_with() -> None:
+    flag = FlagRaised(T0, "account", "max_gross", "soft", "alert", "1.5", "1.62")
+    with capture_logs() as lines:
+        Narrator().narrate(flag)
+        Narrator().narrate(FlagCleared(T0, "account", "max_gross", "soft", "the measure"))
+    assert [line["threshold"] for line in lines] == ["soft", "soft"]
+    own = {"level", "mode", "event"}
+    taken = {kind for kind in get_args(Event) if own & set(kind.__struct_fields__)}
+    assert taken == {FlagRaised, FlagCleared}
+
+
 def test_the_summary_names_what_waits_what_was_refused_and_what_is_not_active() -> None:
     desk = Rehearsal(spec(always(0.5), max_daily_trades=1), spec(always(0.5), name="cold", min_warmup_bars=99))
     desk.closes(100)

@@ -93,13 +93,15 @@ _FOLLOWS = {
 
 def _flagged(values: Mapping[str, Any]) -> list[str]:
     follows, until = _FOLLOWS[values["action"]], values["until"]
-    what = f"{values['scope']}: {values['level']} {values['kind']}, limit {values['limit']}, value {values['value']}"
+    what = (
+        f"{values['scope']}: {values['threshold']} {values['kind']}, limit {values['limit']}, value {values['value']}"
+    )
     ends = f"; until {utc(until):%Y-%m-%d %H:%M} UTC" if until > 0 else "; until a person ends it" if until else ""
     return [f"{'⛔' if follows else '⚠'} {what}{follows}{ends}"]
 
 
 def _unflagged(values: Mapping[str, Any]) -> list[str]:
-    return [f"✓ {values['scope']}: {values['level']} {values['kind']} is over (by {values['by']})"]
+    return [f"✓ {values['scope']}: {values['threshold']} {values['kind']} is over (by {values['by']})"]
 
 
 def _loss(values: Mapping[str, Any]) -> list[str]:

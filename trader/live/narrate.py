@@ -111,8 +111,10 @@ def _values_of(event: Event) -> dict[str, Any]:
         case BooksCreated():
             account = f"…{event.account[-3:]}"
             return {"ts": event.ts, "book_id": event.book_id, "account": account, "cash": event.cash}
-        case _:
-            return msgspec.structs.asdict(event)
+    values = msgspec.structs.asdict(event)
+    if isinstance(event, FlagRaised | FlagCleared):
+        values["threshold"] = values.pop("level")  # a line has a level of its own
+    return values
 
 
 _LINES: dict[type[Event], tuple[str, str]] = {
