@@ -6,6 +6,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from trader.books.conduct import MESSAGES_KEPT
+from trader.config.bounds import Count
 from trader.config.findings import explain, problems
 from trader.config.risk_conduct import AccountConduct, StrategyConduct
 from trader.risk.bounds import Bound
@@ -31,6 +32,10 @@ def test_a_number_is_the_hard_level_and_an_object_may_have_both() -> None:
         max_orders_per_second=Bound(MESSAGES_KEPT),
     )
     assert StrategyConduct.model_validate(own.model_dump()) == own
+
+
+def test_a_program_may_give_levels_that_are_made_already() -> None:
+    assert StrategyConduct(max_repeats=Count(soft=2, hard=3)).conduct().max_repeats == Bound(3, 2)
 
 
 def test_every_limit_of_the_gate_has_its_key() -> None:
