@@ -109,3 +109,30 @@ def test_a_chain_that_lets_everything_pass_changes_nothing() -> None:
         return list(desk.fills)
 
     assert lived(NilFilter()) == lived()
+
+
+class Patience(Filter):
+    """Lets strategies leave from a minute on."""
+
+    since: int = 3
+    judges_exits = True
+
+    def apply(self, intent: OrderIntent, view: PortfolioView) -> Cut | None:
+        is_early = intent.reduces and view.ts < T0 + self.since * MINUTE
+        return Cut(0.0, f"minute {self.since}", "earlier") if is_early else None
+
+
+def test_a_filter_that_asks_for_it_holds_an_exit_back_until_it_lets_it_pass() -> None:
+    desk = Directed([spec(by_minute({1: 0.5, 2: 0.0}))], Patience())
+    for minute in range(1, 5):
+        desk.minute(bar(minute=minute, close=100))
+    assert [event.kept for event in desk.of(IntentTrimmed)] == [0]
+    assert [(fill.side, fill.ts) for fill in desk.fills] == [("buy", T0 + MINUTE), ("sell", T0 + 3 * MINUTE)]
+
+
+def test_a_stop_passes_the_filter_that_holds_exits_back() -> None:
+    desk = Directed([spec(by_minute({1: 0.5}), stop_loss="0.01")], Patience(since=30))
+    for minute, close in enumerate((100, 100, 90, 90), 1):
+        desk.minute(bar(minute=minute, close=close))
+    assert [fill.reason for fill in desk.fills] == ["signal", "stop_loss"]
+    assert not desk.of(IntentTrimmed)

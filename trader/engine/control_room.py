@@ -83,7 +83,7 @@ class ControlRoom:
                 self._clear(ts, flag, "time")
         self._tighten(ts)
         self._note(ts)
-        broken = self._losses.look(content, equities, cautious=self._cautious(equities), before=self._before)
+        broken = self._losses.look(content, equities, cautious=self._cautious, before=self._before)
         for rung, limit, value in broken:
             breach = Breach(rung.kind, rung.scope, limit, value, rung.level)
             self._raise(ts, breach, until=latched_until(rung.kind, content, self._zone))
@@ -127,17 +127,16 @@ class ControlRoom:
         self._desk.portfolio.sync()
         return self.monitor.equities()
 
-    def _cautious(self, equities: "Floats") -> "Floats":
+    def _cautious(self) -> "Floats":
         """Return what all would be worth if it were sold at the bid and bought back at the ask."""
         seen = self._desk.portfolio
         bids, asks = np.full((2, len(seen.symbols)), nan)
-        held = np.unique(seen.symbol_of[seen.held != 0.0]).tolist()
-        for number in held:
+        for number in np.unique(seen.symbol_of[seen.held != 0.0]).tolist():
             listing = self._listings[seen.symbols[number]]
             quote = listing.quote
             if quote is not None and quote.ts >= listing.newest - _QUOTE_FRESH and _is_fair(quote):
                 bids[number], asks[number] = quote.bid, quote.ask
-        return self.monitor.equities(bids, asks) if held else equities
+        return self.monitor.equities(bids, asks)
 
     def _flows(self, events: Iterable[Event]) -> "dict[str, Decimal]":
         """Return the capital that came and went in ``events``, by scope."""

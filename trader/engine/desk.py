@@ -170,7 +170,7 @@ class Desk:
         reason = Reason.STOP_LOSS if fell == (slot.held > 0) else Reason.TAKE_PROFIT
         self.leave(slot, reason, ts=ts, price=price)
 
-    def _exit(self, slot: Slot, ts: int, *, price: float | None) -> None:
+    def _exit(self, slot: Slot, ts: int, *, price: float | None, is_judged: bool = False) -> None:
         """Close a position, as far as the account lets it pass; an opening of ours that stands in the way is ended."""
         held = slot.position.qty
         side, wanted = (Side.SELL if held > 0 else Side.BUY), held.copy_abs()
@@ -187,9 +187,13 @@ class Desk:
             slot.listing.waiting[slot] = bool(blockers or rivals)
             return
         decided = decimal_of(slot.listing.mark if price is None else price)
-        self._send(slot, OrderIntent(
+        intent = OrderIntent(
             slot.sandbox.spec.name, slot.symbol, side, qty, decided, reduces=True, reason=slot.reason, ts=ts
-        ))  # fmt: skip
+        )
+        if self.openings.is_seen(slot.reason) and not is_judged:
+            self.openings.propose(slot, intent)
+        else:
+            self._send(slot, intent)
 
     def _clear(self, others: Iterable[Slot], slot: Slot, ts: int) -> None:
         """Call off openings that stand in the way of an exit; their strategies want them still, after it."""
@@ -283,9 +287,11 @@ class Desk:
     def settle(self, ts: int) -> None:
         """End a step: what the Director leaves of it is made, what was made crosses, the rest is sent."""
         while self.openings or self.traffic.fresh:
-            for slot, intent in self.openings.judged(ts):
-                if intent is None:
-                    slot.is_part = False
+            for slot, intent, is_passed in self.openings.judged(ts):
+                if not is_passed:
+                    slot.is_part, slot.unsettled = False, slot.unsettled or intent.reduces
+                elif intent.reduces:
+                    self._exit(slot, intent.ts, price=float(intent.decision_price), is_judged=True)
                 else:
                     self._open(slot, intent)
             for report in self.traffic.settle(ts):

@@ -60,18 +60,22 @@ class Losses:
         self.next_end = min(map(self._end_of, self._rungs), default=inf)  # of a period that is measured (ns UTC)
         self._learn(range(len(self._rungs)))
 
-    def look(self, ts: int, equities: "Floats", *, cautious: "Floats", before: "Floats") -> list[tuple[Rung, str, str]]:
+    def look(
+        self, ts: int, equities: "Floats", *, cautious: Callable[[], "Floats"], before: "Floats"
+    ) -> list[tuple[Rung, str, str]]:
         """Return the rungs that are broken at ``ts``, each with its limit and the loss as text.
 
-        The day's loss is of ``cautious``, the equities at what a way out would bring. A period that has begun since
-        the last look is measured from ``before``.
+        The day's loss is of what ``cautious`` returns, the equities at what a way out would bring. A period that has
+        begun since the last look is measured from ``before``.
         """
         if not self._rungs:
             return []
         if ts >= self.next_end:
             self._turn(ts, before)
         self._climb(ts, equities)
-        seen = np.where(self._is_daily, cautious[self._at], equities[self._at])
+        seen = equities[self._at]
+        if self._is_daily.any():
+            seen = np.where(self._is_daily, cautious()[self._at], seen)
         broken: list[int] = np.flatnonzero(seen <= self._floors).tolist()
         return [self._describe(number, float(seen[number])) for number in broken]
 
@@ -124,12 +128,12 @@ class Losses:
         """Take over from the books what some rungs are measured from, and the equities that break or raise it."""
         for number in numbers:
             rung = self._rungs[number]
-            base = self._base_of(rung)
+            base = self._measured_from(rung)
             self._bases[number] = base
             self._floors[number] = -inf if isnan(base) else floor_of(base, rung.limit)
             self._summits[number] = base * (1 + PEAK_STEP) if rung.kind == DRAWDOWN else inf
 
-    def _base_of(self, rung: Rung) -> float:
+    def _measured_from(self, rung: Rung) -> float:
         if rung.kind == DRAWDOWN:
             return float(self._account.peaks.get(rung.scope, nan))
         return float(self._account.bases.get(rung.scope, {}).get(PERIOD_OF[rung.kind], (0, nan))[1])

@@ -1,13 +1,14 @@
-"""What a step would open: gathered, shown to the Director together, and handed back as far as its filters let pass."""
+"""What a step would do: gathered, shown to the Director together, and handed back as far as its filters let pass."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from trader.director.chain import Director
 from trader.engine.portfolio_view import DirectorsView
 from trader.engine.sandbox import Slot
 from trader.model.events import Event, IntentTrimmed
 from trader.model.money import EXACT, ZERO
-from trader.model.orders import OrderIntent, Ruling
+from trader.model.orders import OrderIntent, Reason, Ruling
 from trader.risk.limits import reservation_of
 
 
@@ -32,19 +33,23 @@ class Openings:
         """Tell whether there is a Director to ask; without one nothing is proposed."""
         return self._director is not None
 
+    def is_seen(self, reason: Reason) -> bool:
+        """Tell whether a filter wants to see exits for this reason; those that protect are never shown."""
+        return reason is Reason.SIGNAL and self._director is not None and self._director.judges_exits
+
     def propose(self, slot: Slot, intent: OrderIntent) -> None:
         """Take an intent; what it would reserve is not free for the sandbox's next one."""
         self._proposed[slot] = intent
-        slot.sandbox.proposed = EXACT.add(slot.sandbox.proposed, reservation_of(intent))
+        slot.sandbox.proposed = EXACT.add(slot.sandbox.proposed, _reservation(intent))
 
     def recall(self, slot: Slot) -> None:
         """Forget what was proposed for a slot: its wish is looked at anew."""
         intent = self._proposed.pop(slot, None)
         if intent is not None:
-            slot.sandbox.proposed = EXACT.subtract(slot.sandbox.proposed, reservation_of(intent))
+            slot.sandbox.proposed = EXACT.subtract(slot.sandbox.proposed, _reservation(intent))
 
-    def judged(self, ts: int) -> list[tuple[Slot, OrderIntent | None]]:
-        """Return what is left of each intent, None where it was dropped; nothing waits any more."""
+    def judged(self, ts: int) -> list[tuple[Slot, OrderIntent, bool]]:
+        """Return what is left of each intent, and whether it may go on; nothing waits any more."""
         if self._director is None or not self._proposed:
             return []
         proposed, self._proposed = self._proposed, {}
@@ -53,10 +58,7 @@ class Openings:
         rulings = self._director.judge(list(proposed.values()), self._view(ts))
         for intent, ruling in zip(proposed.values(), rulings, strict=True):
             self._tell(intent, ruling)
-        return [
-            (slot, ruling.intent if ruling.dropped is None else None)
-            for slot, ruling in zip(proposed, rulings, strict=True)
-        ]
+        return [(slot, ruling.intent, ruling.dropped is None) for slot, ruling in zip(proposed, rulings, strict=True)]
 
     def _tell(self, intent: OrderIntent, ruling: Ruling) -> None:
         qty = intent.qty
@@ -68,3 +70,7 @@ class Openings:
             ))  # fmt: skip
             qty = trim.qty
         assert ruling.dropped is not None or ruling.intent.qty == qty, f"{ruling.intent} is not what the filters left"
+
+
+def _reservation(intent: OrderIntent) -> Decimal:
+    return ZERO if intent.reduces else reservation_of(intent)
