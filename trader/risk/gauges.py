@@ -160,7 +160,7 @@ class Gauges:
         nav = cash + float(worth.sum())
         high, low = worth + bought, worth - sold
         largest = np.maximum(high, -low)
-        account = (np.nan, largest.sum(), max(high.sum(), -low.sum()), np.count_nonzero(largest))
+        account = (np.nan, largest.sum(), np.maximum(high.sum(), -low.sum()), np.count_nonzero(largest))
         money = (nav, cash + float(np.minimum(worth, 0.0).sum()) - float(seen.reserved.sum()))
         scopes = np.concatenate((np.array(account)[:, None], self._of_scopes_held(held, buys, sells)), axis=1)
         measures = np.concatenate((scopes.ravel(), largest, self._buckets @ largest, money))
