@@ -4,8 +4,13 @@ Each case runs the same strategies twice, once without the one rule it is about.
 are the same; there the one without it orders what the other was refused.
 """
 
+import json
 import re
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -18,6 +23,8 @@ from trader.model.events import FlagCleared
 from trader.model.orders import OrderIntent, Reason
 from trader.model.time import HOUR, MINUTE, parse_time
 
+ROOT = Path(__file__).parents[2]
+GUARDED = ROOT / "configs" / "guarded.json"
 NO_BARS = f"no recorded bars at {DATA}: set TRADER_SHARED to the folder that holds data/"
 pytestmark = [
     pytest.mark.recorded,
@@ -310,3 +317,40 @@ async def test_limits_tighten_while_the_market_is_wild(tmp_path: Path) -> None:
     first = held.denied("max_gross")[0].denied
     assert order_of(first.intent) in free.orders()
     assert "0.6 of equity tightened by 1.3" in first.limit
+
+
+def test_the_guarded_example_tells_what_it_refused_and_its_summary_counts_it(tmp_path: Path) -> None:
+    summary, lines, fills = traded(GUARDED, tmp_path / "guarded")
+    told = Counter((line["strategy"], line["rule"]) for line in lines if line["event"] == "order.denied")
+    told += Counter(
+        (line["strategy"], line["filter"])
+        for line in lines
+        if line["event"] == "intent.trimmed" and Decimal(line["kept"]) == 0
+    )
+    for line in lines:
+        if line["event"] == "order.denied":
+            assert all(line[key] for key in ("limit", "value", "scope", "hint")), line
+    assert {"close_only", "max_sector", "weekday", "max-positions"} <= {rule for _, rule in told}
+    assert any(line["event"] == "flag.raised" and line["threshold"] == "soft" for line in lines)
+    counted = {(one["name"], rule): count for one in summary["strategies"] for rule, count in one["denials"].items()}
+    assert told == counted
+    assert sum(summary["risk"]["denials"].values()) == told.total()
+    assert summary["strategies"][1]["trims"]["atr-position-size"] > 0
+    assert {"risk", "filters"} <= json.loads(GUARDED.read_text()).keys()
+    bare = {key: value for key, value in json.loads(GUARDED.read_text()).items() if key not in {"risk", "filters"}}
+    (tmp_path / "bare.json").write_text(json.dumps(bare))
+    _, _, free_fills = traded(tmp_path / "bare.json", tmp_path / "bare")
+    assert len(free_fills) > len(fills) > 0
+
+
+def traded(config: Path, folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]], list[str]]:
+    """Trade a Wednesday to a Friday on the command line; return the summary, the whole log, and the fills."""
+    command: list[str | Path] = [
+        sys.executable, "-m", "trader", "run", "--config", config, "--feed", "replay", "--data", MINUTES,
+        "--daily", DAYS, "--start", "2019-12-18T14:30:00Z", "--for", "3d", "--speed", "max", "--json",
+        "--state-dir", folder, "--export-trades", folder.with_suffix(".fills"),
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return json.loads(done.stdout), log, folder.with_suffix(".fills").read_text().splitlines()
