@@ -14,9 +14,31 @@ def advice(config: Config) -> list[Problem]:
     found: list[Finding] = []
     if config.broker.simulated.fill == "next_quote":
         found.append((("broker", "simulated", "fill"), "files of bars hold no quotes: a replay of them fills no order"))
+    found.extend((("risk", *loc), message) for loc, message in _unsorted(config))
     for index, settings in enumerate(config.strategies):
+        if closed := [ticker for ticker in settings.tickers if not _is_opened(config, settings.name, ticker)]:
+            message = f"the risk section lets nobody open {', '.join(closed)} here: see restricted, allowed, authorized"
+            found.append((("strategies", index, "tickers"), message))
         found.extend((("strategies", index, *loc), message) for loc, message in _doubts(settings))
     return problems(found)
+
+
+def _unsorted(config: Config) -> Iterator[Finding]:
+    """Yield limits by sector or category where no symbol of the desk is in one: all of it is one, together."""
+    risk = config.risk
+    traded = {ticker for settings in config.strategies for ticker in settings.tickers}
+    for key, names in (("max_sector", risk.sectors), ("max_category", risk.categories)):
+        if getattr(risk.account, key) is not None and not traded & {
+            one for symbols in names.values() for one in symbols
+        }:
+            where = "sectors" if key == "max_sector" else "categories"
+            yield ("account", key), f"risk.{where} has no ticker of these strategies, so all of them count as one"
+
+
+def _is_opened(config: Config, strategy: str, ticker: str) -> bool:
+    risk = config.risk
+    is_allowed = ticker not in risk.restricted and (not risk.allowed or ticker in risk.allowed)
+    return is_allowed and ticker in risk.authorized.get(strategy, (ticker,))
 
 
 def _doubts(settings: StrategyConfig) -> Iterator[Finding]:
