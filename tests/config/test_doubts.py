@@ -12,6 +12,21 @@ def doubts(**changes: Any) -> list[str]:
     return [str(problem) for problem in advice(parse({"strategies": [entry(**changes)]}))]
 
 
+def test_limits_by_sector_without_sectors_are_probably_not_meant() -> None:
+    data = {"strategies": [entry()], "risk": {"profile": "framework"}}
+    said = "risk.account.max_sector: risk.sectors has no ticker of these strategies, so all of them count as one"
+    assert [str(problem) for problem in advice(parse(data))] == [said]
+    assert advice(parse(data | {"risk": {"profile": "framework", "sectors": {"a": ["IWM"], "b": ["SPY"]}}})) == []
+
+
+@pytest.mark.parametrize("risk", [{"restricted": ["SPY"]}, {"allowed": ["QQQ"]}, {"authorized": {"one": ["QQQ"]}}])
+def test_a_ticker_that_nobody_lets_open_is_probably_not_meant(risk: dict[str, Any]) -> None:
+    data = {"strategies": [entry(name="one", tickers=["SPY", "QQQ"], risk_config={"max_position_size": 0.5})]}
+    (problem,) = advice(parse(data | {"risk": risk}))
+    assert problem.path == "strategies[0].tickers"
+    assert "lets nobody open SPY here" in problem.message
+
+
 def test_an_ordinary_strategy_raises_no_doubt() -> None:
     assert doubts() == []
 

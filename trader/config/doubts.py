@@ -28,9 +28,7 @@ def _unsorted(config: Config) -> Iterator[Finding]:
     risk = config.risk
     traded = {ticker for settings in config.strategies for ticker in settings.tickers}
     for key, names in (("max_sector", risk.sectors), ("max_category", risk.categories)):
-        if getattr(risk.account, key) is not None and not traded & {
-            one for symbols in names.values() for one in symbols
-        }:
+        if getattr(risk.account, key) is not None and not any(traded.intersection(one) for one in names.values()):
             where = "sectors" if key == "max_sector" else "categories"
             yield ("account", key), f"risk.{where} has no ticker of these strategies, so all of them count as one"
 
