@@ -5,13 +5,16 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from tests.risk.asking import Book, ask, gate_of, refused, said, warned
 from trader.books.ledger import Ledger
 from trader.engine.portfolio import Portfolio
+from trader.model.events import FlagRaised
 from trader.model.instruments import instrument_of
 from trader.model.orders import Approved, Denied, OrderIntent, Reason, Side, TradingState
 from trader.model.views import Market, Question, Standing
+from trader.risk.bounds import Bound
 from trader.risk.gate import Gate
-from trader.risk.limits import Limits
+from trader.risk.limits import AccountLimits, GroupLimits, Limits, OrderLimits
 from trader.risk.rules import Rules
 
 STANDING = Standing(
@@ -120,3 +123,85 @@ def test_crypto_needs_ten_dollars() -> None:
 def test_a_reduction_larger_than_the_position_is_a_bug_and_stops_the_program() -> None:
     with pytest.raises(AssertionError, match="reduces more than"):
         judge({"side": Side.SELL, "reduces": True}, {"position": Decimal(5)})
+
+
+@pytest.mark.parametrize("case", DENIED)
+def test_a_refusal_says_whose_limit_it_is_and_what_to_do(case: str) -> None:
+    intent, standing, *_ = DENIED[case]
+    verdict = judge(intent, standing)
+    assert isinstance(verdict, Denied)
+    assert verdict.scope in {"order", "strategy one"}
+    assert verdict.hint
+
+
+def test_a_symbol_that_is_not_warm_waits() -> None:
+    verdict = judge({}, {"is_warm": False})
+    assert isinstance(verdict, Denied)
+    assert (verdict.rule, verdict.scope, verdict.is_passing) == ("not_warm", "symbol SPY", True)
+
+
+def test_what_holds_entries_back_comes_before_all_else() -> None:
+    verdict = judge({"qty": Decimal(0)}, {"held": "the stream is silent", "state": TradingState.HALTED})
+    assert isinstance(verdict, Denied)
+    assert (verdict.rule, verdict.value, verdict.is_passing) == ("held", "the stream is silent", True)
+
+
+def test_to_sell_more_of_what_is_short_is_no_reduction_and_stops_the_program() -> None:
+    with pytest.raises(AssertionError, match="reduces more than"):
+        judge({"side": Side.SELL, "reduces": True}, {"position": Decimal(-20)})
+
+
+FLAG = FlagRaised(0, "account", "daily_loss", "hard", "reduce_only", "3 %", "4 %")
+
+
+@pytest.mark.parametrize("action", ["reduce_only", "force_reduce", "halt_strategy", "halt_desk"])
+@pytest.mark.parametrize("scope", ["account", "strategy one", "symbol SPY", "group g"])
+def test_under_a_flag_nothing_is_opened_in_its_scope(action: str, scope: str) -> None:
+    rules = Rules(groups={"g": GroupLimits(("one",))})
+    flags = {"f": msgspec.structs.replace(FLAG, action=action, scope=scope)}
+    verdict = ask(gate_of(rules, flags=flags))
+    assert refused(verdict) == ("reduce_only", scope)
+    assert said(verdict) == ("daily_loss 3 %", "4 %")
+    out = {"side": "sell", "reduces": True, "position": Decimal(10)}
+    assert isinstance(ask(gate_of(rules, flags=flags), **out), Approved)
+    if scope != "account":
+        assert isinstance(ask(gate_of(rules, flags=flags), symbol="QQQ", strategy="two"), Approved)
+
+
+@pytest.mark.parametrize("action", ["alert", "tighten"])
+def test_a_flag_that_only_tells_lets_openings_pass(action: str) -> None:
+    assert isinstance(ask(gate_of(flags={"f": msgspec.structs.replace(FLAG, action=action)})), Approved)
+
+
+class Broken(Book):
+    """Exposures that cannot be read."""
+
+    def sync(self) -> None:
+        raise ZeroDivisionError("no such thing")
+
+
+def test_an_error_in_a_check_refuses_openings_and_never_reductions() -> None:
+    gate = gate_of(Rules(account=AccountLimits(max_gross=Bound(1))), Broken({"one": {"SPY": 0.0}}))
+    verdict = ask(gate)
+    assert refused(verdict) == ("check_failed", "order")
+    assert said(verdict)[1] == "error: ZeroDivisionError: no such thing"
+    assert isinstance(ask(gate, side="sell", reduces=True, position=Decimal(10)), Approved)
+
+
+def test_without_rules_nothing_but_a_strategys_own_books_is_looked_at() -> None:
+    assert isinstance(ask(gate_of(book=Broken({"one": {"SPY": 0.0}}))), Approved)
+
+
+def test_a_warning_is_of_the_newest_answer_only() -> None:
+    gate = gate_of(Rules(account=AccountLimits(max_gross=Bound(soft=0.04))))
+    assert isinstance(ask(gate), Approved)
+    assert warned(gate) == [("max_gross", "account")]
+    assert isinstance(ask(gate, side="sell", reduces=True, position=Decimal(10)), Approved)
+    assert warned(gate) == []
+
+
+def test_lists_come_after_the_books_and_before_the_market() -> None:
+    rules = Rules(restricted=("SPY",), orders={"stock": OrderLimits(max_order_qty=Bound(1))})
+    assert refused(ask(gate_of(rules))) == ("restricted", "symbol SPY")
+    assert refused(ask(gate_of(rules), cash=Decimal(0))) == ("cash", "strategy one")
+    assert refused(ask(gate_of(rules), symbol="QQQ")) == ("max_order_qty", "order")
