@@ -1,6 +1,7 @@
 """The control room: flags raised and cleared, what follows them, and what a restart, time and a person change."""
 
 from decimal import Decimal
+from math import nan
 from typing import Any
 
 import pytest
@@ -147,6 +148,30 @@ def test_a_resume_for_another_reason_measures_nothing_anew() -> None:
     assert desk.flagged == [("account", "daily_loss", "soft", "alert")]
     desk.closes(89.5, start=4)
     assert [flag.level for flag in desk.flags] == ["soft", "hard"]
+
+
+def test_a_resume_leaves_a_warning_of_another_kind_alone() -> None:
+    desk = Watched(ladder(daily_loss=Bound(0.10), weekly_loss=Bound(0.5, 0.05)), all_in())
+    desk.closes(100, 100, 88)
+    resume(desk, T0 + 3 * MINUTE)
+    assert desk.flagged == [("account", "weekly_loss", "soft", "alert")]
+
+
+def test_a_period_does_not_begin_while_something_held_has_no_price() -> None:
+    desk = Watched(ladder(daily_loss=0.05), all_in())
+    desk.closes(100, 100)
+    unpriced = desk.engine.listings["SPY"]
+    assert desk.engine.room is not None
+    unpriced.mark = nan
+    desk.engine.desk.portfolio.move()
+    desk.engine.room.look(T0 + 3 * MINUTE)
+    desk.engine.room.look(MIDNIGHT + MINUTE)
+    assert len(desk.of(PeriodStarted)) == 1
+    unpriced.mark = 100.0
+    desk.engine.desk.portfolio.move()
+    desk.engine.room.look(MIDNIGHT + 2 * MINUTE)
+    desk.engine.room.look(MIDNIGHT + 3 * MINUTE)
+    assert [event.ts for event in desk.engine.desk.events] == [MIDNIGHT + 2 * MINUTE]
 
 
 def test_a_strategys_word_lifts_its_own_flags_only() -> None:

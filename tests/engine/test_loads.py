@@ -7,7 +7,7 @@ import pytest
 
 from tests.build import T0, bar, by_minute, spec
 from tests.engine.rooms import Watched
-from trader.model.events import FlagCleared, FlagRaised, OrderDenied, StateSet
+from trader.model.events import ExternalFilled, FlagCleared, FlagRaised, OrderDenied, StateSet
 from trader.model.inputs import Control
 from trader.model.orders import Reason, Side
 from trader.model.time import MINUTE
@@ -15,6 +15,7 @@ from trader.risk.bounds import Bound
 from trader.risk.escalation import Action, Escalation
 from trader.risk.limits import AccountLimits, GroupLimits, OrderLimits
 from trader.risk.rules import Rules
+from trader.risk.value_at_risk import VarLimits
 
 REDUCE = Action.FORCE_REDUCE
 
@@ -81,7 +82,11 @@ def test_of_a_net_limit_the_heavier_side_is_closed() -> None:
 
 
 def test_a_sectors_limit_closes_nothing_outside_the_sector() -> None:
-    limits, sectors = AccountLimits(max_sector=Bound(0.6)), {"tech": ("QQQ",), "broad": ("SPY", "IWM")}
+    milder = {"broad": Bound(None, 0.95)}
+    limits, sectors = (
+        AccountLimits(max_sector=Bound(0.6), max_sector_of=milder),
+        {"tech": ("QQQ",), "broad": ("SPY", "IWM")},
+    )
     watched = rules(REDUCE, kind="max_sector", account=limits, sectors=sectors)
     desk = Watched(watched, buyer("SPY", "QQQ", "IWM", fraction=0.3))
     flat = {"SPY": 100.0, "QQQ": 100.0, "IWM": 100.0}
@@ -181,3 +186,31 @@ def test_what_is_held_and_not_priced_while_its_market_is_open_is_told() -> None:
     assert desk.flags == []
     minutes(desk, {"BTC/USD": 100.0}, start=24 * 60 + 3)
     assert [flag.value for flag in desk.flags] == ["180 s"]
+
+
+def test_what_is_not_known_raises_nothing_and_clears_nothing() -> None:
+    specs = [buyer("SPY"), spec(by_minute({}), "QQQ", name="two")]
+    before = Watched(Rules(), *specs)
+    for minute in (1, 2):
+        before.minute(bar("SPY", minute))
+    rules = Rules(account=AccountLimits(max_gross=Bound(0.6)), var=VarLimits(max_var=Bound(0.5)))
+    desk = Watched(rules, *specs, books=before.events, at=T0 + 3 * MINUTE)
+    desk.minute(bar("SPY", 4, close=1000))
+    raised = desk.flags
+    assert [flag.kind for flag in raised] == ["max_gross"]
+    desk.engine.desk.emit(ExternalFilled(
+        T0 + 4 * MINUTE, "QQQ", Side.BUY, Decimal(1), Decimal(100), Decimal(0), "USD", "v", "x"
+    ))  # fmt: skip
+    desk.minute(bar("SPY", 5, close=100))
+    assert desk.flags == raised
+    desk.minute(bar("SPY", 6, close=100), bar("QQQ", 6))
+    assert desk.flags == []
+
+
+def test_force_reduce_at_the_hard_level_leaves_what_only_the_soft_one_minds() -> None:
+    limits = AccountLimits(max_gross=Bound(0.8, 0.2), max_sector=Bound(None, 0.1))
+    actions = {kind: {"hard": REDUCE} for kind in ("max_gross", "max_sector")}
+    desk = Watched(Rules(account=limits, escalation=Escalation(actions)), buyer("SPY", "QQQ", fraction=0.4))
+    minutes(desk, {"SPY": 100, "QQQ": 100}, {"SPY": 100, "QQQ": 100}, *[{"SPY": 250.0, "QQQ": 90.0}] * 2)
+    assert sold(desk) == [("one", "SPY")]
+    assert {(flag.kind, flag.level) for flag in desk.flags} == {("max_sector", "soft"), ("max_gross", "soft")}
