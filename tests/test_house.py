@@ -22,37 +22,38 @@ LOCKS = sorted((ROOT / "scripts" / "locks").glob("*.txt"))
 
 # Lines a room (or a file that stands alone) may have; 20% more is let pass. Rooms that are still to come are in it.
 ROOM_LINES = {
-    "cli": 1950,  # 900 were planned; sixteen verbs, six of them talk to a running desk and ask before they change it
-    "config": 1500,  # 500 were planned; one finding per kind of mistake, with its place; keys 300
+    "cli": 2050,  # 900 were planned; twenty verbs, eight of them talk to a running desk and ask before they change it
+    "config": 1900,  # 500 were planned; a finding per kind of mistake, with its place; limits and filters are 1,000
     "errors": 130,  # 120 were planned; the journal's failures are told apart by what is to be done
     "registry": 135,  # 80 were planned; broken and doubled entry points are told apart and never take the rest down
     "logs": 120,
-    "testing": 120,
-    "model": 1250,
+    "testing": 170,  # 120 were planned; strategies and filters are tried with the same words
+    "model": 1400,  # 1000 were planned; what may be lost at the tail is measured once, for gate and filters (220)
     "strategies": 900,
-    "director": 1300,
-    "risk": 2000,
+    "director": 1300,  # 800 were planned; ten filters, each with its bounds and the words it refuses with
+    "risk": 2700,  # 450 were planned; seventy controls of two levels, value at risk and stresses 900
     "execution": 800,
-    "books": 1300,
+    "books": 1300,  # 900 were planned; conduct is counted in the books, so that a restart resets nothing
     "capital": 1500,
     # 900 were planned; holes in the data, revisions, holds, splits and busts came with the real market (1000), orders
     # that cross, wait and go in parts, states, locks and recovery with many strategies on one account (1800).
-    "engine": 2600,
+    # Exposure as arrays, the control room, losses by period and the days of every symbol are 1,200 (3000).
+    "engine": 3000,
     # 2600 were planned. The client of Alpaca that mends every hole and looks up every doubt is 5000, the venue that
     # refuses what Alpaca refuses, in its words, with brackets, busts and splits, is 2700, the feeds 1500.
-    "access": 8800,  # and 500 for what the account says after a restart, of other hands, and of money without a trade
+    "access": 9150,  # and 500 for what the account says after a restart, of other hands, and of money without a trade
     "store": 1350,  # 800 were planned; PostgreSQL and the tape are 600, what SQLite passes over in silence is 250
     "pods": 600,
     "web": 900,
     # 1200 were planned: every endpoint that alpaca-py has, both sockets with every code, 29 kinds of faults.
     "exchange": 4800,
     "backtest": 800,
-    "storm": 1850,  # a command of its own: the whole desk under faults, in virtual time; a third is what it looks for
+    "storm": 2070,  # a command of its own: the whole desk under faults, in virtual time; a third is what it looks for
     # 1100 were planned; the account guard and the doctor that shares its checks are 1200, operators' ways in (socket,
     # its client, the file that halts, what they are shown) 1550, recovery, recorder and replay 600.
-    "live": 4400,
+    "live": 4800,
 }
-PACKAGE_LINES = 42_000  # 20,000 were planned; Alpaca's two sides are 14,000, surviving crashes, and its proof, 8,000
+PACKAGE_LINES = 43_500  # 20,000 were planned; Alpaca's two sides are 14,000, crashes 8,000, risk 9,000
 FILE_LINES, FILE_LINES_EVER = 400, 600
 FUNCTION_LINES, FUNCTION_LINES_EVER = 40, 70
 MEDIAN_FUNCTION_LINES = 12
@@ -62,9 +63,8 @@ NESTING = 3
 
 # The exceptions: "trader/books/ledger.py": lines, or "trader/books/ledger.py:apply": lines, each with its reason.
 LONG_FILES: dict[str, int] = {
-    "trader/engine/desk.py": 402,  # one wish's way from target to books reads in one piece
-    "trader/engine/engine.py": 409,  # every input has its line here, and a minute its five steps
-    "trader/model/events.py": 411,  # the list of all that can become true
+    "trader/engine/desk.py": 416,  # one wish's way from target to books reads in one piece
+    "trader/model/events.py": 440,  # the list of all that can become true
 }
 LONG_FUNCTIONS: dict[str, int] = {}
 
