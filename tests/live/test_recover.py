@@ -18,6 +18,9 @@ from trader.live.state_folder import JOURNAL
 from trader.model.events import BooksOpened, OrderCreated
 from trader.model.inputs import Control, Opened
 from trader.model.orders import TradingState
+from trader.risk.bounds import Bound
+from trader.risk.limits import AccountLimits
+from trader.risk.rules import Rules
 
 HELD = {"max_daily_loss": "100", "stop_loss": "0.05"}
 
@@ -128,6 +131,33 @@ def test_a_looser_limit_is_named_and_must_be_accepted(limits: dict[str, object],
     with pytest.raises(ConfigError, match=f"{named}.*--accept-looser"):
         check(engine, accepts_looser=False)
     check(engine, accepts_looser=True)
+
+
+def test_a_looser_rule_of_the_desk_or_bound_of_a_strategy_is_named_and_a_tighter_one_goes_on() -> None:
+    def engine(gross: float | None, budget: float | None) -> Engine:
+        rules = Rules() if gross is None else Rules(account=AccountLimits(max_gross=Bound(gross)))
+        return Engine([spec(by_minute({}), max_budget=Bound(budget))], book_id="x", rules=rules)
+
+    before = engine(1.5, 1000.0)
+    events = before.handle(Opened(T0, settings=settings_of(before))).events
+
+    def found(gross: float | None, budget: float | None) -> list[str]:
+        again = engine(gross, budget)
+        again.desk.ledger.recover(events)
+        check(again, accepts_looser=True)
+        try:
+            check(again, accepts_looser=False)
+        except ConfigError as error:
+            return [str(problem) for problem in error.problems]
+        return []
+
+    assert found(1.5, 1000.0) == found(1.0, 500.0) == []
+    said = "when these books were last traded and is {}: looser; add --accept-looser"
+    assert found(2.0, 2000.0) == [
+        "risk.account.max_gross: was 1.5 " + said.format("2"),
+        "strategies[0]: max_budget was 1000 " + said.format("2000"),
+    ]
+    assert len(found(None, None)) == 2
 
 
 def test_a_strategy_that_holds_something_cannot_be_left_out_but_one_that_is_flat_can() -> None:
