@@ -175,8 +175,7 @@ BEFELL: dict[str, tuple[Event, str]] = {
     "the day's loss": (DailyLossReached(at(1), "one", Decimal(5), Decimal(6), flatten=True), "loss reached"),
     "its first bars": (SandboxWarmed(at(1), "one"), "warm"),
     "a flag of the account": (FlagRaised(at(1), "account", "drawdown", "hard", "halt_desk", "0.2", "0.21"), "flag"),
-    "a flag of its group": (FlagRaised(at(1), "group etf", "daily_loss", "hard", "alert", "1", "2"), "flag"),
-    "its end": (FlagCleared(at(1), "symbol SPY", "max_position", "soft", "the measure"), "flag cleared"),
+    "a flag of its group": (FlagRaised(at(1), "group etf", "daily_loss", "hard", "reduce_only", "1", "2"), "flag"),
 }
 
 
@@ -191,8 +190,15 @@ def test_what_befell_the_strategy_stands_between_its_decisions(case: str) -> Non
 
 @pytest.mark.parametrize("scope", ["strategy two", "group coins", "symbol QQQ"])
 def test_flags_of_others_are_not_told(scope: str) -> None:
-    flag = FlagRaised(at(1), scope, "max_gross", "hard", "alert", "1", "2")
+    flag = FlagRaised(at(1), scope, "max_gross", "hard", "reduce_only", "1", "2")
     assert told(flag, topic=Topic("one", "SPY", frozenset({"etf"}))) == []
+
+
+def test_of_a_flag_that_stops_something_the_end_is_told_too_and_one_that_only_tells_is_not() -> None:
+    ends = [FlagCleared(at(2), "account", "max_gross", level, "measure") for level in ("soft", "hard")]
+    raised = FlagRaised(at(1), "account", "max_gross", "hard", "reduce_only", "1", "2")
+    soft = FlagRaised(at(1), "account", "max_gross", "soft", "alert", "1", "2")
+    assert [one.outcome for one in told(soft, raised, *ends)] == ["flag", "flag cleared"]
 
 
 def test_bookkeeping_belongs_to_no_decision() -> None:

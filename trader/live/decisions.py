@@ -30,6 +30,7 @@ from trader.model.events import (
 from trader.model.money import decimal_of, plain
 from trader.model.orders import Denied, OrderIntent
 from trader.model.time import iso
+from trader.risk.escalation import Action
 
 
 class Link(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -118,6 +119,7 @@ class _Chains:
         self._by_order: dict[str, Decision] = {}
         self._wishes: dict[str, TargetSet] = {}
         self._overrides: dict[str, Link] = {}  # by the order that is made next
+        self._flags: set[tuple[str, str, str]] = set()  # that were told
 
     def take(self, event: Event) -> None:
         match event:
@@ -144,8 +146,14 @@ class _Chains:
             case OrderMoved() | OrderFilled() | FillReversed():
                 if (known := self._by_order.get(event.order_id)) is not None:
                     known.links.append(_moved(event))
+            case FlagCleared() if (event.scope, event.kind, event.level) not in self._flags:
+                pass
+            case FlagRaised() if event.action == Action.ALERT:  # it changed nothing
+                pass
             case _:
                 link = _befell(event)
+                if isinstance(event, FlagRaised):
+                    self._flags.add((event.scope, event.kind, event.level))
                 self.made.append(Decision(link.ts, "", outcome=link.what, links=[link]))
 
     def _of(self, symbol: str, ts: int, side: str = "") -> Decision:

@@ -20,6 +20,7 @@ from trader.live.trade_list import MOST_WINDOWS, WINDOW
 from trader.model.events import Event
 from trader.model.money import plain
 from trader.model.time import iso
+from trader.risk.escalation import Action
 from trader.store.journal import Journal
 
 MOST_EVENTS: Final = 20_000  # of one answer: some 20 ms of work, and more decisions than anybody reads
@@ -142,7 +143,8 @@ def answer(why: Why, decisions: Sequence[Decision], limit: int, *, is_cut: bool 
 
 def _restraints(ledger: Ledger, topic: Topic) -> list[Link]:
     account, book = ledger.account, ledger.books[topic.strategy]
-    found = [flag_link(flag) for flag in account.flags.values() if topic.covers(flag)]
+    flags = [flag for flag in account.flags.values() if flag.action != Action.ALERT and topic.covers(flag)]
+    found = [flag_link(flag) for flag in flags]
     found += [
         Link("", state, scope=scope)
         for scope, state in (("account", account.state), (f"strategy {topic.strategy}", book.state))
