@@ -146,15 +146,19 @@ class _Chains:
             case OrderMoved() | OrderFilled() | FillReversed():
                 if (known := self._by_order.get(event.order_id)) is not None:
                     known.links.append(_moved(event))
-            case FlagCleared() if (event.scope, event.kind, event.level) not in self._flags:
-                pass
-            case FlagRaised() if event.action == Action.ALERT:  # it changed nothing
-                pass
             case _:
-                link = _befell(event)
-                if isinstance(event, FlagRaised):
-                    self._flags.add((event.scope, event.kind, event.level))
-                self.made.append(Decision(link.ts, "", outcome=link.what, links=[link]))
+                self._befall(event)
+
+    def _befall(self, event: Event) -> None:
+        """Note what happened to the strategy as a whole; a flag that only tells has changed nothing."""
+        if isinstance(event, FlagRaised | FlagCleared):
+            flag = event.scope, event.kind, event.level
+            if isinstance(event, FlagRaised) and event.action != Action.ALERT:
+                self._flags.add(flag)
+            elif isinstance(event, FlagRaised) or flag not in self._flags:
+                return
+        link = _befell(event)
+        self.made.append(Decision(link.ts, "", outcome=link.what, links=[link]))
 
     def _of(self, symbol: str, ts: int, side: str = "") -> Decision:
         """Return the decision of a moment; who gets out and in again at once on the other side decides twice."""
