@@ -5,6 +5,7 @@ does what it is latched to. What a flag leads to is the escalation's word (:mod:
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from math import isnan, nan
 from typing import TYPE_CHECKING, Final
 
@@ -83,7 +84,8 @@ class ControlRoom:
                 self._clear(ts, flag, "time")
         self._tighten(ts)
         self._note(ts)
-        broken = self._losses.look(content, equities, cautious=self._cautious, before=self._before)
+        cautious = partial(self._cautious, equities)
+        broken = self._losses.look(content, equities, cautious=cautious, before=self._before)
         for rung, limit, value in broken:
             breach = Breach(rung.kind, rung.scope, limit, value, rung.level)
             self._raise(ts, breach, until=latched_until(rung.kind, content, self._zone))
@@ -127,8 +129,8 @@ class ControlRoom:
         self._desk.portfolio.sync()
         return self.monitor.equities()
 
-    def _cautious(self) -> "Floats":
-        """Return what all would be worth if it were sold at the bid and bought back at the ask."""
+    def _cautious(self, equities: "Floats") -> "Floats":
+        """Return what all would be worth if it were sold at the bid and bought back at the ask, where that is known."""
         seen = self._desk.portfolio
         bids, asks = np.full((2, len(seen.symbols)), nan)
         for number in np.unique(seen.symbol_of[seen.held != 0.0]).tolist():
@@ -136,7 +138,7 @@ class ControlRoom:
             quote = listing.quote
             if quote is not None and quote.ts >= listing.newest - _QUOTE_FRESH and _is_fair(quote):
                 bids[number], asks[number] = quote.bid, quote.ask
-        return self.monitor.equities(bids, asks)
+        return self.monitor.equities(bids, asks) if np.isfinite(bids).any() else equities
 
     def _flows(self, events: Iterable[Event]) -> "dict[str, Decimal]":
         """Return the capital that came and went in ``events``, by scope."""

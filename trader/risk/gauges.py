@@ -45,6 +45,9 @@ ORDER_KINDS: Final = tuple(sorted(
 ))  # fmt: skip
 
 
+_MEASURES: Final = len(Of)  # of each scope
+
+
 class Gauge(NamedTuple):
     """One limit, read from the ``number``-th measure; ``owner`` is the place of the scope whose equity it is part of.
 
@@ -77,9 +80,11 @@ class Gauges:
         self._buckets = np.zeros((0, len(exposures.symbols)))
         self.all = [*self._of_scopes(rules, limits), *self._of_symbols(rules), *self._of_buckets(rules)]
         self.all += self._of_money(rules)
+        scopes = 1 + sum(layout.members.shape)
         self._number = np.array([gauge.number for gauge in self.all], dtype=np.intp)
         self._owner = np.array([gauge.owner for gauge in self.all], dtype=np.intp)
         self._is_part = np.array([gauge.by in {By.EQUITY, By.EQUITY_ALWAYS} for gauge in self.all], dtype=bool)
+        self._has_scopes = any(gauge.number < _MEASURES * scopes and gauge.number % scopes for gauge in self.all)
         self._sign = np.array([gauge.check.sign for gauge in self.all])
         self._first = np.array([gauge.check.first for gauge in self.all])
 
@@ -92,9 +97,8 @@ class Gauges:
 
         ``flags`` are those that stand: some tighten limits.
         """
-        seen = self._exposures
         with np.errstate(invalid="ignore"):  # a position may have no mark yet
-            values = self._values(seen.held, seen.held_buys, seen.held_sells)
+            values = self._values()
         tightness = self._tightness(flags)
         beyond: list[int] = np.flatnonzero(values * tightness * self._sign > self._first).tolist()
         breaches = [
@@ -143,35 +147,40 @@ class Gauges:
 
     def _if_held(self, number: int, held: "Floats") -> float:
         """Return a measure, larger for worse, if so much were held by slot and nothing on its way."""
-        nothing = np.zeros(len(held))
-        return self.all[number].check.sign * float(self._values(held, nothing, nothing)[number])
+        return self.all[number].check.sign * float(self._values(held)[number])
 
     # --- measures -----------------------------------------------------------------------------------------------
 
-    def _values(self, held: "Floats", buys: "Floats", sells: "Floats") -> "Floats":
-        """Return what each gauge reads, shape (gauges,), if so much were held and on its way by slot, shape (m,)."""
-        seen, of, count = self._exposures, self._exposures.symbol_of, len(self._exposures.symbols)
-        own = dollars(seen.held, seen.marks[of])
-        cash = float(seen.cash.sum()) + seen.unallocated + float((own - dollars(held, seen.marks[of])).sum())
-        net = seen.net - _sum(seen.held - held, of, count)
-        worth, bought, sold = (
-            dollars(each, seen.marks) for each in (net, _sum(buys, of, count), _sum(sells, of, count))
-        )
-        nav = cash + float(worth.sum())
-        high, low = worth + bought, worth - sold
+    def _values(self, left: "Floats | None" = None) -> "Floats":
+        """Return what each gauge reads, shape (gauges,), now, or if only ``left`` were held, shape (m,)."""
+        seen, count = self._exposures, len(self._exposures.symbols)
+        net, buys, sells, cash = seen.net, seen.buys, seen.sells, float(seen.cash.sum()) + seen.unallocated
+        if left is not None:
+            sold = _sum(seen.held - left, seen.symbol_of, count)
+            net, buys, sells = net - sold, np.zeros(count), np.zeros(count)
+            cash += float(dollars(sold, seen.marks).sum())
+        worth = dollars(net, seen.marks)
+        high, low = worth + dollars(buys, seen.marks), worth - dollars(sells, seen.marks)
         largest = np.maximum(high, -low)
+        nav = cash + float(worth.sum())
         account = (np.nan, largest.sum(), np.maximum(high.sum(), -low.sum()), np.count_nonzero(largest))
+        scopes = np.concatenate((np.array(account)[:, None], self._of_scopes_held(left)), axis=1)
         money = (nav, cash + float(np.minimum(worth, 0.0).sum()) - float(seen.reserved.sum()))
-        scopes = np.concatenate((np.array(account)[:, None], self._of_scopes_held(held, buys, sells)), axis=1)
         measures = np.concatenate((scopes.ravel(), largest, self._buckets @ largest, money))
-        equities = np.concatenate((np.full(1 + len(self._layout.members), nav), seen.cash + self._sum(own)))
         with np.errstate(divide="ignore"):
-            return measures[self._number] / np.where(self._is_part, equities[self._owner], 1.0)
+            return measures[self._number] / np.where(self._is_part, self._equities(nav)[self._owner], 1.0)
 
-    def _of_scopes_held(self, held: "Floats", buys: "Floats", sells: "Floats") -> "Floats":
-        """Return the four measures of groups and strategies, shape (4, groups + strategies)."""
-        (owner, members), marks = self._layout, self._exposures.marks[self._exposures.symbol_of]
-        up, down = dollars(held + buys, marks), dollars(held - sells, marks)
+    def _of_scopes_held(self, left: "Floats | None") -> "Floats":
+        """Return the four measures of groups and strategies, shape (4, groups + strategies); NaN if nobody asks."""
+        seen, (owner, members) = self._exposures, self._layout
+        if not self._has_scopes:
+            return np.full((4, sum(members.shape)), np.nan)
+        marks = seen.marks[seen.symbol_of]
+        up, down = (
+            (dollars(seen.held + seen.held_buys, marks), dollars(seen.held - seen.held_sells, marks))
+            if left is None
+            else (dollars(left, marks),) * 2
+        )
         worst = np.maximum(up, -down)
         largest = np.zeros(members.shape[1])
         np.maximum.at(largest, owner, worst)
@@ -184,6 +193,14 @@ class Gauges:
             members @ numbers,
         ))  # fmt: skip
         return np.concatenate((groups, own), axis=1)
+
+    def _equities(self, nav: float) -> "Floats":
+        """Return what limits of each scope are parts of: a strategy's own are of its own equity."""
+        seen, (groups, strategies) = self._exposures, self._layout.members.shape
+        if not self._has_scopes:
+            return np.full(1 + groups + strategies, nav)
+        own = seen.cash + self._sum(dollars(seen.held, seen.marks[seen.symbol_of]))
+        return np.concatenate((np.full(1 + groups, nav), own))
 
     def _sum(self, of_slots: "Floats") -> "Floats":
         """Return the sums of each strategy."""
@@ -221,7 +238,7 @@ class Gauges:
         return Gauge(one.check, one.by, number, owner, slots, frozenset({"account", one.check.scope}))
 
     def _of_symbols(self, rules: Rules) -> Iterator[Gauge]:
-        first = 4 * (1 + sum(self._layout.members.shape))
+        first = _MEASURES * (1 + sum(self._layout.members.shape))
         general = [one for one in limited(rules.account, "account", "risk.account") if one.of == Of.POSITION]
         for number, symbol in enumerate(self._exposures.symbols):
             scope = f"symbol {symbol}"
@@ -234,7 +251,7 @@ class Gauges:
 
     def _of_buckets(self, rules: Rules) -> Iterator[Gauge]:
         account, symbols = rules.account, self._exposures.symbols
-        first = 4 * (1 + sum(self._layout.members.shape)) + len(symbols)
+        first = _MEASURES * (1 + sum(self._layout.members.shape)) + len(symbols)
         kinds: list[tuple[str, Mapping[str, Sequence[str]] | None]] = [
             ("max_sector", rules.sectors), ("max_category", rules.categories), ("max_class", None),
         ]  # fmt: skip
@@ -253,7 +270,7 @@ class Gauges:
         self._buckets = np.array(rows).reshape(len(rows), len(symbols))
 
     def _of_money(self, rules: Rules) -> Iterator[Gauge]:
-        first = 4 * (1 + sum(self._layout.members.shape)) + len(self._exposures.symbols) + len(self._buckets)
+        first = _MEASURES * (1 + sum(self._layout.members.shape)) + len(self._exposures.symbols) + len(self._buckets)
         every, scopes = np.arange(len(self._layout.owner)), frozenset({"account"})
         if bound := rules.account.min_equity:
             check = check_of("min_equity", bound, scope="account", key="risk.account.min_equity", unit="$")
