@@ -233,14 +233,15 @@ def test_what_sandboxes_trade_among_themselves_moves_no_price() -> None:
     assert life.ledger.conduct.symbols["SPY"].lowest is None
 
 
-def test_the_largest_entry_is_remembered_and_fades_with_every_other() -> None:
+def test_the_largest_entry_of_the_day_and_of_the_last_with_any_is_remembered() -> None:
     life = Life()
-    life.order(qty=10)
-    life.order(qty=20)
+    for qty in (10, 20, 5):
+        life.order(qty=qty)
     life.order(qty=1000, side=Side.SELL, reduces=True)
-    assert (life.one.entries, life.one.largest) == (2, 2040.0)
-    life.order(qty=1)
-    assert (life.one.entries, life.one.largest) == (3, 2040.0 * 0.99)
+    assert (life.one.entries, life.one.largest, life.one.largest_before) == (3, Decimal(2040), Decimal(0))
+    for _ in range(2):
+        life.tell(DayStarted(life.ts, "one", Decimal(1)))
+    assert (life.one.entries, life.one.largest, life.one.largest_before) == (3, Decimal(0), Decimal(2040))
 
 
 def test_an_override_stands_until_it_is_used_and_expired_ones_go_with_the_next() -> None:

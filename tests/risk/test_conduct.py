@@ -121,7 +121,7 @@ def walked(world: World, value: float) -> None:
 
 
 def size(world: World, value: float) -> None:
-    world.own.entries, world.own.largest = 10, 1020.0 / value
+    world.own.entries, world.own.largest_before = 10, Decimal(str(1020.0 / value))
 
 
 def repeated(world: World, value: float) -> None:
@@ -312,7 +312,7 @@ def test_own_sales_walk_the_price_down() -> None:
 
 def test_a_size_is_compared_with_nothing_before_the_tenth_entry() -> None:
     world = World()
-    world.own.entries, world.own.largest = 9, 1.0
+    world.own.entries, world.own.largest = 9, Decimal(1)
     assert passes(world, max_size_ratio=Bound(2))
 
 

@@ -24,7 +24,6 @@ REPEATED: Final = "max_repeats"  # the rule after whose refusal a person decides
 
 MESSAGES_KEPT: Final = 10_000  # of a minute; no limit on messages is higher
 _PRUNED_FROM: Final = 64  # messages: fewer are not worth looking which of them are old
-_FADES: Final = 0.99  # with each entry: the largest one counts half as much after seventy
 
 
 _BUY, _OPEN = Side.BUY, OrderStatus.OPEN  # an enumeration's members are slow to look up
@@ -59,7 +58,7 @@ def sent(conduct: Conduct, approved: Approved) -> None:
     else:
         slot.sold = intent
     own.entries += 1
-    own.largest = max(float(approved.reserved), own.largest * _FADES)
+    own.largest = max(own.largest, approved.reserved)
 
 
 def moved(conduct: Conduct, event: OrderMoved) -> None:
@@ -116,7 +115,10 @@ def denied(conduct: Conduct, what: Denied) -> None:
 
 def day_started(conduct: Conduct, event: DayStarted) -> None:
     """Begin a strategy's day; the account's is the sum of them."""
-    own, account = _of(conduct, event.strategy).tally, conduct.account
+    strategy, account = _of(conduct, event.strategy), conduct.account
+    if strategy.largest:
+        strategy.largest, strategy.largest_before = ZERO, strategy.largest
+    own = strategy.tally
     account.orders, account.cancels = account.orders - own.orders, account.cancels - own.cancels
     account.rejects -= own.rejects
     own.orders = own.cancels = own.rejects = 0

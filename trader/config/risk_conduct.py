@@ -46,7 +46,7 @@ class StrategyConduct(_Conduct):
     duplicate: Wait | None = None
     """Seconds before the same order (symbol, side, quantity and price) may be sent again."""
     max_size_ratio: Levels | None = None
-    """Value of an order as a multiple of the largest that the strategy sent lately, from its tenth entry on."""
+    """Value of an order as a multiple of the strategy's largest of this day and the last, from its tenth entry on."""
     max_repeats: Count | None = None
     """Entries into one symbol, each within five minutes of the last, until `trader resume NAME` allows more."""
     loss_streak: Count | None = None

@@ -58,15 +58,16 @@ class SlotTally(msgspec.Struct):
 
 
 class StrategyTally(msgspec.Struct):
-    """What one strategy did; ``largest`` is the most that one of its newest entries reserved, in dollars.
+    """What one strategy did; ``largest`` is the most dollars that an entry of the day reserved.
 
-    It fades with every entry, so that an order of long ago does not count for ever.
+    ``largest_before`` is likewise of the last day before it that had entries.
     """
 
     tally: Tally
     slots: dict[str, SlotTally] = {}
     entries: int = 0  # ever
-    largest: float = 0.0
+    largest: Decimal = ZERO
+    largest_before: Decimal = ZERO
     losses: int = 0  # trades in a row
     lost_at: int = 0  # the last of them
     is_spent: bool = False  # entries were refused for being repeated, until a person allows more

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from trader.model.conduct import RECENT, Conduct, SlotTally, StrategyTally, SymbolTally, Tally
+from trader.model.money import ZERO
 from trader.model.orders import Side
 from trader.model.time import MINUTE, SECOND
 from trader.model.views import Exposures, Question
@@ -47,7 +48,7 @@ class ConductOfOne(ConductOfAll, frozen=True, omit_defaults=True):
     """What a strategy is held to beside that."""
 
     duplicate: Bound = NONE  # seconds, at least, before the same order is sent again
-    max_size_ratio: Bound = NONE  # of an order's value to the largest that the strategy sent lately
+    max_size_ratio: Bound = NONE  # of an order's value to the strategy's largest of today and the day before
     max_repeats: Bound = NONE  # entries into a symbol, each soon after the last; then a person decides
     loss_streak: Bound = NONE  # losing trades in a row; then nothing is opened for the pause
     loss_streak_pause_s: float = 3600.0
@@ -242,8 +243,9 @@ def _since_the_same(seen: _Seen) -> float:
 
 def _size_ratio(seen: _Seen) -> float:
     own = seen.own
-    is_known = own.entries >= SIZES_FOR_A_RATIO and own.largest > 0.0
-    return float(reservation_of(seen.question.intent)) / own.largest if is_known else 0.0
+    largest = max(own.largest, own.largest_before)
+    is_known = own.entries >= SIZES_FOR_A_RATIO and largest > ZERO
+    return float(reservation_of(seen.question.intent)) / float(largest) if is_known else 0.0
 
 
 def _repeated(seen: _Seen) -> float:
