@@ -5,6 +5,7 @@ from tests.storm.sabotage import Sabotage
 _ALPACA = "trader.access.alpaca."
 _SUBMISSION, _TRACKER = f"{_ALPACA}submission:Submission.", f"{_ALPACA}tracker:OrderTracker."
 _LEDGER, _TRAFFIC = "trader.books.ledger:Ledger.", "trader.engine.traffic:Traffic."
+_EXPOSURE = "trader.risk.exposure:ExposureControls."
 _GATE, _RESTRAINTS = "trader.risk.gate:", "trader.engine.restraints:Restraints."
 
 _PROTOCOL = [
@@ -177,14 +178,14 @@ _DESK = [
     Sabotage("a lock is ignored", f"{_TRAFFIC}obstacle", "(lock := locks.get(slot.symbol))", "(lock := None)"),
     Sabotage(
         "a pause lets openings through",
-        f"{_GATE}_closed_to_openings",
+        "trader.risk.basics:_stopped",
         "standing.state is not TradingState.ACTIVE",
         "standing.state is TradingState.HALTED",
     ),
-    Sabotage("a lost day goes on", f"{_GATE}_closed_to_openings", "if standing.loss_reached:", "if False:"),
+    Sabotage("a lost day goes on", "trader.risk.basics:_counted_out", "if standing.loss_reached:", "if False:"),
     Sabotage(
         "a halt leaves openings on their way",
-        f"{_RESTRAINTS}_close_openings",
+        f"{_RESTRAINTS}close_openings",
         'self._desk.withdraw(slot, ts, "no openings any more")',
         "pass",
         500,
@@ -198,4 +199,57 @@ _DESK = [
     Sabotage("to flatten is to pause", f"{_RESTRAINTS}control", "flatten=is_flattened)", "flatten=False)"),
 ]
 
-SABOTAGES = (*_PROTOCOL, *_FILLS, *_BOOKS, *_DESK)
+_LIMITS = [
+    Sabotage(
+        "what is on its way is no exposure",
+        "trader.engine.portfolio:Portfolio._reserve",
+        "total[number] += qty",
+        "pass",
+    ),
+    Sabotage(
+        "what was let pass counts when all is added up again",
+        f"{_EXPOSURE}count",
+        "sums.account.add(asked.change)",
+        "pass",
+    ),
+    Sabotage(
+        "what other hands hold is no exposure",
+        "trader.engine.portfolio:Portfolio._count",
+        "float(ledger.account.external.get(symbol, 0))",
+        "0.0",
+        500,
+    ),
+    Sabotage(
+        "a short sale makes no position larger",
+        "trader.risk.sums:Positions.change",
+        "-(low + signed)",
+        "-low",
+    ),
+    Sabotage("a hard level is only told of", f"{_GATE}Gate._broken", 'if breach.level == "soft":', "if True:"),
+    Sabotage("nobody reads a flag", f"{_GATE}Gate._breaches", "if self._flags and", "if False and"),
+    Sabotage(
+        "a flag is not kept",
+        f"{_LEDGER}_watch",
+        "account.flags[flag_key(event.scope, event.kind, event.level)] = event",
+        "pass",
+    ),
+    Sabotage(
+        "what a filter took away is given back",
+        "trader.engine.openings:Openings.judged",
+        "(slot, ruling.intent, ruling.dropped is None)",
+        "(slot, proposed[slot], True)",
+    ),
+    Sabotage(
+        "filters do not see what is on its way",
+        "trader.engine.portfolio_view:_holding",
+        "held + float(portfolio.held_buys[slot.rank])",
+        "held",
+    ),
+    Sabotage(
+        "an order of one strategy is none of the account's", "trader.books.conduct:sent", "_note(account.messages, ts)",
+        "pass",
+        500,
+    ),
+]  # fmt: skip
+
+SABOTAGES = (*_PROTOCOL, *_FILLS, *_BOOKS, *_DESK, *_LIMITS)
