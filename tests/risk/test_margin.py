@@ -46,7 +46,7 @@ def test_new_marks_are_seen() -> None:
     held = Held()
     margin = IntradayMargin(held)
     assert margin.after(ENTRY) == margin.after(ENTRY) == pytest.approx(0.03)
-    held.marks = np.array([200.0, 1000.0])
+    held.marks, held.version = np.array([200.0, 1000.0]), 1
     assert margin.after(ENTRY) == pytest.approx(0.06)
 
 
@@ -66,6 +66,19 @@ def test_the_demand_is_that_of_the_worst_of_all_ways_orders_can_fill(
     demand = max(_demand(shares, mark) for shares in ways)
     equity = 1e6 + amounts[0] * mark - buys[1] * 1000.0
     assert IntradayMargin(held).after(intent) == pytest.approx(demand / equity, rel=1e-9, abs=1e-12)
+
+
+@given(st.lists(st.tuples(st.sampled_from([ENTRY, SHORT, COIN]), st.booleans()), max_size=6), st.booleans())
+def test_after_some_orders_it_is_what_a_new_look_finds(
+    orders: Sequence[tuple[OrderIntent, bool]], is_short: bool
+) -> None:
+    held = Held(-30 if is_short else 30, 2, cash=20_000)
+    margin = IntradayMargin(held)
+    for intent, is_let_pass in orders:
+        assert margin.after(intent) == pytest.approx(IntradayMargin(held).after(intent))
+        if is_let_pass:
+            side = held.buys if intent.side is Side.BUY else held.sells
+            side[held.index[intent.symbol]] += float(intent.qty)
 
 
 def _demand(shares: float, mark: float) -> float:

@@ -262,3 +262,25 @@ def test_a_day_that_ended_is_seen_with_the_next_minute() -> None:
 def test_limits_are_a_value_that_can_be_written_and_read() -> None:
     limits = VarLimits(max_var=Bound(hard=0.02, soft=0.01), scenarios=(CRASH,), method="historical")
     assert msgspec.json.decode(msgspec.json.encode(limits), type=VarLimits) == limits
+
+
+@pytest.mark.parametrize("method", ["parametric", "historical", "cornish-fisher"])
+def test_orders_of_one_step_are_answered_as_if_everything_was_measured_for_each(method: str) -> None:
+    limits = VarLimits(
+        max_var=Bound(0.0003), max_es=Bound(0.0004), max_stress=Bound(0.004), scenarios=(CRASH,),
+        method=method,  # type: ignore[arg-type]
+    )  # fmt: skip
+    dice, refused = np.random.default_rng(7), 0
+    for _ in range(20):
+        book = Book([float(qty) for qty in dice.integers(-50, 50, 3)])
+        kept = TailControl(model(limits))
+        for _ in range(12):
+            side = Side.BUY if dice.random() < 0.5 else Side.SELL
+            asked = question(book.symbols[int(dice.integers(3))], side, int(dice.integers(1, 60)))
+            answer = kept.breaches(asked, book, nav=NAV)
+            assert [one.rule for one in answer] == [one.rule for one in judge(limits, book, asked)]
+            refused += bool(answer)
+            if not answer:  # it is on its way from then on
+                unfilled = book.buys if side is Side.BUY else book.sells
+                unfilled[book.index[asked.intent.symbol]] += float(asked.intent.qty)
+    assert refused > 20

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from trader.model.orders import OrderIntent, Side
+from trader.model.orders import OrderIntent
 from trader.model.views import Exposures, Floats
 
 # Source: Alpaca, margin and short selling: maintenance of a long stock 30 %, all below $2.50; of a short one the
@@ -25,32 +25,64 @@ class IntradayMargin:
         """Look into ``exposures`` whenever asked."""
         self._of = exposures
         self._is_stock = np.array(["/" not in symbol for symbol in exposures.symbols], dtype=bool)
+        # Demand and worth with all that was let pass, as of a version of the exposures; and what of them is of the
+        # place that was asked about last, which alone may have changed since.
+        self._version = -1
+        self._required = self._worth = 0.0
+        self._asked = (0, 0.0, 0.0)
         # The next are of these marks, which are replaced and never written into: the demand for each share, its worth.
         self._marks: Floats | None = None
         self._long = self._short = self._stocks = self._coins = np.zeros(0)
 
     def after(self, intent: OrderIntent) -> float:
         """Return it with an opening on its way; infinite where there is no equity, NaN where a mark is missing."""
-        of = self._of
+        of, place = self._of, self._of.index[intent.symbol]
         of.sync()
+        if of.version != self._version or math.isnan(self._required + self._worth):
+            self._add_up()
+        else:
+            self._catch_up()
+        signed = float(intent.qty) * intent.side.sign
+        before, cost_before = self._at(place, 0.0)
+        after, cost_after = self._at(place, signed)
+        self._asked = place, before, cost_before
+        equity = float(of.cash.sum()) + of.unallocated + self._worth - (cost_after - cost_before)
+        return math.inf if equity <= 0 else (self._required + (after - before)) / equity
+
+    def _add_up(self) -> None:
+        """Look at every symbol; what is neither held nor on its way needs no mark."""
+        of = self._of
+        self._version = of.version
         if of.marks is not self._marks:
             self._price(of.marks)
-        place, qty = of.index[intent.symbol], float(intent.qty)
-        longs, shorts, coming = of.net + of.buys, of.sells - of.net, of.buys
-        if intent.side is Side.BUY:
-            longs[place] += qty
-            coming = coming.copy()
-            coming[place] += qty
-        else:
-            shorts[place] += qty
-        required = float(np.maximum(longs * self._long, shorts * self._short).sum())
-        worth = float(of.net @ self._stocks - coming @ self._coins)
-        if math.isnan(required + worth):  # what is neither held nor on its way needs no mark
+        longs, shorts = of.net + of.buys, of.sells - of.net
+        required = np.maximum(longs * self._long, shorts * self._short)
+        worth = of.net * self._stocks - of.buys * self._coins
+        self._required, self._worth = float(required.sum()), float(worth.sum())
+        if math.isnan(self._required + self._worth):
             needed = (longs != 0.0) | (shorts != 0.0) | (of.net != 0.0)
-            required = float(np.maximum(longs * self._long, shorts * self._short)[needed].sum())
-            worth = float((of.net * self._stocks - coming * self._coins)[needed].sum())
-        equity = float(of.cash.sum()) + of.unallocated + worth
-        return math.inf if equity <= 0 else required / equity
+            self._required, self._worth = float(required[needed].sum()), float(worth[needed].sum())
+
+    def _catch_up(self) -> None:
+        """Take over what became of the opening that was asked about last."""
+        place, before, cost_before = self._asked
+        now, cost = self._at(place, 0.0)
+        self._required += now - before
+        self._worth -= cost - cost_before
+        self._asked = place, now, cost
+
+    def _at(self, place: int, signed: float) -> tuple[float, float]:
+        """Return the demand for one symbol, with so much more on its way, and what coins on their way cost."""
+        of = self._of
+        net, buys, sells = of.net.item(place), of.buys.item(place), of.sells.item(place)
+        if signed > 0:
+            buys += signed
+        else:
+            sells -= signed
+        if not (net or buys or sells):
+            return 0.0, 0.0
+        demand = max((net + buys) * self._long.item(place), (sells - net) * self._short.item(place))
+        return demand, buys * self._coins.item(place)
 
     def _price(self, marks: Floats) -> None:
         self._marks, is_stock = marks, self._is_stock
