@@ -11,6 +11,7 @@ from tests.engine.rooms import Watched, ladder
 from tests.engine.test_traffic import Silent
 from trader.access.sim.fills import VenueRules
 from trader.books.ledger import Ledger
+from trader.engine.summary import summarize
 from trader.model.events import FlagCleared, FlagRaised, OrderDenied, OrderMoved, PeakReached, PeriodStarted, StateSet
 from trader.model.inputs import Control, History, Ticks
 from trader.model.orders import OrderStatus, Reason, TradingState
@@ -54,6 +55,7 @@ def test_a_daily_loss_that_equals_its_limit_stops_openings_until_the_day_ends() 
     rules = ladder(daily_loss=0.05)
     desk = Watched(rules, all_in(wishes={4: 0.0, 6: 1.0, NEXT_DAY + 1: 1.0}))
     desk.closes(100, 100, 94.9, 94.9, 110, 110, 110)
+    assert summarize(desk.engine, "SIM").strategies[0].state == "reduce_only"
     (flag,) = desk.of(FlagRaised)
     assert (flag.ts, flag.scope, flag.kind, flag.level, flag.action, flag.until) == (
         T0 + 3 * MINUTE, "account", "daily_loss", "hard", "reduce_only", MIDNIGHT,

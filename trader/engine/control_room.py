@@ -27,7 +27,7 @@ from trader.model.orders import Reason, TradingState
 from trader.model.ticks import Quote
 from trader.model.time import HOUR, MINUTE, NEW_YORK
 from trader.risk.bounds import Bound, Breach
-from trader.risk.escalation import NAV, REGIME, Action
+from trader.risk.escalation import NAV, REGIME, Action, closing
 from trader.risk.gauges import MEASURED_KINDS, Layout
 from trader.risk.ladder import BY_A_PERSON, LOSSES, end_of, latched_until
 from trader.risk.regime import Tightness, next_tightness, tightness_of
@@ -110,6 +110,10 @@ class ControlRoom:
             kinds = [kind for kind in LOSSES if (scope, kind) in lifted]
             self._losses.rebase(message.ts, scope, kinds, equities=equities)
 
+    def is_closed(self, strategy: str) -> bool:
+        """Tell whether a flag keeps a strategy from opening anything at all."""
+        return bool(self._account.flags) and closing(self._account.flags, self._scopes_of(strategy)) is not None
+
     def figures(self, ts: int) -> ControlRoomFigures:
         """Return what is shown of the desk."""
         desk, rules = self._desk, self._rules
@@ -146,8 +150,7 @@ class ControlRoom:
         for event in events:
             match event:
                 case SandboxOpened(strategy=name, cash=amount) | CapitalChanged(strategy=name, amount=amount):
-                    groups = [f"group {group}" for group, members in self.monitor.groups.items() if name in members]
-                    for scope in (ACCOUNT, *groups, f"strategy {name}"):
+                    for scope in self._scopes_of(name):
                         flows[scope] = EXACT.add(flows.get(scope, ZERO), amount)
                 case _:
                     pass
@@ -258,6 +261,10 @@ class ControlRoom:
         for slot in self._slots(flag.scope) if chosen is None else [slots[rank] for rank in chosen]:
             if slot.held and not gone[slot.rank]:
                 self._desk.leave(slot, Reason.FORCE_REDUCED, ts=ts, price=slot.listing.mark)
+
+    def _scopes_of(self, strategy: str) -> list[str]:
+        groups = [f"group {name}" for name, members in self.monitor.groups.items() if strategy in members]
+        return [ACCOUNT, *groups, f"strategy {strategy}"]
 
     def _slots(self, scope: str) -> list[Slot]:
         """Return every ticker of a scope in rank order."""

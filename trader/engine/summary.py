@@ -55,14 +55,20 @@ def summarize(engine: Engine, mode: str) -> Summary:
     """Take stock at the newest marks; of a desk that was never opened there is nothing to tell."""
     if not engine.is_open:
         return Summary(mode, [], ZERO)
-    strategies = [_strategy(sandbox) for sandbox in engine.sandboxes]
+    strategies = [_strategy(sandbox, _state(engine, sandbox)) for sandbox in engine.sandboxes]
     total = ZERO
     for strategy in strategies:
         total = EXACT.add(total, strategy.pnl)
     return Summary(mode, strategies, total, None if engine.room is None else engine.room.figures(engine.desk.now))
 
 
-def _strategy(sandbox: Sandbox) -> StrategySummary:
+def _state(engine: Engine, sandbox: Sandbox) -> str:
+    """Return what a sandbox does; under a flag it reduces only, as after its day's loss."""
+    is_closed = sandbox.state == "active" and engine.room is not None and engine.room.is_closed(sandbox.spec.name)
+    return "reduce_only" if is_closed else sandbox.state
+
+
+def _strategy(sandbox: Sandbox, state: str) -> StrategySummary:
     book = sandbox.book
     positions = []
     worth = book.cash
@@ -76,7 +82,7 @@ def _strategy(sandbox: Sandbox) -> StrategySummary:
     pnl = EXACT.subtract(worth, book.opening_cash)
     return StrategySummary(
         name=book.strategy,
-        state=sandbox.state,
+        state=state,
         initial_cash=book.opening_cash,
         available_cash=book.free_cash,
         total_value=worth,
