@@ -208,16 +208,14 @@ class Asked:
         self.slots = [slot for slot in slots if not slot.held]
         self.urgency = urgency
         self.refused: dict[str, int] = {}
+        self._open: list[tuple[Slot, str]] = []
 
     def one(self, number: int) -> int:
         """Check one order and take its reservation; return the nanoseconds that took."""
         slot = self.slots[number * 7919 % len(self.slots)]
         desk = self.desk
-        if number % STRATEGIES == 0:  # a new minute: every price has moved
-            self.now += MINUTE
-            for listing in {slot.listing for slot in self.slots}:
-                listing.quoted = self.now
-            desk.portfolio.move()
+        if number % STRATEGIES == 0:
+            self._begin_minute()
         question = self._question(slot, number)
         began = time.perf_counter_ns()
         verdict = desk.gate.check(question)
@@ -227,11 +225,21 @@ class Asked:
         if isinstance(verdict, Denied):
             self.refused[verdict.rule] = self.refused.get(verdict.rule, 0) + 1
         else:
-            desk.emit(OrderMoved(
-                self.now, slot.sandbox.spec.name, slot.symbol, question.order_id, OrderStatus.CANCELED, ""
-            ))  # fmt: skip
+            self._open.append((slot, question.order_id))
         desk.events.clear()
         return took
+
+    def _begin_minute(self) -> None:
+        """Take back the orders of the last minute, as the control room sees; then every price moves."""
+        for slot, order_id in self._open:
+            name, symbol = slot.sandbox.spec.name, slot.symbol
+            self.desk.emit(OrderMoved(self.now, name, symbol, order_id, OrderStatus.CANCELED, ""))
+        self._open.clear()
+        self.desk.portfolio.sync()
+        self.now += MINUTE
+        for listing in {slot.listing for slot in self.slots}:
+            listing.quoted = self.now
+        self.desk.portfolio.move()
 
     def _question(self, slot: Slot, number: int) -> Question:
         book = slot.sandbox.book
@@ -252,7 +260,9 @@ def measure() -> None:
     """Print what a check and its reservation cost, tier by tier, the plain gate beside it."""
     print(f"{STRATEGIES} strategies x {SYMBOLS} symbols, every control on; check and reservation, microseconds")
     print(f"prices move every {STRATEGIES} orders, a minute's; the first one after that adds everything up")
-    print(f"{'':<12} {'median':>8} {'first':>8} {'p99':>8} {'max':>8}   plain: {'median':>6} {'p99':>8}   medians' ratio")
+    print(
+        f"{'':<12} {'median':>8} {'first':>8} {'p99':>8} {'max':>8}   plain: {'median':>6} {'p99':>8}   medians' ratio"
+    )
     for urgency in Urgency:
         guarded = Asked(busy_desk(is_guarded=True), urgency)
         plain = Asked(busy_desk(is_guarded=False), urgency)
@@ -315,7 +325,10 @@ def throughput() -> None:
 
 def main() -> None:
     """Print everything."""
-    assert settings([{"name": "s", "strategy_type": "rsi", "tickers": ["SPY"]}], is_guarded=False).risk.rules({}) == Rules()
+    assert (
+        settings([{"name": "s", "strategy_type": "rsi", "tickers": ["SPY"]}], is_guarded=False).risk.rules({})
+        == Rules()
+    )
     measure()
     if "--gate" not in sys.argv:
         throughput()

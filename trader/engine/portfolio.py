@@ -17,6 +17,8 @@ from trader.model.events import (
     ExternalFilled,
     ExternalReversed,
     FillReversed,
+    FlagCleared,
+    FlagRaised,
     OrderCreated,
     OrderFilled,
     OrderMoved,
@@ -73,6 +75,8 @@ class Portfolio:
             case ExternalFilled() | ExternalReversed() | SymbolUnlocked() | BooksCreated():
                 self._touched.update(self.symbols)
                 self._paid.add("")
+            case FlagRaised() | FlagCleared():
+                pass  # it changes what the arrays are held to
             case _:
                 return
         self.version += 1

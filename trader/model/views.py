@@ -66,8 +66,8 @@ class Exposures(Protocol):
 
     ``n`` symbols of the desk in a fixed order; ``m`` pairs of sandbox and symbol ("slots") in rank order, so that those
     of one sandbox stand side by side. Unfilled quantities are of orders that are pending, open, being canceled, unknown
-    or absent; they are never negative. ``version`` is another one after whatever has changed an array, save for an
-    opening that the gate has just approved.
+    or absent; they are never negative. ``version`` is another one after whatever has changed an array or a flag,
+    save for an opening that the gate has just approved.
     """
 
     version: int

@@ -54,6 +54,8 @@ class ExposureControls:
         self._rings = Rings(rules, limits, exposures)
         self._sums: Sums | None = None
         self._asked: _Asked | None = None
+        self._tight: dict[frozenset[str], float] = {}  # by scopes, as of a version of the exposures: flags change it
+        self._tight_at = -1
         self._min_equity = _at_least("min_equity", rules.account.min_equity, "$")
         self._min_cash_buffer = _at_least("min_cash_buffer", rules.account.min_cash_buffer, "of equity")
 
@@ -68,7 +70,15 @@ class ExposureControls:
 
     def tightness(self, scopes: frozenset[str] = _ACCOUNT) -> float:
         """Return what limits on ``scopes`` are divided by now."""
-        return tightness_of(self._flags, scopes, factor=self._factor) if self._flags else 1.0
+        if not self._flags:
+            return 1.0
+        if self._exposures.version != self._tight_at:
+            self._tight_at = self._exposures.version
+            self._tight.clear()
+        tightness = self._tight.get(scopes)
+        if tightness is None:
+            tightness = self._tight[scopes] = tightness_of(self._flags, scopes, factor=self._factor)
+        return tightness
 
     def beyond(self, question: Question, reserved: Decimal) -> list[Breach]:
         """Return every level that an opening, which would reserve so many dollars, goes beyond."""

@@ -55,7 +55,8 @@ class Gate:
         self._lists = Lists(rules)
         self._sums = ExposureControls(rules, limits, exposures=exposures, flags=flags)
         self._ages = {urgency: AGE_NS[rules.tiers.get(urgency, BY_URGENCY[urgency])] for urgency in Urgency}
-        self._version = self._summed_at = -1
+        self._version = self._summed_at = self._looked_at = -1
+        self._is_any_closing = False
         self._is_plain = rules == Rules() and not any(map(_has_exposure_limits, limits.values()))
         self._calendar = StockCalendar()
         self._controls: dict[tuple[str, str], OrderControls] = {}  # by strategy and asset class
@@ -96,7 +97,7 @@ class Gate:
 
     def _breaches(self, question: Question, reserved: Decimal) -> Iterator[Breach]:
         strategy, symbol = question.intent.strategy, question.intent.symbol
-        if self._flags and (flag := closing(self._flags, self._scopes(strategy, symbol))):
+        if self._flags and (flag := self._closing(strategy, symbol)):
             yield _flagged(flag)
         if broken := broken_on_its_own(question, self._limits[strategy], reserved):
             yield broken
@@ -135,9 +136,15 @@ class Gate:
                 self._version, self._summed_at = exposures.version, question.now
                 self._sums.forget()
 
-    def _scopes(self, strategy: str, symbol: str) -> set[str]:
+    def _closing(self, strategy: str, symbol: str) -> FlagRaised | None:
+        """Return the flag under which a strategy may not open a symbol; most flags only tell, or tighten."""
+        if self._exposures.version != self._looked_at:
+            self._looked_at = self._exposures.version
+            self._is_any_closing = closing(self._flags, {flag.scope for flag in self._flags.values()}) is not None
+        if not self._is_any_closing:
+            return None
         groups = {f"group {name}" for name, group in self._rules.groups.items() if strategy in group.strategies}
-        return {"account", f"strategy {strategy}", f"symbol {symbol}", *groups}
+        return closing(self._flags, {"account", f"strategy {strategy}", f"symbol {symbol}", *groups})
 
 
 def _has_exposure_limits(limits: Limits) -> bool:

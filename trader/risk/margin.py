@@ -25,10 +25,10 @@ class IntradayMargin:
         """Look into ``exposures`` whenever asked."""
         self._of = exposures
         self._is_stock = np.array(["/" not in symbol for symbol in exposures.symbols], dtype=bool)
-        # Demand and worth with all that was let pass, as of a version of the exposures; and what of them is of the
+        # Demand and equity with all that was let pass, as of a version of the exposures; and what of them is of the
         # place that was asked about last, which alone may have changed since.
         self._version = -1
-        self._required = self._worth = 0.0
+        self._required = self._equity = 0.0
         self._asked = (0, 0.0, 0.0)
         # The next are of these marks, which are replaced and never written into: the demand for each share, its worth.
         self._marks: Floats | None = None
@@ -38,7 +38,7 @@ class IntradayMargin:
         """Return it with an opening on its way; infinite where there is no equity, NaN where a mark is missing."""
         of, place = self._of, self._of.index[intent.symbol]
         of.sync()
-        if of.version != self._version or math.isnan(self._required + self._worth):
+        if of.version != self._version or math.isnan(self._required + self._equity):
             self._add_up()
         else:
             self._catch_up()
@@ -46,7 +46,7 @@ class IntradayMargin:
         before, cost_before = self._at(place, 0.0)
         after, cost_after = self._at(place, signed)
         self._asked = place, before, cost_before
-        equity = float(of.cash.sum()) + of.unallocated + self._worth - (cost_after - cost_before)
+        equity = self._equity - (cost_after - cost_before)
         return math.inf if equity <= 0 else (self._required + (after - before)) / equity
 
     def _add_up(self) -> None:
@@ -58,17 +58,18 @@ class IntradayMargin:
         longs, shorts = of.net + of.buys, of.sells - of.net
         required = np.maximum(longs * self._long, shorts * self._short)
         worth = of.net * self._stocks - of.buys * self._coins
-        self._required, self._worth = float(required.sum()), float(worth.sum())
-        if math.isnan(self._required + self._worth):
+        if math.isnan(float((required + worth).sum())):
             needed = (longs != 0.0) | (shorts != 0.0) | (of.net != 0.0)
-            self._required, self._worth = float(required[needed].sum()), float(worth[needed].sum())
+            required, worth = required[needed], worth[needed]
+        self._required = float(required.sum())
+        self._equity = float(of.cash.sum()) + of.unallocated + float(worth.sum())
 
     def _catch_up(self) -> None:
         """Take over what became of the opening that was asked about last."""
         place, before, cost_before = self._asked
         now, cost = self._at(place, 0.0)
         self._required += now - before
-        self._worth -= cost - cost_before
+        self._equity -= cost - cost_before
         self._asked = place, now, cost
 
     def _at(self, place: int, signed: float) -> tuple[float, float]:

@@ -34,6 +34,7 @@ class Facts(NamedTuple):
 
 Measure = Callable[[Facts], float]
 ORDER_TYPE: Final = "market"  # all that the desk sends as yet
+FINEST: Final = 9  # decimals of the smallest increment, which every quantity is a multiple of
 
 
 def _intent_age(facts: Facts) -> float:
@@ -176,7 +177,7 @@ class OrderControls:
         if ORDER_TYPE not in limits.order_types:
             hint = f"add '{ORDER_TYPE}' to {self._key}.order_types {RESTART}: the desk sends no other type"
             return Breach("order_type", "order", ", ".join(limits.order_types) or "none", ORDER_TYPE, hint=hint)
-        if _decimals(qty) > limits.max_decimals < _decimals(qty.normalize(EXACT)):
+        if limits.max_decimals < FINEST and _decimals(qty.normalize(EXACT)) > limits.max_decimals:
             hint = f"raise {self._key}.max_decimals {RESTART}, as far as the venue takes it"
             return Breach("max_decimals", "order", str(limits.max_decimals), str(qty), hint=hint)
         return None
