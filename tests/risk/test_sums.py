@@ -46,14 +46,14 @@ def test_orders_that_are_counted_make_the_sums_that_a_new_look_finds(
         sums.symbols.add(number, signed, change)
         sums.account.add(change)
         for row, members in enumerate(MEMBERS):
-            sums.sets[row] += members[number] * (change.after - change.before)
+            sums.sets[row] += members[number] * (change[1] - change[0])
         place = number + 3 * (strategy == "two")
         own = sums.slots.positions.change(place, signed, mark)
         sums.slots.positions.add(place, signed, own)
         row = int(strategy == "two")
         sums.slots.add(row, [str([row]), "[0, 1]"], own)
         (buys if signed > 0 else sells)[strategy][symbol] += abs(signed)
-        assert after == pytest.approx(sums.account.before(change._replace(before=change.after)))
+        assert after == pytest.approx(sums.account.before((change[1], *change[1:])))
     anew = sums_of(Book(held, buys=buys, sells=sells, marks=marks))
     assert figures(sums) == pytest.approx(figures(anew))
     assert sums.symbols.values == pytest.approx(anew.symbols.values)
@@ -62,8 +62,8 @@ def test_orders_that_are_counted_make_the_sums_that_a_new_look_finds(
 def test_the_worst_of_a_position_is_the_larger_of_what_it_may_rise_and_fall_to() -> None:
     found = Positions(np.array([10.0]), np.array([5.0]), np.array([30.0]), np.array([2.0]))
     assert found.values.tolist() == [40.0]
-    assert found.change(0, 10.0, 2.0).after == 50.0
-    assert found.change(0, -1.0, 2.0).after == 42.0
+    assert found.change(0, 10.0, 2.0)[1] == 50.0
+    assert found.change(0, -1.0, 2.0)[1] == 42.0
 
 
 def test_a_group_of_strategies_is_counted_under_its_name_from_then_on() -> None:

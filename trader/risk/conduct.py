@@ -92,7 +92,8 @@ class ConductControls:
         seen = _Seen(question, own.tally, own, conduct, self._margin, limits)
         yield from _walk(self._plans.get(name, ()), seen)
         if self._account:
-            yield from _walk(self._account, seen._replace(tally=conduct.account))
+            seen = _Seen(question, conduct.account, own, conduct, self._margin, limits)
+            yield from _walk(self._account, seen)
 
 
 class _Seen(NamedTuple):

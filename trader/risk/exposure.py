@@ -90,7 +90,7 @@ class ExposureControls:
         change, tightness = sums.symbols.change(number, signed, mark), self.tightness(of.tightened_by)
         self._least(found, sums, reserved)
         self._over(found, of.limits, sums.account, change, equity=nav, tightness=tightness)
-        share, grown = tightness / nav if nav > 0 else nan, change.after - change.before
+        share, grown = tightness / nav if nav > 0 else nan, change[1] - change[0]
         for first, row, check in of.buckets:
             before = sums.sets[row]
             if not (before + grown) * share <= first and not before + grown <= before:
@@ -110,14 +110,14 @@ class ExposureControls:
         """Add the opening that was asked about last to the sums that are kept: it was let pass."""
         asked, sums = self._asked, self._summed()
         assert asked is not None, "nothing was asked about"
-        if isnan(asked.change.after):  # without a mark it makes every sum unknown
+        if isnan(asked.change[1]):  # without a mark it makes every sum unknown
             self.forget()
             return
         sums.symbols.add(asked.number, asked.signed, asked.change)
         sums.account.add(asked.change)
         sums.free -= float(reserved)
         for _, row, _ in asked.of.buckets:
-            sums.sets[row] += asked.change.after - asked.change.before
+            sums.sets[row] += asked.change[1] - asked.change[0]
         if asked.own is not None:
             sums.slots.positions.add(asked.place, asked.signed, asked.own)
             sums.slots.add(self._rings.rows[asked.strategy], [ring.scope for ring in asked.rings], asked.own)

@@ -9,23 +9,16 @@ the gate's own approvals change it.
 """
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trader.model.views import Exposures, Floats
 
-
-class Change(NamedTuple):
-    """What an order would do to one position and to the sums it is in; dollars."""
-
-    before: float  # the position's worst case
-    after: float
-    up: float  # what it adds, were all buys to fill
-    down: float  # what it adds, were all sales to fill
-    number: int  # of positions that it adds
+# What an order would do to one position and to the sums it is in: the position's worst case before and after, what it
+# adds were all buys and were all sales to fill (dollars), and how many positions. Plain, since every order makes some.
+Change = tuple[float, float, float, float, int]
 
 
 class Totals:
@@ -42,20 +35,21 @@ class Totals:
 
     def before(self, change: Change) -> tuple[float, float, float, int]:
         """Return position, gross, net and number as they are."""
-        return change.before, self.gross, _larger(self.up, -self.down), self.number
+        return change[0], self.gross, max(self.up, -self.down), self.number
 
     def after(self, change: Change) -> tuple[float, float, float, int]:
         """Return position, gross, net and number as an order would make them."""
-        gross = self.gross + (change.after - change.before)
-        net = _larger(self.up + change.up, -(self.down + change.down))
-        return change.after, gross, net, self.number + change.number
+        before, after, up, down, number = change
+        up, down = self.up + up, -(self.down + down)
+        return after, self.gross + (after - before), max(down, up), self.number + number
 
     def add(self, change: Change) -> None:
         """Count an order as let pass."""
-        self.gross += change.after - change.before
-        self.up += change.up
-        self.down += change.down
-        self.number += change.number
+        before, after, up, down, number = change
+        self.gross += after - before
+        self.up += up
+        self.down += down
+        self.number += number
 
 
 class Positions:
@@ -78,17 +72,18 @@ class Positions:
     def change(self, place: int, signed: float, mark: float) -> Change:
         """Return what an order of so much (negative: a sale) would do to a position."""
         high, low, before = self.high.item(place), self.low.item(place), self.values.item(place)
-        dollars = signed * mark
         if signed > 0:
-            after, up, down = max(high + signed, -low) * mark, dollars, 0.0
+            high += signed
+            up, down = signed * mark, 0.0
         else:
-            after, up, down = max(high, -(low + signed)) * mark, 0.0, dollars
-        return Change(before, after, up, down, int(before == 0.0))
+            low += signed
+            up, down = 0.0, signed * mark
+        return before, max(-low, high) * mark, up, down, int(before == 0.0)
 
     def add(self, place: int, signed: float, change: Change) -> None:
         """Count an order as let pass."""
         (self.high if signed > 0 else self.low)[place] += signed
-        self.values[place] = change.after
+        self.values[place] = change[1]
 
 
 class SlotSums:
@@ -100,26 +95,28 @@ class SlotSums:
         self.positions = Positions(of.held, of.held_buys, of.held_sells, of.marks[of.symbol_of])
         high, low, values, marks = (getattr(self.positions, name) for name in ("high", "low", "values", "marks"))
         table = np.add.reduceat(np.stack([values, high * marks, low * marks, values != 0.0]), begins, axis=1)
-        self._rows: list[list[float]] = table.T.tolist()
-        self._totals: dict[str, Totals] = {}
+        self._rows = [Totals(gross, up, down, int(number)) for gross, up, down, number in table.T.tolist()]
+        self._groups: dict[str, Totals] = {}
 
     def totals(self, scope: str, rows: Sequence[int]) -> Totals:
-        """Return the sums of the strategies in ``rows`` together, under the name of their scope."""
-        totals = self._totals.get(scope)
+        """Return the sums of the strategies in ``rows`` together, which are those of ``scope``."""
+        if len(rows) == 1:
+            return self._rows[rows[0]]
+        totals = self._groups.get(scope)
         if totals is None:
-            gross, up, down, number = map(sum, zip(*[self._rows[row] for row in rows], strict=True))
-            totals = self._totals[scope] = Totals(gross, up, down, int(number))
+            own = [self._rows[row] for row in rows]
+            totals = self._groups[scope] = Totals(
+                sum(one.gross for one in own), sum(one.up for one in own), sum(one.down for one in own),
+                sum(one.number for one in own),
+            )  # fmt: skip
         return totals
 
-    def add(self, row: int, scopes: Sequence[str], change: Change) -> None:
+    def add(self, row: int, scopes: Iterable[str], change: Change) -> None:
         """Count an order of the strategy in ``row`` as let pass, in its own sums and in those of ``scopes``."""
-        gross, up, down, number = self._rows[row]
-        self._rows[row] = [
-            gross + (change.after - change.before), up + change.up, down + change.down, number + change.number
-        ]  # fmt: skip
+        self._rows[row].add(change)
         for scope in scopes:
-            if scope in self._totals:
-                self._totals[scope].add(change)
+            if scope in self._groups:
+                self._groups[scope].add(change)
 
 
 class Sums:

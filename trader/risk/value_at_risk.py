@@ -121,6 +121,7 @@ class TailControl:
             if bound
         }
         self.is_on = bool(self._checks)
+        self._unit = parametric(1.0, confidence=limits.confidence, horizon=limits.horizon)
         self._known: tuple[int, Past, dict[str, float]] | None = None  # the most that may be lost by now
 
     def breaches(self, question: Question, exposures: Exposures, *, nav: float, tightness: float = 1.0) -> list[Breach]:
@@ -150,10 +151,13 @@ class TailControl:
         """
         if self._known is None or self._known[0] != version or self._known[1] is not past or not limit > 0.0:
             return False
-        most = self._known[2]
-        if not all(most[rule] + alone.get(rule, nan) <= check.first * limit for rule, check in self._checks.items()):
-            return False
-        self._known = version, past, {rule: loss + max(0.0, alone[rule]) for rule, loss in most.items()}
+        most, together = self._known[2], dict[str, float]()
+        for rule, check in self._checks.items():
+            loss = alone.get(rule, nan)
+            if not most[rule] + loss <= check.first * limit:
+                return False
+            together[rule] = most[rule] + loss if loss > 0.0 else most[rule]
+        self._known = version, past, together
         return True
 
     def _alone(self, number: int, worth: float, past: Past) -> dict[str, float]:
@@ -161,8 +165,7 @@ class TailControl:
         limits, losses = self._model.limits, dict[str, float]()
         if limits.method == "parametric" or not len(past.days):
             spread = abs(worth) * (sqrt(past.covariance.item(number, number)) + past.alone.item(number))
-            tail = parametric(spread, confidence=limits.confidence, horizon=limits.horizon)
-            losses = {"max_var": tail.var, "max_es": tail.es}
+            losses = {"max_var": spread * self._unit.var, "max_es": spread * self._unit.es}
         if "max_stress" in self._checks:
             losses["max_stress"] = float((self._model.shocks[:, number] * -worth).max())
         return losses
