@@ -2,7 +2,7 @@
 
 26 strategies trade 100 symbols each; a third of the positions is held. An order is checked and its reservation is
 taken, as the desk does it: sums anew, the gate, the event in the books. The plain gate has a sandbox's own limits only
-and runs beside it, order by order, so that both see the same machine. Nothing is asserted here.
+and runs beside it, minute by minute, so that both see the same machine. Nothing is asserted here.
 """
 
 import gc
@@ -34,7 +34,7 @@ from trader.risk.tiers import BY_URGENCY
 from trader.strategies import Context, MomentumStrategy
 
 STRATEGIES, SYMBOLS, DAYS = 26, 100, 300
-ORDERS = 4_000  # of one measurement
+ORDERS = 160 * STRATEGIES  # of one measurement
 WARM_UP = 10 * STRATEGIES  # orders that are not counted
 DESK_SIZES = (26, 74, 1000)
 DESK_BARS = 150_000
@@ -269,9 +269,10 @@ def measure() -> None:
         gc.collect()
         gc.freeze()
         with_all, alone = list[int](), list[int]()
-        for number in range(ORDERS + WARM_UP):
-            with_all.append(guarded.one(number))
-            alone.append(plain.one(number))
+        for begin in range(0, ORDERS + WARM_UP, STRATEGIES):  # a minute here, the same minute there
+            minute = range(begin, begin + STRATEGIES)
+            with_all += map(guarded.one, minute)
+            alone += map(plain.one, minute)
         first = statistics.median(with_all[WARM_UP::STRATEGIES]) / 1000
         with_all, alone = sorted(with_all[WARM_UP:]), sorted(alone[WARM_UP:])
         mid, floor = statistics.median(with_all) / 1000, statistics.median(alone) / 1000
@@ -288,7 +289,7 @@ def measure() -> None:
 def rate(size: int, *, is_guarded: bool) -> float:
     """Return sandbox-bars a second of momentum strategies on the first symbols, after an hour that is not counted."""
     symbols = NAMES[: min(size, 74)]
-    strategies = [
+    strategies: list[dict[str, object]] = [
         {"name": f"s{number}", "strategy_type": "momentum", "tickers": [symbols[number % len(symbols)]]}
         for number in range(size)
     ]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.risk.asking import NOW, OPEN_MIND, Book, ask, gate_of, refused, said, warned
 from trader.model.orders import Approved, Denied
-from trader.model.time import HOUR, MINUTE, SECOND, parse_time
+from trader.model.time import HOUR, MINUTE, SECOND
 from trader.risk.bounds import Bound
 from trader.risk.limits import Limits, OrderLimits
 from trader.risk.rules import Rules
@@ -182,24 +182,6 @@ def test_no_order_takes_the_account_through_zero() -> None:
     assert refused(verdict) == ("crosses_zero", "account")
     assert isinstance(verdict, Denied)
     assert verdict.is_passing
-
-
-def test_a_session_that_is_closed_passes_by_itself() -> None:
-    rules = of_stocks(sessions=("core",))
-    verdict = ask(gate_of(rules), now=NOW - 2 * HOUR)
-    assert isinstance(verdict, Denied)
-    assert verdict.is_passing
-    assert said(verdict) == ("core", "pre")
-    assert isinstance(ask(gate_of(rules)), Approved)
-    assert isinstance(ask(gate_of(rules), symbol="BTC/USD", now=NOW - 2 * HOUR), Approved)
-
-
-def test_minutes_before_the_close_are_those_of_a_short_day_too() -> None:
-    gate = gate_of(of_stocks(close_only_before_close_min=15.0))
-    friday = parse_time("2026-11-27T17:44")  # the day after Thanksgiving, which ends at 13:00 in New York
-    assert isinstance(ask(gate, now=friday), Approved)
-    assert refused(ask(gate, now=friday + MINUTE)) == ("close_only", "order")
-    assert isinstance(ask(gate, now=NOW), Approved)
 
 
 def test_rules_of_two_strategies_do_not_mix() -> None:

@@ -11,7 +11,6 @@ from typing import Final
 
 import msgspec
 
-from trader.model.calendar import StockCalendar
 from trader.model.events import FlagRaised, OverrideUsed
 from trader.model.orders import Approved, Denied, Urgency
 from trader.model.views import Exposures, Question
@@ -20,6 +19,7 @@ from trader.risk.bounds import Bound, Breach
 from trader.risk.conduct import ConductControls
 from trader.risk.escalation import closing
 from trader.risk.exposure import ExposureControls
+from trader.risk.hours import Hours
 from trader.risk.limits import Limits, OrderLimits, reservation_of
 from trader.risk.lists import Lists
 from trader.risk.orders import OrderControls
@@ -58,7 +58,7 @@ class Gate:
         self._version = self._summed_at = self._looked_at = -1
         self._is_any_closing = False
         self._is_plain = rules == Rules() and not any(map(_has_exposure_limits, limits.values()))
-        self._calendar = StockCalendar()
+        self._hours: dict[str, Hours] = {}  # by asset class
         self._controls: dict[tuple[str, str], OrderControls] = {}  # by strategy and asset class
 
     def check(self, question: Question) -> Approved | Denied:
@@ -119,7 +119,8 @@ class Gate:
         controls = self._controls.get(key)
         if controls is None:
             limits = self._rules.orders.get(key[1], NO_LIMITS)
-            controls = OrderControls(limits, self._limits[key[0]], key[1], self._calendar)
+            hours = self._hours.setdefault(key[1], Hours(limits, key[1]))
+            controls = OrderControls(limits, self._limits[key[0]], key[1], hours)
             self._controls[key] = controls
         of = self._exposures
         if broken := controls.broken(question, of.net.item(of.index[question.intent.symbol])):

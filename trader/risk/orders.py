@@ -9,16 +9,15 @@ from decimal import Decimal
 from math import isnan, nan, sqrt
 from typing import Final, NamedTuple
 
-from trader.model.calendar import StockCalendar
 from trader.model.instruments import AssetClass
 from trader.model.money import EXACT, ONE
 from trader.model.orders import Side
-from trader.model.time import DAY, MINUTE, SECOND
+from trader.model.time import SECOND
 from trader.model.views import Market, Question
-from trader.risk.bounds import Bound, Breach
+from trader.risk.bounds import TOLERANCE, Bound, Breach
 from trader.risk.checks import RESTART, Check, Unit, breach_of, check_of
+from trader.risk.hours import Hours
 from trader.risk.limits import Limits, OrderLimits
-from trader.risk.windows import Windows
 
 
 class Facts(NamedTuple):
@@ -126,14 +125,11 @@ CODES: Final = {
 class OrderControls:
     """The order-level rules of one strategy in one asset class."""
 
-    def __init__(self, limits: OrderLimits, own: Limits, asset_class: AssetClass, calendar: StockCalendar) -> None:
-        """Hold to ``limits`` of the class and to the strategy's ``own``."""
+    def __init__(self, limits: OrderLimits, own: Limits, asset_class: AssetClass, hours: Hours) -> None:
+        """Hold to ``limits`` of the class, which share ``hours``, and to the strategy's ``own``."""
         self._limits = limits
         self._asset_class = asset_class
-        self._calendar = calendar
-        self._windows = Windows(limits.close_only)
-        self._closes_at = 0  # of the session that was looked at last
-        self._is_timed = bool(limits.sessions or limits.close_only or limits.close_only_before_close_min)
+        self._hours = hours
         self._key = f"risk.orders.{asset_class}"
         self._plan = [*self._planned(own)]
 
@@ -143,7 +139,7 @@ class OrderControls:
             self._kind(question)
             or (None if question.intent.side is Side.BUY else _short(question, net))
             or (_through_zero(question, net) if net or question.standing.position else None)
-            or (self._time(question) if self._is_timed else None)
+            or self._hours.broken(question.now)
         )
 
     def beyond(self, question: Question) -> list[Breach]:
@@ -182,30 +178,6 @@ class OrderControls:
             return Breach("max_decimals", "order", str(limits.max_decimals), str(qty), hint=hint)
         return None
 
-    def _time(self, question: Question) -> Breach | None:
-        limits, now = self._limits, question.now
-        if window := self._windows.covering(now):
-            hint = _HINT.format(self._key, "close_only")
-            return Breach("close_only", "order", f"not {window}", "now (New York)", hint=hint)
-        if self._asset_class != "stock":
-            return None
-        phase = self._calendar.phase(now)
-        if limits.sessions and phase not in limits.sessions:
-            hint = f"add '{phase}' to {self._key}.sessions {RESTART}, or wait for the session"
-            return Breach("session_closed", "order", ", ".join(limits.sessions), phase, hint=hint, is_passing=True)
-        if limits.close_only_before_close_min and phase == "core":
-            if not now < self._closes_at <= now + DAY:
-                self._closes_at = self._calendar.next_close(now)
-            left = (self._closes_at - now) / MINUTE
-            if left <= limits.close_only_before_close_min:
-                key = "close_only_before_close_min"
-                limit = f"> {limits.close_only_before_close_min:g} min to the close"
-                return Breach("close_only", "order", limit, f"{left:.3g} min", hint=_HINT.format(self._key, key))
-        return None
-
-
-_HINT = f"change {{}}.{{}} {RESTART}, or wait"
-
 
 def _decimals(qty: Decimal) -> int:
     exponent = qty.as_tuple().exponent
@@ -239,7 +211,7 @@ def _through_zero(question: Question, net: float) -> Breach | None:
 
 
 def _within(qty: float) -> float:
-    return qty + abs(qty) * 1e-9
+    return qty + abs(qty) * TOLERANCE
 
 
 def _weighed(measure: Measure, factor: float) -> Measure:
