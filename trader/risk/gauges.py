@@ -87,6 +87,8 @@ class Gauges:
         self._has_scopes = any(gauge.number < _MEASURES * scopes and gauge.number % scopes for gauge in self.all)
         self._sign = np.array([gauge.check.sign for gauge in self.all])
         self._first = np.array([gauge.check.first for gauge in self.all])
+        self._tightening: list[FlagRaised] = []
+        self._tight = np.ones(len(self.all))
 
     def __bool__(self) -> bool:
         """Tell whether there is any limit to read."""
@@ -207,12 +209,14 @@ class Gauges:
         return _sum(of_slots, self._layout.owner, self._layout.members.shape[1])
 
     def _tightness(self, flags: Mapping[str, FlagRaised]) -> "Floats":
-        tightness = np.ones(len(self.all))
-        if any(flag.action == "tighten" for flag in flags.values()):
+        """Return what each limit is divided by, shape (gauges,); looked at anew when other flags stand."""
+        tightening = [flag for flag in flags.values() if flag.action == "tighten"]
+        if tightening != self._tightening:
+            self._tightening, self._tight = tightening, np.ones(len(self.all))
             for number, gauge in enumerate(self.all):
                 if gauge.by in {By.EQUITY, By.DOLLARS} and gauge.check.sign > 0:
-                    tightness[number] = tightness_of(flags, gauge.scopes, factor=self._factor)
-        return tightness
+                    self._tight[number] = tightness_of(flags, gauge.scopes, factor=self._factor)
+        return self._tight
 
     # --- limits -------------------------------------------------------------------------------------------------
 
