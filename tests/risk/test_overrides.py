@@ -41,6 +41,14 @@ def test_what_two_people_want_passes_once_and_is_noted_with_its_numbers() -> Non
     assert overrides.used == [OverrideUsed(NOW, 1, "o1", "duplicate", "60 s", "5 s")]
 
 
+def test_a_rule_that_two_scopes_have_is_passed_in_both_and_used_up_once() -> None:
+    overrides = Overrides(Conduct(Tally(), overrides={1: GRANTED}))
+    question = Question(INTENT, "o1", instrument_of("SPY"), STANDING, Market(), NOW)
+    assert overrides.lifts(question, BREACH)
+    assert overrides.lifts(question, msgspec.structs.replace(BREACH, scope="account"))
+    assert [used.number for used in overrides.used] == [1]
+
+
 @pytest.mark.parametrize(
     "changes",
     [

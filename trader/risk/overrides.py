@@ -57,9 +57,10 @@ class Overrides:
             return False
         for one in self._conduct.overrides.values():
             if one.rule == breach.rule and _is_for(one, question):
-                self.used.append(OverrideUsed(
-                    question.intent.ts, one.number, question.order_id, breach.rule, breach.limit, breach.value
-                ))  # fmt: skip
+                if all(used.number != one.number for used in self.used):  # a strategy and the account may both have it
+                    self.used.append(OverrideUsed(
+                        question.intent.ts, one.number, question.order_id, breach.rule, breach.limit, breach.value
+                    ))  # fmt: skip
                 return True
         return False
 
