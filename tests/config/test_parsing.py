@@ -89,6 +89,20 @@ def test_an_unknown_key_is_told_with_what_was_probably_meant(key: str, said: str
 
 
 @pytest.mark.parametrize(
+    ("risk", "said"),
+    [
+        ({"groups": {"strategies": {"strategies": ["A"], "max_gros": 1}}}, "groups.strategies.max_gros: unknown key"),
+        ({"symbols": {"SPY": {"max_gross": 1}}}, "symbols.SPY.max_gross: unknown key"),
+        ({"ladder": {"groups": {"g": {"daily": 1}}}}, "ladder.groups.g.daily: unknown key"),
+        ({"account": {"max_sector_of": {"hard": {"hrd": 1}}}}, "account.max_sector_of.hard.hrd: unknown key"),
+        ({"escalation": {"max_net": {"hrad": "alert"}}}, "escalation.max_net.hrad: unknown key"),
+    ],
+)
+def test_an_unknown_key_below_a_name_is_told_too(risk: dict[str, object], said: str) -> None:
+    assert any(line.startswith(f"risk.{said}") for line in refusals(entry(), risk=risk))
+
+
+@pytest.mark.parametrize(
     "key", ["api_key", "API-KEY", "apiKey", "APCA_API_KEY_ID", "APCA_API_SECRET_KEY", "secret", "password", "token"]
 )
 def test_secrets_are_refused_wherever_they_stand_and_never_shown(key: str) -> None:
@@ -101,7 +115,7 @@ def test_secrets_are_refused_wherever_they_stand_and_never_shown(key: str) -> No
     assert "hunter2" not in str(lines)
 
 
-@pytest.mark.parametrize("number", [float("nan"), float("inf"), Decimal("NaN"), Decimal("-Infinity")])
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), Decimal("NaN"), Decimal("sNaN"), Decimal("-Infinity")])
 def test_numbers_that_are_none_are_refused_wherever_they_stand(number: object) -> None:
     assert refusals(entry(initial_cash=number, strategy_params={"short_window": number})) == [
         f"strategies[0].{place}: must be a finite number; there is no trading on NaN or Infinity"

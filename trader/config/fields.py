@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from math import nan
 from numbers import Integral, Real
 from typing import Annotated
 
@@ -35,7 +36,7 @@ def _exact(value: object) -> object:
 def floats(value: object) -> object:
     """Give strategies the floats they calculate with, where a file was read into Decimals."""
     if isinstance(value, Decimal):
-        return float(value)
+        return nan if value.is_nan() else float(value)  # float() raises for a NaN that signals
     if isinstance(value, Mapping):
         return {key: floats(below) for key, below in value.items()}
     return [floats(below) for below in value] if isinstance(value, list) else value

@@ -8,7 +8,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -185,11 +185,15 @@ def _unknown_key(key: str, section: type[BaseModel]) -> str:
 
 
 def _section_at(section: type[BaseModel], loc: Loc) -> type[BaseModel]:
+    is_name = False  # one that people chose: the key of a mapping, which is no field
     for part in loc:
-        if isinstance(part, str):
-            below = _section_of(section.model_fields[part].annotation)
-            assert below is not None, f"{part} of {section.__name__} is not a section"
-            section = below
+        if is_name or isinstance(part, int):
+            is_name = False
+            continue
+        annotation = section.model_fields[part].annotation
+        below, is_name = _section_of(annotation), get_origin(annotation) is dict
+        assert below is not None, f"{part} of {section.__name__} is not a section"
+        section = below
     return section
 
 
