@@ -9,9 +9,9 @@ from trader.books.ledger import Ledger
 from trader.model.events import OrderCreated, OrderDenied, OverrideGranted, OverrideProposed, OverrideUsed, StateSet
 from trader.model.inputs import Control, OverrideAgreed, OverrideAsked
 from trader.model.orders import Side
-from trader.model.time import MINUTE
+from trader.model.time import DAY, MINUTE
 from trader.risk.bounds import Bound
-from trader.risk.conduct import ConductLimits, ConductOfOne
+from trader.risk.conduct import ConductLimits, ConductOfAccount, ConductOfOne
 from trader.risk.rules import Rules
 
 IN_AND_OUT = {minute: float(minute % 2) for minute in range(1, 20)}  # in at odd minutes, out at even ones
@@ -56,6 +56,20 @@ def test_counters_and_refusals_go_on_after_a_restart() -> None:
     ledger = Ledger.fold(desk.events)
     assert ledger.conduct == desk.engine.desk.ledger.conduct
     assert ledger.conduct.strategies["one"].is_spent
+
+
+def test_what_a_strategy_sent_on_its_last_day_is_not_the_accounts_for_ever_after_it_was_taken_out() -> None:
+    rules = Rules(conduct=ConductLimits(ConductOfAccount(max_daily_orders=Bound(4))))
+    old = Watched(rules, spec(by_minute(IN_AND_OUT)))
+    old.closes(*[100.0] * 5)
+    assert old.engine.desk.ledger.conduct.account.orders == 4
+    new = Watched(
+        rules, spec(by_minute({7: 1.0, DAY // MINUTE + 1: 1.0}), name="two"), books=old.events, at=old.engine.desk.now
+    )
+    new.closes(100.0, start=7)
+    assert [one.denied.rule for one in new.of(OrderDenied)] == ["max_daily_orders"]
+    new.closes(100.0, start=DAY // MINUTE + 1)
+    assert len(new.of(OrderCreated)) == 1
 
 
 def test_one_order_passes_when_a_second_person_agrees_and_the_next_is_refused_again() -> None:

@@ -32,6 +32,9 @@ class Restraints:
                     self._give_up(slot.absent.approved, ts)
             desk.emit(DayStarted(ts, sandbox.spec.name, sandbox.equity()))
             desk.watch(sandbox)
+        for name, done in desk.ledger.conduct.strategies.items():  # of those no longer traded the account's counts end
+            if name not in desk.sandboxes and any((done.tally.orders, done.tally.cancels, done.tally.rejects)):
+                desk.emit(DayStarted(ts, name, desk.ledger.books[name].cash))
 
     def _give_up(self, absent: Approved, ts: int) -> None:
         if ts - absent.intent.ts >= MAY_ARRIVE_FOR:
