@@ -286,15 +286,22 @@ def measure() -> None:
         gc.unfreeze()
 
 
-def rate(size: int, *, is_guarded: bool) -> float:
-    """Return sandbox-bars a second of momentum strategies on the first symbols, after an hour that is not counted."""
+def rate(size: int, guards: str) -> float:
+    """Return sandbox-bars a second of momentum strategies on the first symbols, after an hour that is not counted.
+
+    ``guards`` is what is on: nothing, ``gate`` (and the filters), or ``room`` (all of that and the control room).
+    """
     symbols = NAMES[: min(size, 74)]
     strategies: list[dict[str, object]] = [
         {"name": f"s{number}", "strategy_type": "momentum", "tickers": [symbols[number % len(symbols)]]}
         for number in range(size)
     ]
-    config = settings(strategies, is_guarded=False)
-    desk = Desk(_guarded(config) if is_guarded else engine(config, _momentum(size)), symbols)
+    risk = {key: value for key, value in RISK.items() if key not in {"groups", "authorized", "allowed"}}
+    more = {"risk": risk, "filters": FILTERS} if guards else {}
+    config = parse({"strategies": strategies, **more})
+    desk = Desk(engine(config, [MomentumStrategy(momentum_threshold=0.02) for _ in range(size)]), symbols)
+    if guards == "gate":
+        desk.engine.room = None
     batches = tape(symbols, 60 + DESK_BARS // size)
     for batch in batches[:60]:
         desk.minute(batch)
@@ -305,23 +312,16 @@ def rate(size: int, *, is_guarded: bool) -> float:
     return (len(batches) - 60) * size / (time.perf_counter() - began)
 
 
-def _momentum(size: int) -> list[object]:
-    return [MomentumStrategy(momentum_threshold=0.02) for _ in range(size)]
-
-
-def _guarded(config: Config) -> Engine:
-    risk = {key: value for key, value in RISK.items() if key not in {"groups", "authorized", "allowed"}}
-    guarded = parse({"strategies": [dict(one) for one in config.strategies], "risk": risk, "filters": FILTERS})
-    return engine(guarded, _momentum(len(config.strategies)))
-
-
 def throughput() -> None:
-    """Print what of its sandbox-bars the desk keeps with gate and chain on."""
-    print("\nsandboxes  plain desk, sandbox-bars/s  with gate, control room and filters   kept")
+    """Print what of its sandbox-bars the desk keeps with gate and chain on, and with the control room beside them."""
+    print("\nsandbox-bars/s, every control on: medians of three rounds, side by side")
+    print(
+        f"{'sandboxes':>9} {'plain desk':>12} {'gate and chain':>16} {'kept':>5} {'control room too':>18} {'kept':>5}"
+    )
     for size in DESK_SIZES:
-        pairs = [(rate(size, is_guarded=False), rate(size, is_guarded=True)) for _ in range(3)]
-        plain, guarded = (statistics.median(values) for values in zip(*pairs, strict=True))
-        print(f"{size:>9,} {plain:>27,.0f} {guarded:>38,.0f} {guarded / plain:>6.0%}")
+        rounds = [[rate(size, guards) for guards in ("", "gate", "room")] for _ in range(3)]
+        plain, gate, room = (statistics.median(values) for values in zip(*rounds, strict=True))
+        print(f"{size:>9,} {plain:>12,.0f} {gate:>16,.0f} {gate / plain:>5.0%} {room:>18,.0f} {room / plain:>5.0%}")
 
 
 def main() -> None:

@@ -44,7 +44,9 @@ class Loads:
         breaches, unknown = self._gauges.read(flags) if self._gauges else ([], set())
         if self._tails.is_on:
             seen = self._portfolio
-            high, low = dollars(seen.net + seen.buys, seen.marks), dollars(seen.net - seen.sells, seen.marks)
+            high = low = dollars(seen.net, seen.marks)
+            if seen.buys.any() or seen.sells.any():
+                high, low = dollars(seen.net + seen.buys, seen.marks), dollars(seen.net - seen.sells, seen.marks)
             for breach in self._standing(high, low, now, flags):
                 if breach.value.startswith("unknown"):
                     unknown.add((breach.scope, breach.rule))

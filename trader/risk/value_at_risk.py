@@ -6,6 +6,7 @@ hurts most. An order that leaves the account with less to lose passes, however m
 
 from collections.abc import Mapping
 from math import isnan, nan, sqrt
+from operator import is_not
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -54,7 +55,7 @@ class TailModel:
         self.shocks = np.zeros((len(limits.scenarios), len(self.symbols)))  # a row each scenario; NaN: not known
         self._histories = tuple(histories.values())
         self._past: Past | None = None
-        self._read: tuple[int, ...] = ()
+        self._read: list[NDArray[np.int64]] = []
         self._looked = -1
 
     def at(self, now: int) -> Past:
@@ -62,8 +63,8 @@ class TailModel:
         minute = now // MINUTE
         if self._past is None or minute != self._looked:
             self._looked = minute
-            read = tuple(int(history.ends[-1]) if len(history.ends) else 0 for history in self._histories)
-            if self._past is None or read != self._read:
+            read = [history.ends for history in self._histories]  # each is another array when a day has ended
+            if self._past is None or any(map(is_not, read, self._read)):
                 self._read = read
                 self._past = past_of(self._histories, self.limits.window)
                 for row, scenario in enumerate(self.limits.scenarios):
