@@ -89,6 +89,7 @@ class Desk:
     risk: dict[str, Any] = field(default_factory=dict)
     flags: list[Flag] = field(default_factory=list)
     now: int = NOW
+    history: list[Any] = field(default_factory=list)  # of :class:`tests.risk.behaviour.Past`, the oldest first
 
 
 @dataclass

@@ -11,11 +11,13 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.risk.behaviour import conduct
 from tests.risk.desks import SECOND, ZERO, Bound, Desk, Order, Sandbox, Symbol
 
 NEARLY = Fraction(1, 10**8)  # nearer than this to a limit, and not on it, floats may say either
 ONE = Fraction(1)
-NOTHING = Bound()
+Z_95 = Fraction("1.6448536269514722")  # deviations that a normal loss exceeds on one day of twenty
+ES_95 = Fraction("2.0627128075074257")  # and by which it does in the mean
 
 Figure = Fraction | None  # None: cannot be known
 Finding = tuple[str, str, str]  # level, rule, scope; the level is "close" where either is right
@@ -44,9 +46,11 @@ def judge(desk: Desk, order: Order, view: "View | None" = None) -> Judgement:
     judgement = Judgement()
     view = view or View(desk)
     if not order.reduces:
-        for rule in (_stopped, _not_permitted, _too_small, _own, _market, _account, _buckets, _groups):
+        for rule in (_stopped, _not_permitted, _too_small, _own, _market, _account, _buckets, _groups, _tail):
             for level, name, scope in rule(view, order):
                 getattr(judgement, level).add((name, scope))
+        for level, name, scope in conduct(desk, order, _most, _least):
+            getattr(judgement, level).add((name, scope))
     return judgement
 
 
@@ -134,8 +138,8 @@ def _own(view: View, order: Order) -> Iterator[Finding]:
     after = abs(box.held[order.symbol] + _signed(order)) * order.price
     if equity is None or after > equity * limits["max_position_size"]:
         yield "hard", "max_position_size", scope
-    yield from _most("max_order_qty", "order", limits.get("max_order_qty"), order.qty)
-    yield from _most("max_order_value", "order", limits.get("max_order_value"), order.qty * order.price)
+    for rule, figure in (("max_order_qty", order.qty), ("max_order_value", order.qty * order.price)):
+        yield from _most(rule, "order", limits.get(rule), figure)
     places = [(box, name) for name in box.held]
     tightness = _tightness(desk, {"account", scope})
     yield from _ring(
@@ -154,30 +158,35 @@ def _market(view: View, order: Order) -> Iterator[Finding]:
     limits = desk.risk.get("orders", {}).get(kind, {})
     mark, touch = symbol.mark, symbol.ask_size if order.is_buy else symbol.bid_size
     far = symbol.ask if order.is_buy else symbol.bid
-    figures: dict[str, Figure] = {
-        "max_intent_age_s": Fraction(desk.now - order.ts, SECOND),
-        "max_price_move": _apart(mark, order.price),
-        "price_collar": _apart(order.price if far is None else far, mark),  # where it would trade
-        "max_mark_age_s": Fraction(desk.now - symbol.marked_at, SECOND) if symbol.marked_at else None,
-        "max_price_jump": _apart(mark, symbol.before),
-        "max_spread": _spread(symbol),
-        "max_order_qty": order.qty,
-        "max_order_value": _times(order.qty, order.price),
-        "max_volume_share": _part(order.qty, symbol.volume_day),
-        "max_depth_share": _part(order.qty, touch),
+    figures: dict[str, tuple[str, Callable[[], Figure]]] = {
+        "max_intent_age_s": ("stale_intent", lambda: Fraction(desk.now - order.ts, SECOND)),
+        "max_price_move": ("price_moved", lambda: _apart(mark, order.price)),
+        "price_collar": ("", lambda: _apart(order.price if far is None else far, mark)),  # where it would trade
+        "max_mark_age_s": ("stale_mark", lambda: _age(symbol.marked_at, desk.now)),
+        "max_price_jump": ("price_jump", lambda: _apart(mark, symbol.before)),
+        "max_spread": ("", lambda: _spread(symbol)),
+        "max_order_qty": ("", lambda: order.qty),
+        "max_order_value": ("", lambda: order.qty * order.price),
+        "max_volume_share": ("", lambda: _part(order.qty, symbol.volume_day)),
+        "max_depth_share": ("", lambda: _part(order.qty, touch)),
     }
-    names = {"max_intent_age_s": "stale_intent", "max_price_move": "price_moved", "max_mark_age_s": "stale_mark",
-             "max_price_jump": "price_jump"}  # fmt: skip
-    for key, figure in figures.items():
-        yield from _most(names.get(key, key), "order", limits.get(key), figure)
+    for key, bound in limits.items():
+        if key in figures:
+            name, figure = figures[key]
+            yield from _most(name or key, "order", bound, figure())
     yield from _least("min_depth", "order", limits.get("min_depth"), _times(touch, far))
-    yield from _impact(limits, symbol, order)
+    if "max_impact" in limits:
+        yield from _impact(limits, symbol, order)
     yield from _closed(limits, desk.now)
+
+
+def _age(ts: int, now: int) -> Figure:
+    return Fraction(now - ts, SECOND) if ts else None
 
 
 def _impact(limits: Mapping[str, Any], symbol: Symbol, order: Order) -> Iterator[Finding]:
     """Compare squares: the impact is coefficient × daily deviation × the root of the share of a day's volume."""
-    bound: Bound = limits.get("max_impact") or NOTHING
+    bound: Bound = limits["max_impact"]
     squared = Bound(*(None if level is None else level**2 for level in (bound.hard, bound.soft)))
     share = _part(order.qty, symbol.volume_day)
     coefficient = limits.get("impact_coefficient", Fraction(1))
@@ -187,6 +196,8 @@ def _impact(limits: Mapping[str, Any], symbol: Symbol, order: Order) -> Iterator
 
 
 def _closed(limits: Mapping[str, Any], now: int) -> Iterator[Finding]:
+    if not limits.get("close_only"):
+        return
     local = datetime.fromtimestamp(now // SECOND, UTC).astimezone(ZoneInfo("America/New_York"))
     clock = f"{local:%H:%M}"
     for days, begin, end in limits.get("close_only", ()):
@@ -233,7 +244,8 @@ def _account(view: View, order: Order) -> Iterator[Finding]:
     if nav is None or nav <= 0:
         yield "hard", "nav", "account"
     yield from _least("min_equity", "account", limits.get("min_equity"), nav)
-    yield from _least("min_cash_buffer", "account", limits.get("min_cash_buffer"), _part(_free(view, order), nav))
+    if "min_cash_buffer" in limits:
+        yield from _least("min_cash_buffer", "account", limits["min_cash_buffer"], _part(_free(view, order), nav))
     symbol = f"symbol {order.symbol}"
     of_all = {rule: bound for rule, bound in limits.items() if rule not in {"max_position", "max_position_value"}}
     of_one = {rule: limits[rule] for rule in ("max_position", "max_position_value") if rule in limits}
@@ -268,6 +280,39 @@ def _groups(view: View, order: Order) -> Iterator[Finding]:
             scope = f"group {name}"
             ring = _Ring(places, (order.strategy, order.symbol), view.nav, _tightness(desk, {"account", scope}))
             yield from _ring(desk, order, scope, group, ring)
+
+
+def _tail(view: View, order: Order) -> Iterator[Finding]:
+    """Add up what each position may lose, the worse way filled; where no past day is known nothing offsets another."""
+    limits, desk = view.desk.risk.get("var", {}), view.desk
+    new = dict(view.places)
+    one, moved = new[order.symbol], _signed(order)
+    new[order.symbol] = Place(one.held + moved, one.buys, one.sells, one.mark)  # it is sure to fill
+    tightness = _tightness(desk, {"account"})
+    for rule, loss in (("max_var", Z_95), ("max_es", ES_95), ("max_stress", None)):
+        if rule in limits:
+            before, after = (_loss(desk, places, loss) for places in (view.places, new))
+            if before is not None and after is not None and abs(after - before) <= NEARLY * after:
+                levels = _most(rule, "account", limits[rule], _part(after, view.nav), tightness)
+                yield from (("close", name, scope) for _, name, scope in levels)
+            elif before is None or after is None or after > before:
+                yield from _most(rule, "account", limits[rule], _part(after, view.nav), tightness)
+
+
+def _loss(desk: Desk, places: Mapping[str, Place], deviations: Fraction | None) -> Figure:
+    """Return the loss of so many daily deviations of each position, or without them of the stress."""
+    total = ZERO
+    for name, place in places.items():
+        if not place.worst:
+            continue
+        sigma, shock = desk.symbols[name].sigma_day, desk.risk["var"]["shocks"].get(name, ZERO)
+        if place.mark is None or (deviations is not None and sigma is None):
+            return None
+        if deviations is None:
+            total += max(-place.high * shock, -place.low * shock) * place.mark
+        else:
+            total += deviations * (sigma or ZERO) * place.worst * place.mark
+    return total
 
 
 def _ring(desk: Desk, order: Order, scope: str, limits: Mapping[str, Any], ring: _Ring) -> Iterator[Finding]:

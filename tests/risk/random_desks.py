@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from tests.risk.behaviour import Past
 from tests.risk.desks import NOW, SECOND, ZERO, Bound, Desk, Flag, Order, Sandbox, Symbol
 
 NAMES = ("AAA", "BBB", "CCC", "DDD", "EEE/USD", "FFF/USD")
@@ -54,6 +55,7 @@ def desk_of(dice: Dice) -> Desk:
         desk.unallocated += -_worth(desk) % 10_000
     desk.risk = _risk(desk, dice)
     flags = [_flag(desk, dice) for _ in range(dice.pick((0, 0, 0, 0, 0, 0, 1, 2)))]
+    _add_conduct(desk, dice)
     desk.flags = list({(flag.scope, flag.kind, flag.level): flag for flag in flags}.values())
     return desk
 
@@ -70,9 +72,13 @@ def order_of(desk: Desk, dice: Dice) -> Order:
     if held and dice.chance(0.3):
         qty = abs(held) * Fraction(dice.pick((2, 2, 1)), 2)
         return Order(box.name, name, held < 0, qty, price, reduces=True, urgency=urgency, ts=ts)
-    is_buy = (
-        held > 0 if held and dice.chance(0.97) else dice.chance(0.6 if box.allow_short and not symbol.is_coin else 0.97)
-    )
+    entries = [one for one in desk.history if one.is_entry and one.strategy == box.name]
+    if entries and dice.chance(0.1):
+        last = entries[-1]
+        return Order(box.name, last.symbol, last.is_buy, last.qty, last.price, urgency=urgency, ts=ts)
+    is_buy = dice.chance(0.6 if box.allow_short and not symbol.is_coin else 0.97)
+    if held and dice.chance(0.97):
+        is_buy = held > 0
     worth = dice.pick((1, 20, 100, 500, 1_000, 2_000, 3_000, 5_000)) * Fraction(dice.pick((2, 2, 1, 3)), 2)
     grain = 1 if symbol.step == 1 or not is_buy else dice.pick((1, 2, 10, 10_000 if not symbol.is_coin else 1_024))
     if dice.chance(0.02):
@@ -159,6 +165,9 @@ def _risk(desk: Desk, dice: Dice) -> dict[str, Any]:
         for name in ("all", "some")
         if dice.chance(0.4)
     }
+    if dice.chance(0.15):
+        risk["var"] = _some(dict.fromkeys(("max_var", "max_es", "max_stress"), _LOSSES), dice)
+        risk["var"]["shocks"] = {name: Fraction(dice.number(-16, 4), 32) for name in names if dice.chance(0.8)}
     if dice.chance(0.1):
         risk["restricted"] = (dice.pick(names),)
     if dice.chance(0.1):
@@ -166,6 +175,49 @@ def _risk(desk: Desk, dice: Dice) -> dict[str, Any]:
     if dice.chance(0.1):
         risk["authorized"] = {dice.pick(boxes): tuple(name for name in names if dice.chance(0.7))}
     return risk
+
+
+def _add_conduct(desk: Desk, dice: Dice) -> None:
+    """Add rules of conduct, and a past in which they may have been met."""
+    desk.risk["conduct"] = _some(_CONDUCT | {"max_open_orders_per_symbol": _NUMBERS[1:]}, dice)
+    for box in desk.sandboxes.values():
+        own = box.limits["conduct"] = _some(_CONDUCT | _CONDUCT_OF_ONE, dice)
+        own |= {rule: _bound(_WAITS, dice) for rule in ("duplicate", "cooldown") if dice.chance(0.1)}
+        own["loss_streak_pause_s"] = dice.pick((Fraction(60), Fraction(3600)))
+    for name in dice.pick(((), (), tuple(desk.sandboxes))):
+        desk.history += _past_of(desk.sandboxes[name], desk, dice)
+    desk.history.sort(key=lambda one: one.ts)
+
+
+def _past_of(box: Sandbox, desk: Desk, dice: Dice) -> list[Past]:
+    """Return what one strategy did in the last minutes, every order from its being sent to its end, if it has ended."""
+    past: list[Past] = []
+    ts = NOW - dice.pick((20, 60, 300, 1_200)) * SECOND
+    for _ in range(dice.pick((0, 6, 30, 50))):
+        ts += dice.pick((0, 0, 1, 5, 20)) * SECOND + dice.number(0, 9) * SECOND // 10
+        if ts > NOW:
+            break
+        name = dice.pick(list(box.held))
+        price = (desk.symbols[name].mark or Fraction(100)) * Fraction(dice.number(31, 33), 32)
+        side: dict[str, Any] = {
+            "symbol": name,
+            "is_buy": dice.chance(0.6),
+            "qty": Fraction(dice.number(1, 20)),
+            "price": price,
+        }
+        past.append(Past(ts, "sent", box.name, reduces=dice.chance(0.3), **side))
+        for kind in dice.pick(
+            (("accepted",), ("refused", "ended"), ("canceling", "ended"), ("accepted", "filled", "ended"))
+        ):
+            if kind == "filled":
+                gained = Fraction(dice.pick((0, 0, 7, -7)))
+                past.append(Past(ts, kind, box.name, realized=gained, is_flat=dice.chance(0.5), **side))
+            else:
+                past.append(Past(ts, kind, box.name, **side))
+        if dice.chance(0.05):
+            kind, who = dice.pick((("day", box.name), ("resumed", box.name), ("resumed", ""), ("spent", box.name)))
+            past.append(Past(ts, kind, who))
+    return past
 
 
 def _some(rules: Mapping[str, Sequence[Fraction]], dice: Dice) -> dict[str, Any]:
@@ -227,6 +279,15 @@ _ACCOUNT = _SYMBOL | {
     "max_sector": _TIMES, "max_category": _TIMES, "max_class": _TIMES, "max_positions": _NUMBERS,
     "max_budget": _DOLLARS, "min_cash_buffer": _PARTS[::-1], "min_equity": _DOLLARS[::-1],
 }  # fmt: skip
+_LOSSES = _levels("0.001", "0.005", "0.01", "0.02", "0.05", "0.1")
+_WAITS = _levels("60", "30", "10", "5", "1")
+_COUNTS = _levels("1", "2", "3", "5", "8", "12", "20")
+_CONDUCT = {
+    "max_orders_per_second": _COUNTS, "max_orders_per_minute": _COUNTS, "max_daily_orders": _COUNTS,
+    "max_daily_cancels": _COUNTS, "max_open_orders": _COUNTS, "max_cancel_ratio": _PARTS, "max_rejects": _COUNTS,
+    "max_error_rate": _PARTS, "price_walk": _MOVES,
+}  # fmt: skip
+_CONDUCT_OF_ONE = {"max_repeats": _COUNTS, "loss_streak": _COUNTS[:3], "max_size_ratio": _TIMES[4:]}
 _ORDERS = {
     "max_intent_age_s": _AGES, "max_price_move": _MOVES, "price_collar": _MOVES, "max_mark_age_s": _AGES,
     "max_price_jump": _MOVES, "max_spread": _MOVES, "min_depth": _DOLLARS[::-1], "max_order_qty": _SIZES,

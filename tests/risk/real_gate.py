@@ -9,17 +9,26 @@ from typing import Any
 import numpy as np
 
 from tests.risk import desks
+from tests.risk.behaviour import Past
 from tests.risk.desks import Desk, Order
+from tests.risk.past_days import Days
+from trader.books import conduct as folding
 from trader.books.book import flag_key
-from trader.model.events import FlagRaised
-from trader.model.instruments import Instrument
-from trader.model.orders import Approved, Denied, OrderIntent, Reason, Side, TradingState, Urgency
+from trader.model.conduct import Conduct
+from trader.model.events import DayStarted, FlagRaised, OrderFilled, OrderMoved, StateSet
+from trader.model.instruments import AssetClass, Instrument
+from trader.model.orders import Approved, Denied, OrderIntent, OrderStatus, Reason, Side, TradingState, Urgency
 from trader.model.views import Market, Question, Standing
 from trader.risk.bounds import Bound, Breach
+from trader.risk.conduct import ConductControls, ConductLimits, ConductOfAccount, ConductOfOne
 from trader.risk.gate import Gate
 from trader.risk.ladder import Ladder
 from trader.risk.limits import AccountLimits, GroupLimits, Limits, OrderLimits, SymbolLimits
 from trader.risk.rules import Rules
+from trader.risk.stress import Scenario
+from trader.risk.value_at_risk import TailControl, TailModel, VarLimits
+
+_STATUSES = {"accepted": OrderStatus.OPEN, "refused": OrderStatus.REJECTED, "canceling": OrderStatus.PENDING_CANCEL}
 
 
 class Arrays:
@@ -70,11 +79,16 @@ class RealGate:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.arrays = Arrays(desk)
+        self.conduct = folding.begin()
+        for past in desk.history:
+            _fold(self.conduct, past)
         self.gate = Gate(
             rules_of(desk),
             {name: limits_of(box) for name, box in desk.sandboxes.items()},
             exposures=self.arrays,
             flags=flags_of(desk),
+            conduct=ConductControls(conduct_of(desk), self.conduct, self.arrays),
+            tails=TailControl(_tail_of(desk)),
         )
 
     def ask(self, order: Order) -> Approved | Denied:
@@ -110,8 +124,57 @@ def rules_of(desk: Desk) -> Rules:
     )
 
 
+def _tail_of(desk: Desk) -> TailModel:
+    """Return what is known of the past: of each symbol its volatility, and not one day."""
+    past = {name: Days({}, _float(symbol.sigma_day)) for name, symbol in desk.symbols.items()}
+    classes: dict[str, AssetClass] = {name: "crypto" if one.is_coin else "stock" for name, one in desk.symbols.items()}
+    limits = _bounds(desk.risk.get("var", {}))
+    shocks = limits.pop("shocks", {})
+    return TailModel(past, classes, VarLimits(**limits, scenarios=(Scenario("one", shocks, is_completed=False),)))
+
+
+def conduct_of(desk: Desk) -> ConductLimits:
+    own = {name: ConductOfOne(**_bounds(box.limits.get("conduct", {}))) for name, box in desk.sandboxes.items()}
+    return ConductLimits(ConductOfAccount(**_bounds(desk.risk.get("conduct", {}))), own)
+
+
+def _fold(conduct: Conduct, past: Past) -> None:
+    """Take what happened into the books' counters, as the events of it would be."""
+    side = Side.BUY if past.is_buy else Side.SELL
+    intent = OrderIntent(
+        past.strategy, past.symbol, side, decimal_of(past.qty), decimal_of(past.price),
+        reduces=past.reduces, reason=Reason.SIGNAL, ts=past.ts,
+    )  # fmt: skip
+    match past.kind:
+        case "sent":
+            folding.sent(conduct, Approved("o", intent, Decimal() if past.reduces else decimal_of(past.reserved)))
+        case "accepted" | "refused" | "canceling":
+            status = _STATUSES[past.kind]
+            folding.moved(conduct, OrderMoved(past.ts, past.strategy, past.symbol, "o", status, ""))
+        case "ended":
+            folding.ended(conduct, intent)
+        case "filled":
+            folding.filled(conduct, _filled(past, intent), is_flat=past.is_flat)
+        case "day":
+            folding.day_started(conduct, DayStarted(past.ts, past.strategy, Decimal()))
+        case "resumed":
+            folding.state_set(conduct, StateSet(past.ts, past.strategy, TradingState.ACTIVE, "somebody", ""))
+        case _:
+            folding.denied(conduct, Denied(intent, folding.REPEATED, "", ""))
+
+
+def _filled(past: Past, intent: OrderIntent) -> OrderFilled:
+    return OrderFilled(
+        ts=past.ts, strategy=past.strategy, symbol=past.symbol, side=intent.side, qty=intent.qty,
+        price=intent.decision_price, fee=Decimal(), fee_asset="USD", order_id="o", execution_id="e",
+        decision_price=intent.decision_price, reason=intent.reason, status=OrderStatus.FILLED,
+        realized=decimal_of(past.realized), opened=False,
+    )  # fmt: skip
+
+
 def limits_of(box: desks.Sandbox) -> Limits:
-    own = _bounds(box.limits) | {"max_position_size": decimal_of(box.limits["max_position_size"])}
+    own = _bounds({rule: bound for rule, bound in box.limits.items() if rule != "conduct"})
+    own |= {"max_position_size": decimal_of(box.limits["max_position_size"])}
     return Limits(**own, allow_short=box.allow_short)
 
 

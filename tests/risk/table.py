@@ -269,7 +269,7 @@ _CONDUCT = [
         always={"conduct.one.losses": 3}, allow={"conduct.one.lost_at": NOW - MINUTE},
         hard={"conduct.one.lost_at": NOW - 59 * SECOND}),
     Row("max_size_ratio", _ONE, "own.conduct.max_size_ratio", {"soft": 2, "hard": 4}, breaks="conduct",
-        always={"conduct.one.sized": 10, "conduct.one.usual": 510.0}, allow={"order.qty": "10"},
+        always={"conduct.one.entries": 10, "conduct.one.largest": Decimal(510)}, allow={"order.qty": "10"},
         soft={"order.qty": "15"}, hard={"order.qty": "21"}),
     Row("max_open_orders_per_symbol", "symbol AAA", "conduct.max_open_orders_per_symbol", {"soft": 1, "hard": 2},
         breaks="conduct", soft={"conduct.symbols": {"AAA": SymbolTally(open_orders=1)}},

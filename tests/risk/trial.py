@@ -19,7 +19,7 @@ from trader.model.orders import Approved, Denied
 from trader.risk.bounds import Breach
 
 ORDERS_A_DESK = 24
-AT_THE_EDGE = 0.08  # of the orders are as large as the oracle lets pass, or one step larger
+AT_THE_EDGE = 0.04  # of the orders are as large as the oracle lets pass, or one step larger
 _CHUNK = 40  # desks
 
 
@@ -28,14 +28,16 @@ class Disagreement(AssertionError):
 
 
 class Tally(msgspec.Struct):
-    """How many orders were judged, and how often what was said."""
+    """How many orders were judged, how often what was said, and how often each rule was broken, by the oracle."""
 
     orders: int = 0
     said: Counter[str] = msgspec.field(default_factory=Counter)
+    broken: Counter[str] = msgspec.field(default_factory=Counter)
 
     def add(self, other: "Tally") -> None:
         self.orders += other.orders
         self.said += other.said
+        self.broken += other.broken
 
 
 def try_desk(seed: int) -> Tally:
@@ -46,15 +48,17 @@ def try_desk(seed: int) -> Tally:
     """
     dice, tally = Dice(seed), Tally()
     desk = desk_of(dice)
-    gate = RealGate(desk)
+    gate, view = RealGate(desk), None
     for number in range(ORDERS_A_DESK):
         if dice.chance(0.15):
             _move(desk, dice)
             gate.arrays.refill()
+            view = None
+        view = view or View(desk)
         order = order_of(desk, dice)
         if not order.reduces and dice.chance(AT_THE_EDGE):
-            order = _at_the_edge(desk, order, dice)
-        judgement = judge(desk, order)
+            order = _at_the_edge(view, order, dice)
+        judgement = judge(desk, order, view)
         reserved = reservation(order)
         verdict = gate.ask(order)
         warned = {(breach.rule, breach.scope) for breach in gate.warnings}
@@ -62,7 +66,10 @@ def try_desk(seed: int) -> Tally:
             raise Disagreement(f"desk {seed}, order {number}: {why}\n{order}\n{judgement}\n{verdict}\n{gate.warnings}")
         if desk.symbols[order.symbol].mark is None:
             desk.now += 2 * MINUTE  # what is on its way without a price is nothing that older sums know of
+        if isinstance(verdict, Approved) and not order.reduces:
+            view = None
         tally.orders += 1
+        tally.broken.update({rule for rule, _ in judgement.hard | judgement.soft})
         tally.said[_word(verdict, gate.warnings)] += 1
     return tally
 
@@ -90,13 +97,14 @@ def _word(verdict: Approved | Denied, warnings: list[Breach]) -> str:
     return "soft " + warnings[0].rule if warnings else "reduction" if verdict.intent.reduces else "approved"
 
 
-def _at_the_edge(desk: Desk, order: Order, dice: Dice) -> Order:
+def _at_the_edge(view: View, order: Order, dice: Dice) -> Order:
     """Return the order as large as the oracle lets it pass, or one step larger: found by halving."""
-    step = desk.symbols[order.symbol].step if not desk.symbols[order.symbol].is_coin else Fraction(1, 64)
-    low, high, view = 0, 4096, View(desk)
+    symbol = view.desk.symbols[order.symbol]
+    step = Fraction(1, 64) if symbol.is_coin else symbol.step
+    low, high = 0, 4096
     while high - low > 1:
         middle = (low + high) // 2
-        if judge(desk, replace(order, qty=middle * step), view).hard - {("min_notional", "order")}:
+        if judge(view.desk, replace(order, qty=middle * step), view).hard - {("min_notional", "order")}:
             high = middle
         else:
             low = middle
