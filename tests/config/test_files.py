@@ -12,11 +12,13 @@ from trader.errors import ConfigError
 
 CONFIGS = sorted((ROOT / "configs").glob("*.json"))
 COUNTS = {
+    "guarded": 3,
     "market_etf_portfolio": 3,
     "multi_asset_portfolio": 3,
     "multi_trader_example": 10,
     "multi_trader_simple": 3,
     "sector_rotation": 3,
+    "guarded": 3,
 }
 
 

@@ -62,6 +62,8 @@ CHECKS: dict[str, Callable[[Any, Any], bool]] = {
     "additionalProperties": lambda value, known: known is True or not isinstance(value, dict) or value.keys() <= known,
     "items": lambda value, rule: not isinstance(value, list) or all(is_valid(below, rule) for below in value),
     "minItems": lambda value, least: not isinstance(value, list) or len(value) >= least,
+    "propertyNames": lambda value, rule: not isinstance(value, dict) or all(is_valid(key, rule) for key in value),
+    "maxProperties": lambda value, most: not isinstance(value, dict) or len(value) <= most,
     "maxItems": lambda value, most: not isinstance(value, list) or len(value) <= most,
     "pattern": lambda value, pattern: not isinstance(value, str) or re.search(pattern, value) is not None,
     "minLength": lambda value, least: not isinstance(value, str) or len(value) >= least,
@@ -92,6 +94,36 @@ def test_the_examples_are_valid(file: Any) -> None:
 )
 def test_what_may_be_written_is_valid(changes: dict[str, Any]) -> None:
     assert is_valid({"strategies": [entry(**changes)]}, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "risk",
+    [
+        {"var": {"max_stress": 0.2, "stress": ["pandemic", {"name": "rates", "shocks": {"TLT": -0.1}}]}},
+        {"escalation": {"max_gross": {"hard": "force_reduce"}}, "ladder": {"daily_loss": 0.1}},
+        {"account": {"max_class_of": {"crypto": {"soft": 0.1}}}, "tiers": {"low": "relaxed"}},
+    ],
+)
+def test_limits_that_may_be_written_are_valid(risk: dict[str, Any]) -> None:
+    data = {"strategies": [entry()], "risk": risk}
+    assert is_valid(data, SCHEMA)
+    parse(data)
+
+
+@pytest.mark.parametrize(
+    "risk",
+    [
+        {"var": {"stress": ["pandemi"]}},
+        {"escalation": {"max_gros": {"hard": "halt_desk"}}},
+        {"account": {"max_class_of": {"bonds": 0.1}}},
+        {"account": {"max_positions": 0}},
+    ],
+)
+def test_limits_that_are_refused_are_invalid(risk: dict[str, Any]) -> None:
+    data = {"strategies": [entry()], "risk": risk}
+    assert not is_valid(data, SCHEMA)
+    with pytest.raises(ConfigError):
+        parse(data)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The keys of a settings file that say what losses, broken limits and a wild market lead to."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -15,6 +15,7 @@ from trader.risk.ladder import LOSSES, WEEKLY_FACTOR, Ladder, Rungs
 from trader.risk.regime import MAX_RATIO, RELAX_DAYS, Regime
 
 _MOST_NAMES: Final = 10_000  # of strategies and groups
+_KINDS: Final = [*LOSSES, *MEASURED_KINDS, *ORDER_KINDS]
 
 
 class Loss(Share):
@@ -81,10 +82,9 @@ class Follows(Section):
 
 def _kinds(value: dict[str, Follows]) -> dict[str, Follows]:
     """Check that each kind exists, and that what follows can follow it."""
-    known = (*LOSSES, *MEASURED_KINDS, *ORDER_KINDS)
     for kind, follows in value.items():
-        if kind not in known:
-            raise ValueError(f"no limit is called {show(kind)}{did_you_mean(kind, known)}")
+        if kind not in _KINDS:
+            raise ValueError(f"no limit is called {show(kind)}{did_you_mean(kind, _KINDS)}")
         if kind not in LOSSES and Action.TIGHTEN in {follows.soft, follows.hard}:
             raise ValueError(f"{kind}: tighten follows losses only ({', '.join(LOSSES)})")
         if kind in ORDER_KINDS and follows.hard is not None:
@@ -94,7 +94,9 @@ def _kinds(value: dict[str, Follows]) -> dict[str, Follows]:
     return value
 
 
-Escalations = Annotated[dict[Text, Follows], Field(max_length=_MOST_NAMES), AfterValidator(_kinds)]
+_FOR_EDITORS: Final[Any] = {"propertyNames": {"enum": _KINDS}}
+_Table = Annotated[dict[Text, Follows], Field(max_length=_MOST_NAMES, json_schema_extra=_FOR_EDITORS)]
+Escalations = Annotated[_Table, AfterValidator(_kinds)]
 
 
 def escalation_of(section: Mapping[str, Follows]) -> Escalation:

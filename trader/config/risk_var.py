@@ -77,6 +77,10 @@ class StressSection(Section):
         return Scenario(self.name, dict(self.shocks), self.title, self.completed)
 
 
+_Name = Annotated[str, Field(json_schema_extra={"enum": [*SCENARIOS]})]
+_Stress = Annotated[StressSection, BeforeValidator(_scenario, json_schema_input_type=_Name | StressSection)]
+
+
 class VarSection(Section):
     """What the account may lose by all that it holds and all that is on its way; exits always pass."""
 
@@ -94,7 +98,7 @@ class VarSection(Section):
     """Past days that are looked at; a symbol with fewer than 250 counts by its volatility alone."""
     method: Literal["parametric", "historical", "cornish-fisher"] = "parametric"
     """How it is measured: by the normal distribution, by the worst of the past days, or by skew and kurtosis too."""
-    stress: tuple[Annotated[StressSection, BeforeValidator(_scenario)], ...] | None = None
+    stress: tuple[_Stress, ...] | None = None
     """What max_stress is about: stresses by name, or as objects with a name and shocks. null: all that have a name."""
 
     @model_validator(mode="after")
