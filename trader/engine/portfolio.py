@@ -26,6 +26,7 @@ from trader.model.events import (
     SymbolUnlocked,
 )
 from trader.model.orders import TERMINAL, Approved, Side
+from trader.risk.value_at_risk import dollars
 
 if TYPE_CHECKING:
     from trader.model.views import Floats
@@ -98,12 +99,15 @@ class Portfolio:
             self._count_cash()
             self._paid.clear()
 
+    @property
+    def equity(self) -> float:
+        """Return the cash of all strategies plus their positions at their marks; NaN where one of those has none."""
+        return float(self.cash.sum() + dollars(self.held, self.marks[self.symbol_of]).sum())
+
     def equity_of(self, strategy: str) -> float:
         """Return a strategy's cash plus its positions at their marks; NaN where one of those has none."""
         part = self.slots_of[strategy]
-        held = self.held[part]
-        worth = np.where(held == 0.0, 0.0, held * self.marks[self.symbol_of[part]])
-        return float(self.cash[self.rank[strategy]] + worth.sum())
+        return float(self.cash[self.rank[strategy]] + dollars(self.held[part], self.marks[self.symbol_of[part]]).sum())
 
     def _reserve(self, approved: Approved) -> None:
         """Add an opening; where its symbol is to be counted anyway, it is counted with the rest."""
@@ -122,8 +126,10 @@ class Portfolio:
             bought, sold = _unfilled(slot)
             self.held[slot.rank], self.held_buys[slot.rank], self.held_sells[slot.rank] = slot.held, bought, sold
             net, buys, sells = net + slot.held, buys + bought, sells + sold
-        for name in ledger.books.keys() - self.rank.keys():  # of strategies that are no longer traded
-            net += float(ledger.books[name].position(symbol).qty) if symbol in ledger.books[name].positions else 0.0
+        if len(ledger.books) > len(self.rank):
+            for name, book in ledger.books.items():
+                if name not in self.rank and symbol in book.positions:  # of strategies that are no longer traded
+                    net += float(book.positions[symbol].qty)
         self.net[number], self.buys[number], self.sells[number] = net, buys, sells
 
     def _count_cash(self) -> None:

@@ -39,7 +39,7 @@ class DirectorsView:
     @property
     def equity(self) -> float:
         """Return the cash of all strategies plus their positions at their marks."""
-        return sum(map(self.equity_of, self._sandboxes))
+        return self._portfolio.equity
 
     def equity_of(self, strategy: str) -> float:
         """Return one strategy's cash plus positions at their marks."""
