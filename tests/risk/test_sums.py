@@ -1,5 +1,6 @@
 """Sums that are kept and counted on are what adding everything up anew gives."""
 
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
@@ -72,3 +73,13 @@ def test_a_group_of_strategies_is_counted_under_its_name_from_then_on() -> None:
     sums.slots.add(0, ["both"], own)
     assert sums.slots.totals("both", [0, 1]).gross == 1400.0
     assert sums.slots.totals("both", [0, 1]).number == 6
+
+
+@pytest.mark.parametrize("signed", [5.0, -5.0])
+def test_without_a_mark_neither_position_nor_gross_nor_net_is_known(signed: float) -> None:
+    sums = sums_of(Book({"one": dict.fromkeys(SYMBOLS, 1.0), "two": dict.fromkeys(SYMBOLS, 0.0)}))
+    position, gross, net, number = sums.account.after(sums.symbols.change(0, signed, nan))
+    assert isnan(position)
+    assert isnan(gross)
+    assert isnan(net)
+    assert number == 3

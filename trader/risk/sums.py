@@ -35,13 +35,14 @@ class Totals:
 
     def before(self, change: Change) -> tuple[float, float, float, int]:
         """Return position, gross, net and number as they are."""
-        return change[0], self.gross, max(self.up, -self.down), self.number
+        return change[0], self.gross, max(self.up, -self.down) + 0.0 * self.gross, self.number
 
     def after(self, change: Change) -> tuple[float, float, float, int]:
         """Return position, gross, net and number as an order would make them."""
         before, after, up, down, number = change
-        up, down = self.up + up, -(self.down + down)
-        return after, self.gross + (after - before), max(down, up), self.number + number
+        gross = self.gross + (after - before)
+        net = max(self.up + up, -(self.down + down)) + 0.0 * gross  # the larger of a number and NaN may be the number
+        return after, gross, net, self.number + number
 
     def add(self, change: Change) -> None:
         """Count an order as let pass."""
