@@ -18,7 +18,6 @@ COUNTS = {
     "multi_trader_example": 10,
     "multi_trader_simple": 3,
     "sector_rotation": 3,
-    "guarded": 3,
 }
 
 
