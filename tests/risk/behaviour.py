@@ -52,8 +52,11 @@ def conduct(desk: Desk, order: Order, most: Judge, least: Judge) -> Iterator[tup
     everyone = [one for one in desk.history if one.kind != "resumed" or not one.strategy]
     here, symbol = f"strategy {order.strategy}", f"symbol {order.symbol}"
     for scope, bounds, history in ((here, limits, mine), ("account", shared, everyone)):
+        is_late = any(one.ts > order.ts for one in history)  # decided before what was sent already
         for rule, count in _COUNTS.items():
-            if rule in bounds:  # as many as are allowed allow no further one
+            if rule in bounds and is_late and rule in _TIMED:
+                yield "close", rule, scope
+            elif rule in bounds:  # as many as are allowed allow no further one
                 yield from most(rule, scope, bounds[rule], Fraction(count(order, history) + 1))
         for rule, kind in (("max_cancel_ratio", "canceling"), ("max_error_rate", "refused")):
             if rule in bounds:
@@ -122,6 +125,7 @@ def _refused_in_a_row(_: Order, history: Sequence[Past]) -> int:
     return row
 
 
+_TIMED = {"max_orders_per_second", "max_orders_per_minute"}
 _COUNTS: dict[str, Callable[[Order, Sequence[Past]], int]] = {
     "max_orders_per_second": lambda order, history: _messages(order, history, SECOND),
     "max_orders_per_minute": lambda order, history: _messages(order, history, MINUTE),

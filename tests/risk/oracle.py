@@ -16,6 +16,7 @@ from tests.risk.desks import SECOND, ZERO, Bound, Desk, Order, Sandbox, Symbol
 
 NEARLY = Fraction(1, 10**8)  # nearer than this to a limit, and not on it, floats may say either
 ONE = Fraction(1)
+RESERVED = Fraction(102, 100)  # of what an opening is worth where it was decided
 Z_95 = Fraction("1.6448536269514722")  # deviations that a normal loss exceeds on one day of twenty
 ES_95 = Fraction("2.0627128075074257")  # and by which it does in the mean
 
@@ -56,7 +57,7 @@ def judge(desk: Desk, order: Order, view: "View | None" = None) -> Judgement:
 
 def reservation(order: Order) -> Fraction:
     """Return the dollars that are to be set aside."""
-    return ZERO if order.reduces else order.qty * order.price * Fraction(102, 100)
+    return ZERO if order.reduces else order.qty * order.price * RESERVED
 
 
 # --- may it open anything at all --------------------------------------------------------------------------------------
@@ -140,11 +141,10 @@ def _own(view: View, order: Order) -> Iterator[Finding]:
         yield "hard", "max_position_size", scope
     for rule, figure in (("max_order_qty", order.qty), ("max_order_value", order.qty * order.price)):
         yield from _most(rule, "order", limits.get(rule), figure)
-    places = [(box, name) for name in box.held]
-    tightness = _tightness(desk, {"account", scope})
-    yield from _ring(
-        desk, order, scope, limits, _Ring(_slots(desk, places), (box.name, order.symbol), equity, tightness)
-    )
+    if not limits.keys().isdisjoint(_MEASURES):
+        places = _slots(desk, [(box, name) for name in box.held])
+        ring = _Ring(places, (box.name, order.symbol), equity, _tightness(desk, {"account", scope}))
+        yield from _ring(order, scope, limits, ring)
 
 
 # --- the market it would meet -----------------------------------------------------------------------------------------
@@ -251,8 +251,8 @@ def _account(view: View, order: Order) -> Iterator[Finding]:
     of_one = {rule: limits[rule] for rule in ("max_position", "max_position_value") if rule in limits}
     of_one |= desk.risk.get("symbols", {}).get(order.symbol, {})
     ring = _Ring(view.places, order.symbol, nav, _tightness(desk, {"account", symbol}))
-    yield from _ring(desk, order, "account", of_all, ring)
-    yield from _ring(desk, order, symbol, of_one, ring)
+    yield from _ring(order, "account", of_all, ring)
+    yield from _ring(order, symbol, of_one, ring)
 
 
 def _buckets(view: View, order: Order) -> Iterator[Finding]:
@@ -274,17 +274,19 @@ def _buckets(view: View, order: Order) -> Iterator[Finding]:
 def _groups(view: View, order: Order) -> Iterator[Finding]:
     desk = view.desk
     for name, group in desk.risk.get("groups", {}).items():
-        if order.strategy in group["strategies"]:
+        if order.strategy in group["strategies"] and not group.keys().isdisjoint(_MEASURES):
             boxes = [desk.sandboxes[one] for one in group["strategies"]]
             places = _slots(desk, [(box, symbol) for box in boxes for symbol in box.held])
             scope = f"group {name}"
             ring = _Ring(places, (order.strategy, order.symbol), view.nav, _tightness(desk, {"account", scope}))
-            yield from _ring(desk, order, scope, group, ring)
+            yield from _ring(order, scope, group, ring)
 
 
 def _tail(view: View, order: Order) -> Iterator[Finding]:
     """Add up what each position may lose, the worse way filled; where no past day is known nothing offsets another."""
     limits, desk = view.desk.risk.get("var", {}), view.desk
+    if limits.keys().isdisjoint({"max_var", "max_es", "max_stress"}):
+        return
     new = dict(view.places)
     one, moved = new[order.symbol], _signed(order)
     new[order.symbol] = Place(one.held + moved, one.buys, one.sells, one.mark)  # it is sure to fill
@@ -315,8 +317,10 @@ def _loss(desk: Desk, places: Mapping[str, Place], deviations: Fraction | None) 
     return total
 
 
-def _ring(desk: Desk, order: Order, scope: str, limits: Mapping[str, Any], ring: _Ring) -> Iterator[Finding]:
+def _ring(order: Order, scope: str, limits: Mapping[str, Any], ring: _Ring) -> Iterator[Finding]:
     """Compare what some positions may come to, with the order and without, to the limits on them."""
+    if limits.keys().isdisjoint(_MEASURES):
+        return
     old, new = ring.places, _with(order, ring.places, ring.asked)
     for rule, bound in limits.items():
         if rule in _MEASURES:
@@ -454,9 +458,10 @@ def _most(rule: str, scope: str, bound: Bound | None, figure: Figure, tightness:
     for level, limit in (("hard", bound.hard), ("soft", bound.soft)):
         if limit is None:
             continue
-        if figure != limit / tightness and abs(figure - limit / tightness) <= NEARLY * abs(limit):
+        beyond = figure - (limit if tightness == 1 else limit / tightness)
+        if beyond and abs(beyond) <= NEARLY * abs(limit):
             yield "close", rule, scope
-        elif figure > limit / tightness:
+        elif beyond > 0:
             yield level, rule, scope
             return
 

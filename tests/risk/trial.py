@@ -19,7 +19,7 @@ from trader.model.orders import Approved, Denied
 from trader.risk.bounds import Breach
 
 ORDERS_A_DESK = 24
-AT_THE_EDGE = 0.04  # of the orders are as large as the oracle lets pass, or one step larger
+AT_THE_EDGE = 0.03  # of the orders are as large as the oracle lets pass, or one step larger
 _CHUNK = 40  # desks
 
 
