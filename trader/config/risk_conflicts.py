@@ -82,10 +82,10 @@ def _twice(risk: RiskSection) -> Iterator[Finding]:
     """Yield symbols that are in two sectors, or two categories."""
     for key, names in (("sectors", risk.sectors), ("categories", risk.categories)):
         first: dict[str, str] = {}
-        for name, symbols in names.items():
-            for index, symbol in enumerate(symbols):
-                if (other := first.setdefault(symbol, name)) != name:
-                    yield (key, name, index), f"{symbol} is in {show(other)} too; a symbol has one of them"
+        places = [(name, index, symbol) for name, symbols in names.items() for index, symbol in enumerate(symbols)]
+        for name, index, symbol in places:
+            if (other := first.setdefault(symbol, name)) != name:
+                yield (key, name, index), f"{symbol} is in {show(other)} too; a symbol has one of them"
 
 
 def _unreachable(risk: RiskSection) -> Iterator[Finding]:
