@@ -209,7 +209,7 @@ _LIMITS = [
     Sabotage(
         "what was let pass counts when all is added up again",
         f"{_EXPOSURE}count",
-        "sums.account.add(asked.change)",
+        "sums.account.add(change)",
         "pass",
     ),
     Sabotage(
@@ -222,8 +222,8 @@ _LIMITS = [
     Sabotage(
         "a short sale makes no position larger",
         "trader.risk.sums:Positions.change",
-        "-(low + signed)",
-        "-low",
+        "low += signed",
+        "pass",
     ),
     Sabotage("a hard level is only told of", f"{_GATE}Gate._broken", 'if breach.level == "soft":', "if True:"),
     Sabotage("nobody reads a flag", f"{_GATE}Gate._breaches", "if self._flags and", "if False and"),

@@ -125,11 +125,8 @@ class _Measure(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """A rule that is set, ready to be asked: a value whose product with ``sign`` is at most ``first`` is within it."""
+    """A rule that is set."""
 
-    value: Callable[[_Seen], float]
-    sign: float
-    first: float
     rule: str
     bound: Bound
     measure: _Measure
@@ -137,14 +134,18 @@ class _Row(NamedTuple):
     hint: str
 
 
+# A row ready to be asked: a value whose product with the first number is at most the second is within it. Plain, since
+# every order walks through all of them.
+_Step = tuple[Callable[[_Seen], float], float, float, _Row]
+
 _NOTHING: Final = StrategyTally(Tally())
 _NO_LIMITS: Final = ConductOfOne()
 _UNSEEN: Final = SymbolTally()
 _UNTRADED: Final = SlotTally()
 
 
-def _plan(limits: ConductOfAll, scope: str, *, key: str, resumed: str) -> tuple[_Row, ...]:
-    rows = []
+def _plan(limits: ConductOfAll, scope: str, *, key: str, resumed: str) -> tuple[_Step, ...]:
+    rows: list[_Step] = []
     for rule, measure in _MEASURES.items():
         if bound := getattr(limits, rule, NONE):
             verb = "lower" if measure.kind is _Kind.BELOW else "raise"
@@ -154,14 +155,14 @@ def _plan(limits: ConductOfAll, scope: str, *, key: str, resumed: str) -> tuple[
             sign = -1.0 if measure.kind is _Kind.BELOW else 1.0
             first = min(sign * level for level in (bound.soft, bound.hard) if level is not None)
             first -= measure.kind is _Kind.REACHED
-            rows.append(_Row(measure.value, sign, first, rule, bound, measure, scope, hint))
+            rows.append((measure.value, sign, first, _Row(rule, bound, measure, scope, hint)))
     return tuple(rows)
 
 
-def _walk(plan: tuple[_Row, ...], seen: _Seen) -> Iterator[Breach]:
-    for row in plan:
-        value = row.value(seen)
-        if row.sign * value <= row.first:
+def _walk(plan: tuple[_Step, ...], seen: _Seen) -> Iterator[Breach]:
+    for measure, sign, first, row in plan:
+        value = measure(seen)
+        if sign * value <= first:
             continue
         if math.isnan(value):
             yield _breach(row, "hard" if row.bound.hard is not None else "soft", value, seen)

@@ -7,7 +7,7 @@ worse passes. Fractions are of the account's net asset value, a strategy's own o
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import isnan, nan
-from typing import Final, NamedTuple
+from typing import Final
 
 from trader.model.events import FlagRaised
 from trader.model.views import Exposures, Question
@@ -23,17 +23,9 @@ _ACCOUNT: Final = frozenset({"account"})
 _TIGHTENED: Final = frozenset({By.EQUITY, By.DOLLARS})
 
 
-class _Asked(NamedTuple):
-    """An opening that was asked about: what it would do to the account, and to its strategy's own positions."""
-
-    number: int
-    signed: float
-    of: OfAccount
-    change: Change
-    strategy: str
-    rings: Sequence[Ring] = ()
-    place: int = 0
-    own: Change | None = None
+# An opening that was asked about: the number of its symbol and its signed quantity, what it meets in the account and
+# changes there, its strategy with its rings, the slot's number and what changes there, None without rings.
+_Asked = tuple[int, float, OfAccount, Change, str, Sequence[Ring], int, Change | None]
 
 
 class ExposureControls:
@@ -103,24 +95,25 @@ class ExposureControls:
                 equity = float(question.standing.equity) if is_own else nav
                 tightness = self.tightness(tightened_by)
                 self._over(found, limits, slots.totals(scope, rows), own, equity=equity, tightness=tightness)
-        self._asked = _Asked(number, signed, of, change, intent.strategy, rings, place, own)
+        self._asked = number, signed, of, change, intent.strategy, rings, place, own
         return found
 
     def count(self, reserved: Decimal) -> None:
         """Add the opening that was asked about last to the sums that are kept: it was let pass."""
-        asked, sums = self._asked, self._summed()
-        assert asked is not None, "nothing was asked about"
-        if isnan(asked.change[1]):  # without a mark it makes every sum unknown
+        assert self._asked is not None, "nothing was asked about"
+        sums = self._summed()
+        number, signed, of, change, strategy, rings, place, own = self._asked
+        if isnan(change[1]):  # without a mark it makes every sum unknown
             self.forget()
             return
-        sums.symbols.add(asked.number, asked.signed, asked.change)
-        sums.account.add(asked.change)
+        sums.symbols.add(number, signed, change)
+        sums.account.add(change)
         sums.free -= float(reserved)
-        for _, row, _ in asked.of.buckets:
-            sums.sets[row] += asked.change[1] - asked.change[0]
-        if asked.own is not None:
-            sums.slots.positions.add(asked.place, asked.signed, asked.own)
-            sums.slots.add(self._rings.rows[asked.strategy], [ring.scope for ring in asked.rings], asked.own)
+        for _, row, _ in of.buckets:
+            sums.sets[row] += change[1] - change[0]
+        if own is not None:
+            sums.slots.positions.add(place, signed, own)
+            sums.slots.add(self._rings.rows[strategy], [ring.scope for ring in rings], own)
 
     def _over(
         self, found: list[Breach], limits: Sequence[Limited], totals: Totals, change: Change, *, equity: float,
