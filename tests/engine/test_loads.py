@@ -50,6 +50,14 @@ def test_a_position_that_outgrew_its_limit_is_told_and_no_longer_when_it_is_back
     assert (cleared.ts, cleared.by) == (T0 + 4 * MINUTE, "measure")
 
 
+def test_the_hard_level_of_one_sector_stands_while_another_is_beyond_the_soft_one() -> None:
+    account = AccountLimits(max_sector=Bound(0.6, 0.3))
+    desk = Watched(Rules(account=account, sectors={"a": ("SPY",), "b": ("QQQ",)}), buyer("SPY", "QQQ"))
+    minutes(desk, *[{"SPY": 100, "QQQ": 100}] * 2, *[{"SPY": 170, "QQQ": 100}] * 3)
+    assert [flag.level for flag in desk.flags] == ["soft", "hard"]
+    assert desk.of(FlagCleared) == []
+
+
 def test_a_soft_level_is_told_the_hard_one_follows_and_both_go_as_they_came() -> None:
     desk = Watched(Rules(account=AccountLimits(max_gross=Bound(0.7, 0.6))), buyer("SPY"))
     minutes(desk, {"SPY": 100}, {"SPY": 100}, {"SPY": 160})

@@ -162,12 +162,10 @@ class ControlRoom:
         breaches, unknown = self._loads.read(ts, flags)
         for breach in breaches:
             self._raise(ts, breach)
-        levels = {(breach.scope, breach.rule): breach.level for breach in breaches}
+        beyond = {(breach.scope, breach.rule, level) for breach in breaches for level in ("soft", breach.level)}
         for flag in [flag for flag in flags.values() if not flag.until and flag.kind != REGIME]:
-            level = levels.get((flag.scope, flag.kind))
-            if level is None and (flag.scope, flag.kind) in unknown:
-                continue
-            if level is None or (level, flag.level) == ("soft", "hard"):
+            scope, kind = flag.scope, flag.kind
+            if (scope, kind, flag.level) not in beyond and (scope, kind) not in unknown:
                 self._clear(ts, flag, "measure")
         for flag in [flag for flag in flags.values() if flag.action == Action.FORCE_REDUCE]:
             self._reduce(ts, flag)
