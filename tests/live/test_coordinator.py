@@ -19,10 +19,11 @@ from trader.engine.engine import Step
 from trader.errors import ConfigError, CredentialsError, EdgeError
 from trader.live.control_client import ask
 from trader.live.control_messages import Declined
+from trader.live.overriding import AgreeOverride, AskOverride
 from trader.live.recorder import NoJournal, Then
 from trader.model.events import Event, OrderCreated, OrderMoved
 from trader.model.inputs import Control, Input
-from trader.model.orders import OrderStatus
+from trader.model.orders import OrderStatus, Side
 from trader.model.signals import Signals, Target
 from trader.model.ticks import Bar
 from trader.model.time import MINUTE, iso
@@ -303,6 +304,19 @@ async def test_a_desk_that_breaks_at_an_operators_word_ends_a_simulated_run(tmp_
     async with asyncio.timeout(5):
         with pytest.raises(AssertionError, match="it broke"):
             await run
+
+
+async def test_an_exception_that_is_asked_for_is_confirmed_by_the_desk_itself(tmp_path: Path) -> None:
+    coordinator = MultiTraderCoordinator([entry()], options=RunOptions(feed="synthetic", state_dir=tmp_path))
+    wanted = AskOverride("one", "SPY", Side.BUY, "10", "duplicate", "on purpose")
+    run = asyncio.ensure_future(coordinator.run())
+    await until((tmp_path / "control.sock").exists)
+    asked = await asyncio.to_thread(ask, tmp_path, "override", wanted)
+    with pytest.raises(Declined, match="asked for it, and another person must agree"):
+        await asyncio.to_thread(ask, tmp_path, "agree", AgreeOverride(asked["number"]))
+    await coordinator.stop()
+    await run
+    assert [one.why for one in coordinator.engine.desk.ledger.conduct.overrides.values()] == ["on purpose"]
 
 
 async def test_operators_are_out_though_the_market_could_not_be_closed(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from trader.live.state_folder import default_folder
 from trader.live.trades import TradesFile
 from trader.model.commands import SubmitOrder
 from trader.model.events import UNJOURNALED, OrderFilled
-from trader.model.inputs import Control, Held, History, Input, OrderReleased, Settled
+from trader.model.inputs import Held, History, Input
 from trader.store.journal import Journal
 from trader.store.tape import Head, TapeWriter
 
@@ -248,15 +248,15 @@ class MultiTraderCoordinator:
             raise
         if self._tape is not None:
             self._tape.write(message, step.events)
-        if step.events or step.commands or isinstance(message, Control | Settled | OrderReleased):
+        if step.events or step.commands or self._receipts.waits_for(message):
             self._record(message, step)
         for name, symbol, took_ns in self._watch.take():
             log.warning("strategy.slow", strategy=name, symbol=symbol, took_ms=took_ns // 1_000_000)
 
     def _record(self, message: Input, step: Step) -> None:
         """Make a step durable and tell of it; an export that fails at one of its fills loses none of its events."""
-        is_awaited = isinstance(message, Control | Settled | OrderReleased)
-        then = partial(self._act, message, step) if step.commands or is_awaited else None
+        is_told = step.commands or self._receipts.waits_for(message)
+        then = partial(self._act, message, step) if is_told else None
         self._recorder.record([event for event in step.events if type(event) not in UNJOURNALED], then)
         if self._view is not None:
             self._view.note(step.events)

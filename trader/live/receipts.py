@@ -31,6 +31,10 @@ class Receipts:
         finally:
             del self._waiting[id(message)]
 
+    def waits_for(self, message: Input) -> bool:
+        """Tell whether somebody waits for this very object."""
+        return id(message) in self._waiting
+
     def settle(self, message: Input, events: Sequence[Event]) -> None:
         """Tell whoever waits for this very object, if anybody does, that its events are durable."""
         _, future = self._waiting.get(id(message), (None, None))
