@@ -46,8 +46,9 @@ class ExposureControls:
         self._rings = Rings(rules, limits, exposures)
         self._sums: Sums | None = None
         self._asked: _Asked | None = None
-        self._tight: dict[frozenset[str], float] = {}  # by scopes, as of a version of the exposures: flags change it
-        self._tight_at = -1
+        self._tight: dict[frozenset[str], float] = {}  # by scopes, as long as these flags stand
+        self._standing: list[FlagRaised] = []
+        self._tight_at = -1  # the version of the exposures: a flag changes it
         self._min_equity = _at_least("min_equity", rules.account.min_equity, "$")
         self._min_cash_buffer = _at_least("min_cash_buffer", rules.account.min_cash_buffer, "of equity")
 
@@ -65,8 +66,10 @@ class ExposureControls:
         if not self._flags:
             return 1.0
         if self._exposures.version != self._tight_at:
-            self._tight_at = self._exposures.version
-            self._tight.clear()
+            self._tight_at, standing = self._exposures.version, list(self._flags.values())
+            if standing != self._standing:
+                self._standing = standing
+                self._tight.clear()
         tightness = self._tight.get(scopes)
         if tightness is None:
             tightness = self._tight[scopes] = tightness_of(self._flags, scopes, factor=self._factor)
