@@ -169,8 +169,9 @@ class Gauges:
         scopes = np.concatenate((np.array(account)[:, None], self._of_scopes_held(left)), axis=1)
         money = (nav, cash + float(np.minimum(worth, 0.0).sum()) - float(seen.reserved.sum()))
         measures = np.concatenate((scopes.ravel(), largest, self._buckets @ largest, money))
-        with np.errstate(divide="ignore"):
-            return measures[self._number] / np.where(self._is_part, self._equities(nav)[self._owner], 1.0)
+        equities = np.maximum(self._equities(nav), 0.0)  # of nothing, and of less, anything is too much
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return measures[self._number] / np.where(self._is_part, equities[self._owner], 1.0)
 
     def _of_scopes_held(self, left: "Floats | None") -> "Floats":
         """Return the four measures of groups and strategies, shape (4, groups + strategies); NaN if nobody asks."""
