@@ -34,6 +34,15 @@ def resume(desk: Watched, ts: int, strategy: str = "") -> None:
     desk.take(Control(ts, "resume", strategy, "ann", "seen"))
 
 
+def test_capital_that_went_while_nobody_watched_losses_is_none_when_they_are_watched_again() -> None:
+    rules, events = ladder(drawdown=0.3), list[Any]()
+    for watched, cash in ((rules, "10000"), (Rules(), "5000"), (rules, "5000")):
+        desk = Watched(watched, spec(by_minute({}), cash=cash), books=tuple(events), at=T0 + len(events) * MINUTE)
+        desk.minute(bar(minute=len(events) + 1))
+        events += desk.events
+    assert desk.flags == []
+
+
 def test_a_desk_without_rules_has_no_control_room() -> None:
     desk = Rehearsal(all_in())
     desk.closes(100, 100, 50)

@@ -45,10 +45,10 @@ _QUOTE_FRESH: Final = MINUTE  # a quote that is older than the newest price by m
 
 
 def is_needed(desk: Desk, rules: Rules) -> bool:
-    """Tell whether there is anything to watch: a rule, a limit that may be told of, or a flag that still stands."""
+    """Tell whether there is anything to watch: a rule, a limit that may be told of, a flag, a measure that stands."""
     limits = [value for sandbox in desk.sandboxes.values() for value in msgspec.structs.astuple(sandbox.spec.limits)]
-    has_bounds = any(isinstance(value, Bound) and value for value in limits)
-    return rules != Rules() or has_bounds or bool(desk.ledger.account.flags)
+    has_bounds, account = any(isinstance(value, Bound) and value for value in limits), desk.ledger.account
+    return rules != Rules() or has_bounds or bool(account.flags or account.bases or account.peaks)
 
 
 class ControlRoom:
