@@ -35,12 +35,13 @@ def resume(desk: Watched, ts: int, strategy: str = "") -> None:
 
 
 def test_capital_that_went_while_nobody_watched_losses_is_none_when_they_are_watched_again() -> None:
-    rules, events = ladder(drawdown=0.3), list[Any]()
-    for watched, cash in ((rules, "10000"), (Rules(), "5000"), (rules, "5000")):
-        desk = Watched(watched, spec(by_minute({}), cash=cash), books=tuple(events), at=T0 + len(events) * MINUTE)
-        desk.minute(bar(minute=len(events) + 1))
-        events += desk.events
-    assert desk.flags == []
+    desk = Watched(ladder(drawdown=0.3), spec(by_minute({})))
+    desk.minute(bar(minute=1))
+    unwatched = Watched(Rules(), spec(by_minute({}), cash="5000"), books=desk.events, at=T0 + MINUTE)
+    events = desk.events + unwatched.events
+    again = Watched(ladder(drawdown=0.3), spec(by_minute({}), cash="5000"), books=events, at=T0 + MINUTE)
+    again.minute(bar(minute=2))
+    assert again.flags == []
 
 
 def test_a_desk_without_rules_has_no_control_room() -> None:
