@@ -12,6 +12,7 @@ from tests.build import T0
 from trader.live import lines
 from trader.live.lines import RULE, as_console, as_json, money, quantity
 from trader.live.narrate import Narrator
+from trader.model.conduct import Override
 from trader.model.events import (
     DailyLossReached,
     Event,
@@ -19,6 +20,9 @@ from trader.model.events import (
     FlagRaised,
     IntentTrimmed,
     OrderFilled,
+    OverrideGranted,
+    OverrideProposed,
+    OverrideUsed,
     StateSet,
     StrategyFailed,
     SymbolLocked,
@@ -244,6 +248,19 @@ def test_a_refusal_names_rule_scope_limit_value_and_the_way_to_change_it() -> No
 def test_what_a_filter_took_is_told_with_its_numbers(kept: str, text: str) -> None:
     trim = IntentTrimmed(T0, "a", "SPY", Side.BUY, Decimal(10), Decimal(kept), "volatility", "0.2", "0.31")
     assert as_console(line("intent.trimmed", **msgspec.structs.asdict(trim))).endswith(text)
+
+
+def test_an_exception_is_told_in_words_until_it_is_used() -> None:
+    asked = Override(3, "one", "QQQ", Side.BUY, Decimal(10), "cooldown", "hedge", T0, "ann")
+    what = "[one] ⚠ exception 3: one BUY of at most 10.0000 QQQ may pass cooldown until 2026-01-05 14:30 UTC, asked for"
+    said = [
+        as_console(narrated(OverrideProposed(T0, asked))),
+        as_console(narrated(OverrideGranted(T0, msgspec.structs.replace(asked, approved_by="bob")))),
+        as_console(narrated(OverrideUsed(T0, 3, "id-1", "cooldown", "120 s", "60 s"))),
+    ]
+    assert said[0].endswith(f"{what} by ann (hedge); another person agrees with `trader override agree 3`")
+    assert said[1].endswith(f"{what} by ann (hedge); agreed to by bob")
+    assert said[2].endswith("⚠ exception 3 used by id-1: cooldown, limit 120 s, value 60 s")
 
 
 @pytest.mark.parametrize(

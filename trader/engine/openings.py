@@ -7,7 +7,7 @@ from trader.director.chain import Director
 from trader.engine.portfolio_view import DirectorsView
 from trader.engine.sandbox import Slot
 from trader.model.events import Event, IntentTrimmed
-from trader.model.money import EXACT, ZERO
+from trader.model.money import EXACT, NANO, ZERO, floor_to
 from trader.model.orders import OrderIntent, Reason, Ruling
 from trader.risk.limits import reservation_of
 
@@ -65,7 +65,7 @@ class Openings:
         for trim in ruling.trims if ruling.dropped is None else (*ruling.trims, ruling.dropped):
             assert trim.qty < qty, f"filter {trim.filter} made {trim.qty} of {qty}"
             self._emit(IntentTrimmed(
-                intent.ts, intent.strategy, intent.symbol, intent.side, qty, trim.qty,
+                intent.ts, intent.strategy, intent.symbol, intent.side, floor_to(qty, NANO), floor_to(trim.qty, NANO),
                 trim.filter, trim.limit, trim.value,
             ))  # fmt: skip
             qty = trim.qty

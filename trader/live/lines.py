@@ -46,6 +46,10 @@ def quantity(qty: Decimal) -> str:
     return text if qty != round(qty, 4) else f"{qty:.4f}"
 
 
+def _minute(ts: int) -> str:
+    return f"{utc(ts):%Y-%m-%d %H:%M} UTC"
+
+
 def _price(price: Decimal) -> str:
     return f"${price:,.2f}" if price >= 1 else f"${plain(price)}"
 
@@ -96,7 +100,7 @@ def _flagged(values: Mapping[str, Any]) -> list[str]:
     what = (
         f"{values['scope']}: {values['threshold']} {values['kind']}, limit {values['limit']}, value {values['value']}"
     )
-    ends = f"; until {utc(until):%Y-%m-%d %H:%M} UTC" if until > 0 else "; until a person ends it" if until else ""
+    ends = f"; until {_minute(until)}" if until > 0 else "; until a person ends it" if until else ""
     return [f"{'⛔' if follows else '⚠'} {what}{follows}{ends}"]
 
 
@@ -151,6 +155,19 @@ def _unlocked(values: Mapping[str, Any]) -> list[str]:
     return [f"✓ {values['symbol']} unlocked (by {values['by']}){adjusted}"]
 
 
+def _excepted(values: Mapping[str, Any]) -> list[str]:
+    order = f"one {values['side'].upper()} of at most {quantity(values['qty'])} {values['symbol']}"
+    said = f"{order} may pass {values['rule']} until {_minute(values['until'])}, asked for by {values['by']}"
+    agree = f"another person agrees with `trader override agree {values['number']}`"
+    then = f"agreed to by {values['approved_by']}" if values["approved_by"] else agree
+    return [f"⚠ exception {values['number']}: {said} ({values['why']}); {then}"]
+
+
+def _excepting(values: Mapping[str, Any]) -> list[str]:
+    why = f"{values['rule']}, limit {values['limit']}, value {values['value']}"
+    return [f"⚠ exception {values['number']} used by {values['order_id']}: {why}"]
+
+
 _MODES = {
     "SIM": "simulated orders, no money at risk",
     "PAPER": "orders to a paper account, no money at risk",
@@ -193,6 +210,9 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "flag.raised": _flagged,
     "flag.cleared": _unflagged,
     "loss.reached": _loss,
+    "override.proposed": _excepted,
+    "override.granted": _excepted,
+    "override.used": _excepting,
     "strategy.failed": _failed,
     "state.set": _state,
     "state.kept": _kept,
