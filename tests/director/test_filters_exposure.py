@@ -46,7 +46,7 @@ def test_what_is_held_takes_a_place_and_adding_to_it_takes_no_other() -> None:
     more, other, third = judged(judge, opening("A", 1), opening("B", 1), opening("A", 1, strategy="three"), view=view)
     assert (more.dropped, third.dropped is None) == (None, False)
     assert other.dropped is not None
-    assert (other.dropped.limit, other.dropped.value) == ("2 long positions", "2 open or on their way")
+    assert (other.dropped.limit, other.dropped.value) == ("2 long positions", "2 open, on their way or ahead of it")
 
 
 def test_no_places_are_none() -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tests.build import T0, Rehearsal, always, bar, by_minute, spec
+from trader.books.ledger import Ledger
 from trader.director import Cut, Director, Filter, Link
 from trader.director.filters_exposure import AssetClassFilter, MaxPositionsFilter
 from trader.director.filters_simple import NilFilter, WeekdayFilter
@@ -46,7 +47,7 @@ def test_the_strategy_that_stands_first_has_the_place_whoevers_bar_came_first(or
     assert [(name, symbol) for name, symbol, _ in desk.opened] == [("one", "QQQ")]
     (trimmed,) = desk.of(IntentTrimmed)
     assert (trimmed.strategy, trimmed.filter, trimmed.kept) == ("two", "filter 0", 0)
-    assert (trimmed.limit, trimmed.value) == ("1 long positions", "1 open or on their way")
+    assert (trimmed.limit, trimmed.value) == ("1 long positions", "1 open, on their way or ahead of it")
 
 
 def test_a_longer_bar_that_ends_in_the_minute_is_decided_with_it() -> None:
@@ -126,6 +127,8 @@ def test_a_filter_that_asks_for_it_holds_an_exit_back_until_it_lets_it_pass() ->
     desk = Directed([spec(by_minute({1: 0.5, 2: 0.0}))], Patience())
     for minute in range(1, 5):
         desk.minute(bar(minute=minute, close=100))
+        if desk.of(IntentTrimmed) and len(desk.fills) == 1:  # wanted still, also by who goes on from these books
+            assert Ledger.fold(desk.events).books["one"].targets["SPY"].fraction == 0
     assert [event.kept for event in desk.of(IntentTrimmed)] == [0]
     assert [(fill.side, fill.ts) for fill in desk.fills] == [("buy", T0 + MINUTE), ("sell", T0 + 3 * MINUTE)]
 

@@ -56,7 +56,7 @@ class MaxPositionsFilter(BatchFilter):
                 taken[side].add(_key(intent))
                 cuts.append(None)
             else:
-                cuts.append(Cut(0.0, f"{places[side]} {word} positions", f"{len(taken[side])} open or on their way"))
+                cuts.append(Cut(0.0, f"{places[side]} {word} positions", f"{len(taken[side])} open, on their way or ahead of it"))
         return cuts
 
 
@@ -105,7 +105,7 @@ class GroupFilter(BatchFilter):
         most = self.max_counts.get(group, self.max_count)
         if most is None or _key(intent) in taken or len(taken) < most:
             return None
-        return Cut(0.0, f"{most} positions in {group}", f"{len(taken)} open or on their way")
+        return Cut(0.0, f"{most} positions in {group}", f"{len(taken)} open, on their way or ahead of it")
 
     def _beyond_frac(self, group: str, intent: OrderIntent, *, used: float, room: float) -> Cut | None:
         frac, price = self.max_fracs.get(group, self.max_frac), float(intent.decision_price)
