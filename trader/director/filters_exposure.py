@@ -32,6 +32,7 @@ UNKNOWN = "unknown"  # the category of what has none
 FEWEST_RETURNS = 20  # days of gains from which a value at risk means anything
 _MET = 1.0 + 1e-9  # a limit is met, not broken, where floats cannot tell
 _TOO_FEW = f"fewer than {FEWEST_RETURNS} daily returns that all positions have"
+_TAKEN = "open, on their way or ahead of it"  # positions: what was let pass before in this step may come to nothing
 _HALVINGS = 40  # of an order, down to a millionth of a millionth
 
 
@@ -56,7 +57,7 @@ class MaxPositionsFilter(BatchFilter):
                 taken[side].add(_key(intent))
                 cuts.append(None)
             else:
-                cuts.append(Cut(0.0, f"{places[side]} {word} positions", f"{len(taken[side])} open, on their way or ahead of it"))
+                cuts.append(Cut(0.0, f"{places[side]} {word} positions", f"{len(taken[side])} {_TAKEN}"))
         return cuts
 
 
@@ -105,7 +106,7 @@ class GroupFilter(BatchFilter):
         most = self.max_counts.get(group, self.max_count)
         if most is None or _key(intent) in taken or len(taken) < most:
             return None
-        return Cut(0.0, f"{most} positions in {group}", f"{len(taken)} open, on their way or ahead of it")
+        return Cut(0.0, f"{most} positions in {group}", f"{len(taken)} {_TAKEN}")
 
     def _beyond_frac(self, group: str, intent: OrderIntent, *, used: float, room: float) -> Cut | None:
         frac, price = self.max_fracs.get(group, self.max_frac), float(intent.decision_price)
