@@ -53,7 +53,7 @@ def test_a_position_that_outgrew_its_limit_is_told_and_no_longer_when_it_is_back
 def test_what_is_held_on_equity_that_is_gone_is_beyond_every_limit_and_is_closed() -> None:
     short = spec(by_minute({1: -0.5}), allow_short=True, max_gross=Bound(0.6))
     desk = Watched(rules(REDUCE, kind="max_gross"), short, buyer("QQQ", name="two", fraction=0.1))
-    minutes(desk, *[{"SPY": 100, "QQQ": 100}] * 2, {"SPY": 400, "QQQ": 100}, {"SPY": 400, "QQQ": 100})
+    minutes(desk, *[{"SPY": 100.0, "QQQ": 100.0}] * 2, {"SPY": 400, "QQQ": 100}, {"SPY": 400, "QQQ": 100})
     assert desk.flagged == [("strategy one", "max_gross", "hard", REDUCE)]
     assert sold(desk) == [("one", "SPY")]
 
@@ -61,7 +61,7 @@ def test_what_is_held_on_equity_that_is_gone_is_beyond_every_limit_and_is_closed
 def test_the_hard_level_of_one_sector_stands_while_another_is_beyond_the_soft_one() -> None:
     account = AccountLimits(max_sector=Bound(0.6, 0.3))
     desk = Watched(Rules(account=account, sectors={"a": ("SPY",), "b": ("QQQ",)}), buyer("SPY", "QQQ"))
-    minutes(desk, *[{"SPY": 100, "QQQ": 100}] * 2, *[{"SPY": 170, "QQQ": 100}] * 3)
+    minutes(desk, *[{"SPY": 100.0, "QQQ": 100.0}] * 2, *[{"SPY": 170.0, "QQQ": 100.0}] * 3)
     assert [flag.level for flag in desk.flags] == ["soft", "hard"]
     assert desk.of(FlagCleared) == []
 

@@ -59,10 +59,10 @@ class Book(msgspec.Struct):
         return position
 
     def trim(self, event: IntentTrimmed) -> None:
-        """Count what a filter took; what it took whole is wanted no more."""
+        """Count what a filter took; an opening that it took whole is wanted no more."""
         counts = self.trims if event.kept else self.denials
         counts[event.filter] = counts.get(event.filter, 0) + 1
-        if not event.kept:
+        if not event.kept and EXACT.multiply(self.position(event.symbol).qty, event.side.sign) >= 0:
             self.targets.pop(event.symbol, None)
 
     def book_fill(self, symbol: str, effect: FillEffect) -> None:
