@@ -156,8 +156,9 @@ def test_a_strategy_that_is_back_begins_its_day_and_no_other_one_does_so_twice()
     alone.events = [*desk.events, *alone.events]
     again = restarted(alone, one, two, at=DAY_MINUTES + 10)
     again.closes(110, start=DAY_MINUTES + 11)
-    assert [day.strategy for day in again.of(DayStarted)] == ["two"]
+    assert [day.strategy for day in (*alone.of(DayStarted), *again.of(DayStarted))] == ["one", "two"]
     assert [again.book(name).daily_trades for name in ("one", "two")] == [1, 0]
+    assert again.book("two").day_equity == 10000, "what it held is not lost from the base of its loss"
 
 
 def test_books_that_were_saved_are_recovered_without_what_came_before() -> None:

@@ -34,7 +34,7 @@ class Restraints:
             desk.watch(sandbox)
         for name, done in desk.ledger.conduct.strategies.items():  # of those no longer traded the account's counts end
             if name not in desk.sandboxes and any((done.tally.orders, done.tally.cancels, done.tally.rejects)):
-                desk.emit(DayStarted(ts, name, desk.ledger.books[name].cash))
+                desk.emit(DayStarted(ts, name, desk.ledger.books[name].day_equity))  # nobody marks what they hold
 
     def _give_up(self, absent: Approved, ts: int) -> None:
         if ts - absent.intent.ts >= MAY_ARRIVE_FOR:
