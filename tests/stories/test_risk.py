@@ -131,7 +131,7 @@ REFUSALS: dict[str, Case] = {
     # how they trade
     "duplicate": Case(flip(duplicate=600)),
     "price_walk": Case(flip(price_walk=0.0005)),
-    "max_size_ratio": Case(flip(max_size_ratio=1.0)),
+    "max_size_ratio": Case(flip(max_size_ratio=0.9)),
     "max_repeats": Case(flip(max_repeats=5)),
     "loss_streak": Case(flip(loss_streak=2, loss_streak_pause_s=600)),
     "cooldown": Case(flip(cooldown=300)),
