@@ -10,25 +10,34 @@ from trader.books.ledger import Ledger
 from trader.director import Cut, Director, Filter, Link
 from trader.director.filters_exposure import AssetClassFilter, MaxPositionsFilter
 from trader.director.filters_simple import NilFilter, WeekdayFilter
-from trader.engine.engine import Engine
+from trader.engine.engine import NO_RULES, Engine
 from trader.engine.sandbox import SandboxSpec
-from trader.model.events import IntentTrimmed, OrderCreated, OrderFilled
-from trader.model.inputs import Opened
+from trader.model.events import IntentTrimmed, OrderCreated, OrderDenied, OrderFilled
+from trader.model.inputs import Control, Opened
 from trader.model.orders import OrderIntent
 from trader.model.ticks import Bar
 from trader.model.time import MINUTE
 from trader.model.views import PortfolioView
+from trader.risk.bounds import Bound
+from trader.risk.ladder import Ladder, Rungs
+from trader.risk.rules import Rules
 
 
 class Directed(Rehearsal):
     """A rehearsal whose desk has a Director."""
 
-    def __init__(self, specs: Sequence[SandboxSpec], *shared: Filter, own: dict[str, Filter] | None = None) -> None:
+    def __init__(
+        self,
+        specs: Sequence[SandboxSpec],
+        *shared: Filter,
+        own: dict[str, Filter] | None = None,
+        limits: Rules = NO_RULES,
+    ) -> None:
         super().__init__(*specs)
         links = [Link(f"filter {place}", judge) for place, judge in enumerate(shared)]
         chains = {name: [Link("own", judge)] for name, judge in (own or {}).items()}
         self.events.clear()
-        self.engine = Engine(specs, book_id="t", director=Director(links, chains))
+        self.engine = Engine(specs, book_id="t", rules=limits, director=Director(links, chains))
         self.take(Opened(bar(minute=0).ts))
 
     @property
@@ -68,6 +77,22 @@ def test_who_was_dropped_asks_again_and_has_the_place_when_it_is_free() -> None:
         desk.minute(bar("SPY", minute), bar("QQQ", minute))
     assert [name for name, _, _ in desk.opened] == ["one", "two"]
     assert len(desk.of(IntentTrimmed)) == 3  # at minutes 1, 2 and 3: then the exit had not filled yet
+
+
+@pytest.mark.parametrize("rule", ["halted", "max_daily_trades", "unauthorized", "reduce_only"])
+def test_who_may_open_nothing_takes_nobodys_place(rule: str) -> None:
+    orders = 2 if rule == "max_daily_trades" else None
+    shut = spec(by_minute({1: 0.5, 3: 0.0, 5: 0.5}), "QQQ", name="one", max_daily_trades=orders)
+    rungs = {"strategy one": Rungs(daily_loss=Bound(0.01))} if rule == "reduce_only" else {}
+    limits = Rules(authorized={"one": ()} if rule == "unauthorized" else {}, ladder=Ladder(rungs))
+    desk = Directed([shut, spec(by_minute({5: 0.5}), "SPY", name="two")], ONE_PLACE, limits=limits)
+    if rule == "halted":
+        desk.take(Control(T0, "halt", "one", "ann"))
+    for minute in range(1, 7):
+        desk.minute(bar("QQQ", minute, close=100 if minute < 3 else 90), bar("SPY", minute))
+    assert desk.opened[-1][:2] == ("two", "SPY")
+    assert {event.denied.rule for event in desk.of(OrderDenied)} == {rule}
+    assert not desk.of(IntentTrimmed)
 
 
 def test_what_is_trimmed_is_filled_as_far_as_it_was_let_pass_and_not_asked_for_again() -> None:

@@ -44,6 +44,7 @@ from trader.model.orders import (
     OrderStatus,
     Reason,
     Side,
+    TradingState,
     order_id_of,
 )
 from trader.model.views import Question, Standing
@@ -214,10 +215,18 @@ class Desk:
             slot.sandbox.spec.name, slot.symbol, side, wanted, decided,
             reduces=False, reason=Reason.SIGNAL, ts=ts, urgency=slot.urgency,
         )  # fmt: skip
-        if not self.openings.is_directed or not wanted or self._obstacle(slot, side):
+        if not self.openings.is_directed or not wanted or self._obstacle(slot, side) or self._is_shut(slot):
             self._open(slot, intent)
         else:
             self.openings.propose(slot, intent)
+
+    def _is_shut(self, slot: Slot) -> bool:
+        """Tell whether the gate opens nothing here, of whatever size: then no filter keeps a place for it."""
+        sandbox, book = slot.sandbox, slot.sandbox.book
+        most = sandbox.spec.limits.max_daily_trades
+        is_counted_out = book.loss_reached or (most is not None and book.daily_trades >= most)
+        is_stopped = is_counted_out or sandbox.trading_state is not TradingState.ACTIVE
+        return is_stopped or self.gate.is_shut(sandbox.spec.name, slot.symbol)
 
     def _obstacle(self, slot: Slot, side: Side) -> str:
         return self.holds.why(slot.symbol) or self.traffic.obstacle(slot, side)

@@ -86,6 +86,11 @@ class Gate:
             is_passing=broken.is_passing, scope=broken.scope, hint=broken.hint,
         )  # fmt: skip
 
+    def is_shut(self, strategy: str, symbol: str) -> bool:
+        """Tell whether a flag or a list keeps a strategy from opening a symbol, of whatever size."""
+        is_flagged = bool(self._flags) and self._closing(strategy, symbol) is not None
+        return is_flagged or self._lists.broken(strategy, symbol) is not None
+
     def _broken(self, question: Question, reserved: Decimal) -> Breach | None:
         """Return the first breach that refuses; note the warnings before it."""
         for breach in self._breaches(question, reserved):
