@@ -52,7 +52,7 @@ class Reader:
         instruments = {symbol: instrument_of(symbol) for symbol in SYMBOLS}
         settings = BrokerSettings(trading_url="", updates_url="", key_id="", secret="", instruments=instruments)
         lookups = self.lookups = Lookups(self.calls, self.tracker, self.give)
-        self.submission = Submission(lookups, instruments, is_confirmed=lambda: True, look=lambda approved, qty: "")
+        self.submission = Submission(lookups, instruments, is_confirmed=lambda: True, look=lambda _approved, _qty: "")
         self.restoring = Restoring(lookups, self.ledger, settings=settings, deliver=self.deliver)
 
     def give(self, reports: list[ExecutionReport]) -> None:
