@@ -118,7 +118,7 @@ def _move(desk: Desk, dice: Dice) -> None:
         _trade(symbol, desk.now, dice)
     box = desk.sandboxes[dice.pick(list(desk.sandboxes))]
     for name in box.held:  # what was on its way is filled, or called off
-        filled = box.buys[name] if dice.chance(0.5) else ZERO
+        filled = box.buys[name] if dice.chance(0.5) and desk.symbols[name].mark else ZERO
         box.held[name] += filled
         box.cash -= filled * (desk.symbols[name].mark or ZERO)
         box.buys[name] = ZERO

@@ -38,14 +38,14 @@ _PROTOCOL = [
         f"{_TRACKER}absent",
         "OrderStatus.ABSENT, now, text",
         "OrderStatus.REJECTED, now, text",
-        500,
+        2000,
     ),
     Sabotage(
         "an entry that turns up late is left alone",
         "trader.engine.desk:Desk._hear_of_absent",
         'self._ask_cancel(record, ts, "it arrived too late")',
         "pass",
-        500,
+        2000,
     ),
     Sabotage(
         "an order of an earlier life is asked about by nobody",
@@ -174,8 +174,9 @@ _DESK = [
         f"{_TRAFFIC}_cross",
         "SubmitOrder(approved, EXACT.subtract(approved.intent.qty, rest))",
         "SubmitOrder(approved)",
+        beside="trader.access.last_look:_unapproved",
     ),
-    Sabotage("a lock is ignored", f"{_TRAFFIC}obstacle", "(lock := locks.get(slot.symbol))", "(lock := None)"),
+    Sabotage("a lock is ignored", f"{_TRAFFIC}obstacle", "(lock := locks.get(slot.symbol))", "(lock := None)", 1000),
     Sabotage(
         "a pause lets openings through",
         "trader.risk.basics:_stopped",

@@ -21,13 +21,17 @@ MOST = 5_000  # seeds within which each error must show
 
 
 class Sabotage(NamedTuple):
-    """``old`` becomes ``new`` in ``where``; the storm shows it within ``within`` seeds."""
+    """``old`` becomes ``new`` in ``where``; the storm shows it within ``within`` seeds.
+
+    ``beside`` is a second control that would keep it from doing harm: it finds nothing wrong meanwhile.
+    """
 
     name: str
     where: str  # module:qualified name of a function, a method or a property
     old: str
     new: str
     within: int = 120
+    beside: str = ""
 
 
 @contextmanager
@@ -38,11 +42,14 @@ def planted(sabotage: Sabotage) -> Iterator[None]:
     assert source.count(sabotage.old) == 1, (
         f"{sabotage.name}: {function.__qualname__} has no longer one {sabotage.old!r}"
     )
-    right = function.__code__
+    blind = _function_of(_found(sabotage.beside)) if sabotage.beside else function
+    right, seeing = function.__code__, blind.__code__
+    blind.__code__ = _finds_nothing.__code__
     function.__code__ = _compiled(function, source.replace(sabotage.old, sabotage.new))
     try:
         yield
     finally:
+        blind.__code__ = seeing
         function.__code__ = right
 
 
@@ -54,6 +61,10 @@ def search(sabotage: Sabotage, *, within: int | None = None) -> Outcome | None:
             if outcome.what:
                 return outcome
     return None
+
+
+def _finds_nothing(*_: object) -> str:
+    return ""
 
 
 def _found(where: str) -> Any:

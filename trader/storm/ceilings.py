@@ -38,16 +38,21 @@ from trader.risk.conduct import ConductLimits, ConductOfAccount, ConductOfOne
 from trader.risk.ladder import Ladder, Rungs
 from trader.risk.limits import AccountLimits, GroupLimits, OrderLimits
 from trader.risk.rules import Rules
+from trader.risk.tiers import AGE_NS, BY_URGENCY
 
 GROUP: Final = ("mixed", "long")  # strategies that are held to a limit together, not in the desk's order
-UNGUARDED_EVERY: Final = 4  # seeds: one has no rules, so that nothing keeps orders from being made there
+UNGUARDED_EVERY: Final = 3  # seeds: one has no rules, so that nothing keeps orders from being made there
 SLACK: Final = 1.001  # floats, and marks that moved within the step
+MOVED: Final = 1.03  # marks that moved since those sums were made that a less urgent order is checked on
 _GROWN: Final = 1.000_001  # what an opening makes no larger may be too large
 _SOFT: Final = 0.8  # of a hard level
 _DUST_USD: Final = 1e-6  # what floats leave of a position that is gone
 _HARMLESS: Final = frozenset({"alert", "tighten"})  # actions of flags under which openings may leave
 
+_TRADES: Final = frozenset({OrderFilled, FillReversed, ExternalFilled, ExternalReversed})
+
 Places = dict[tuple[str, str], float]  # by strategy and symbol
+_Place = tuple[float, float, float]  # held, and what may be bought and sold
 
 
 class Ceilings(msgspec.Struct, frozen=True):
@@ -61,36 +66,28 @@ class Ceilings(msgspec.Struct, frozen=True):
     position: float
     position_usd: float
     group: float
-    positions: int
+    positions: float
     order_usd: float
     stocks: float
-    a_minute: int  # of all strategies
-    a_day: int  # of each
+    a_minute: float  # of all strategies
+    a_day: float  # of each
     loss: float
+
+
+# Of each limit a tight level, one in the middle, and one that is hardly ever met.
+_LEVELS: Final[dict[str, tuple[float, float, float]]] = {
+    "gross": (0.25, 0.45, 1.0), "net": (0.15, 0.35, 1.0), "position": (0.12, 0.2, 0.6), "group": (0.12, 0.25, 0.5),
+    "position_usd": (9_000, 18_000, 60_000), "positions": (1, 2, 3), "order_usd": (6_000, 12_000, 30_000),
+    "stocks": (0.3, 0.5, 1.5), "a_minute": (3, 8, 100), "a_day": (4, 8, 100), "loss": (0.0003, 0.0006, 0.05),
+}  # fmt: skip
 
 
 def ceilings_of(seed: int) -> Ceilings | None:
     """Return what one seed's desk is held to, None for nothing: each limit is tight in one seed of eight."""
     if seed % UNGUARDED_EVERY == 0:
         return None
-
-    def level(name: str, *, tight: float, middle: float, loose: float) -> float:
-        drawn = crc32(f"{name}/{seed}".encode()) % 8
-        return tight if not drawn else middle if drawn < 3 else loose  # noqa: PLR2004 -- of eight
-
-    return Ceilings(
-        gross=level("gross", tight=0.25, middle=0.45, loose=1.0),
-        net=level("net", tight=0.15, middle=0.35, loose=1.0),
-        position=level("position", tight=0.12, middle=0.2, loose=0.6),
-        position_usd=level("position_usd", tight=9_000, middle=18_000, loose=60_000),
-        group=level("group", tight=0.12, middle=0.25, loose=0.5),
-        positions=round(level("positions", tight=1, middle=2, loose=3)),
-        order_usd=level("order_usd", tight=6_000, middle=12_000, loose=30_000),
-        stocks=level("stocks", tight=0.3, middle=0.5, loose=1.5),
-        a_minute=round(level("a_minute", tight=3, middle=8, loose=100)),
-        a_day=round(level("a_day", tight=4, middle=8, loose=100)),
-        loss=level("loss", tight=0.0004, middle=0.001, loose=0.05),
-    )
+    drawn = {name: crc32(f"{name}/{seed}".encode()) % 8 for name in _LEVELS}
+    return Ceilings(**{name: levels[min(2, (drawn[name] + 1) // 2)] for name, levels in _LEVELS.items()})
 
 
 def rules_of(limits: Ceilings | None) -> Rules:
@@ -136,13 +133,17 @@ class Watch:
         self._today: dict[str, int] = defaultdict(int)  # orders by strategy
         self._flags: dict[tuple[str, str, str], str] = {}  # what follows from those that stand
         self._foreign: dict[str, ExternalFilled] = {}
+        self._traded = 0  # when anybody did last (ns UTC, the desk's time)
 
-    def see(self, event: Event, mark: Callable[[str], float]) -> str:
+    def see(self, event: Event, mark: Callable[[str], float], *, now: int) -> str:
         """Take an event into the books; say what it is that goes beyond a limit, nothing where all is well."""
         found = ""
         if isinstance(event, OrderCreated) and self._limits is not None and not event.approved.intent.reduces:
-            what = self._beyond(event.approved.intent, self._limits, mark)
+            intent = event.approved.intent
+            what = self._forbidden(intent, self._limits) or self._beyond(intent, self._limits, mark, now=now)
             found = what and f"{event.approved.order_id} {what}"
+        if type(event) in _TRADES:
+            self._traded = now
         self.note(event)
         return found
 
@@ -218,8 +219,8 @@ class Watch:
 
     # --- limits -----------------------------------------------------------------------------------------------------
 
-    def _beyond(self, intent: OrderIntent, limits: Ceilings, mark: Callable[[str], float]) -> str:
-        """Say what an opening, which is not in the books yet, goes beyond."""
+    def _forbidden(self, intent: OrderIntent, limits: Ceilings) -> str:
+        """Say what keeps an opening from being made whatever the account holds."""
         scopes = {"account", f"strategy {intent.strategy}", f"symbol {intent.symbol}"}
         scopes |= {"group pair"} if intent.strategy in GROUP else set()
         for (scope, kind, level), action in self._flags.items():
@@ -232,9 +233,17 @@ class Watch:
             return f"is order {self._today[intent.strategy] + 1} of {intent.strategy} today, {limits.a_day} are allowed"
         if (value := float(intent.qty) * float(intent.decision_price)) > limits.order_usd * SLACK:
             return f"is worth ${value:.2f}, ${limits.order_usd:.2f} is allowed"
+        return ""
+
+    def _beyond(self, intent: OrderIntent, limits: Ceilings, mark: Callable[[str], float], *, now: int) -> str:
+        """Say what an opening, which is not in the books yet, goes beyond; one less urgent, on sums of a moment ago."""
+        age = AGE_NS[BY_URGENCY[intent.urgency]]
+        if age and now - self._traded <= age:
+            return ""  # it may be checked on sums of before that
+        slack = MOVED if age else SLACK
         before, after = ([*self._figures(intent, limits, mark, is_in=is_in)] for is_in in (False, True))
         for (name, limit, old), (_, _, new) in zip(before, after, strict=True):
-            if new > limit * SLACK and new > old * _GROWN:
+            if new > limit * slack and new > old * _GROWN:
                 return f"takes the {name} from {old:.6g} to {new:.6g}, {limit:.6g} is allowed"
         return ""
 
@@ -263,7 +272,7 @@ class Watch:
         if "/" not in intent.symbol:
             yield "stocks", limits.stocks * ours, stocks
 
-    def _places(self, extra: OrderIntent | None) -> dict[tuple[str, str], tuple[float, float, float]]:
+    def _places(self, extra: OrderIntent | None) -> dict[tuple[str, str], _Place]:
         """Return what is held, and may be bought and sold, by strategy and symbol."""
         places = {place: [held, 0.0, 0.0] for place, held in self._held.items()}
         orders = [*self._orders.values(), *([] if extra is None else [(extra, float(extra.qty))])]
@@ -277,7 +286,7 @@ def _of(places: dict[tuple[str, str], tuple[float, float, float]], symbol: str) 
     return [one for (_, where), one in places.items() if where == symbol]
 
 
-def _added(places: list[tuple[float, float, float]]) -> tuple[float, float, float]:
+def _added(places: list[_Place]) -> _Place:
     held, buys, sells = (sum(part) for part in zip(*places, strict=True))
     return held, buys, sells
 

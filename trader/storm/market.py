@@ -30,7 +30,7 @@ _WHOLE, _PARTS = instrument_of("AAA", fractionable=False), instrument_of("BBB")
 _SHARES = instrument_of("BBB", fractionable=False)  # as who may short has it
 _COIN = instrument_of("CCC/USD")
 INSTRUMENTS: Final[dict[str, Instrument]] = {one.symbol: one for one in (_WHOLE, _PARTS, _COIN)}
-_URGENCIES = tuple(Urgency)
+_URGENCIES = (Urgency.IMMEDIATE, *Urgency)  # most are checked on the newest sums
 _WISHES = (1, 1, 1, -1, -1, 0, 0, None)  # long, short, flat, nothing
 
 
