@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from tests.build import T0, Rehearsal, Scripted, always, bar, by_minute, minutes_of, spec
+from tests.engine.rooms import Watched
 from trader.access.sim.fills import VenueRules
 from trader.engine.summary import summarize
 from trader.model.commands import CancelOrder
@@ -27,6 +28,7 @@ from trader.model.orders import ExecutionReport, OrderStatus, Reason, Side
 from trader.model.signals import Target
 from trader.model.ticks import Bar, Trade
 from trader.model.time import DAY, HOUR, MINUTE
+from trader.risk.rules import Rules
 
 
 def test_entries_are_denied_once_the_days_trades_are_reached_and_exits_pass() -> None:
@@ -112,6 +114,18 @@ def test_the_next_day_opens_again_and_measures_from_its_own_start() -> None:
     assert len(desk.of(DayStarted)) == 1
     assert desk.fills[-1].side is Side.BUY
     assert desk.engine.sandboxes[0].state == "active"
+
+
+def test_a_loss_of_the_first_day_outlives_a_restart_also_where_the_books_began_the_day_before() -> None:
+    first = 24 * 60  # minutes after the books began
+    settings = spec(by_minute({first + 1: 1.0}), max_daily_loss="500")
+    desk = Rehearsal(settings)
+    desk.closes(100, 100, 90, start=first + 1)
+    assert len(desk.of(DayStarted)) == 1
+    assert desk.book().loss_reached
+    again = Watched(Rules(), settings, books=desk.events, at=T0 + (first + 4) * MINUTE)
+    again.closes(100, start=first + 5)
+    assert again.book().loss_reached
 
 
 def test_cash_that_a_gap_made_negative_denies_entries_until_it_is_positive() -> None:

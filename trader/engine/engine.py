@@ -132,13 +132,10 @@ class Engine:
             case DailyBars():
                 self._minutes.almanac.give(message)
             case Opened():
-                is_recovered = bool(self.desk.ledger.books)
                 open_books(self.desk, message, self.rules)
                 self.is_open = True
                 if is_needed(self.desk, self.rules):
                     self.room = ControlRoom(self.desk, self.listings, self.rules, self._restraints)
-                if is_recovered:
-                    self._days.resume()
             case _:
                 self._on_account(message)
 

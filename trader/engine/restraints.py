@@ -32,9 +32,10 @@ class Restraints:
                     self._give_up(slot.absent.approved, ts)
             desk.emit(DayStarted(ts, sandbox.spec.name, sandbox.equity()))
             desk.watch(sandbox)
-        for name, done in desk.ledger.conduct.strategies.items():  # of those no longer traded the account's counts end
-            if name not in desk.sandboxes and any((done.tally.orders, done.tally.cancels, done.tally.rejects)):
-                desk.emit(DayStarted(ts, name, desk.ledger.books[name].day_equity))  # nobody marks what they hold
+        for name, own in desk.ledger.conduct.strategies.items():  # who is no longer traded keeps nobody out for ever
+            book, sent = desk.ledger.books[name], (own.tally.orders, own.tally.cancels, own.tally.rejects)
+            if name not in desk.sandboxes and any(sent) and not any(one.qty for one in book.positions.values()):
+                desk.emit(DayStarted(ts, name, book.cash))
 
     def _give_up(self, absent: Approved, ts: int) -> None:
         if ts - absent.intent.ts >= MAY_ARRIVE_FOR:
