@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from tests.engine.lives import CAPITAL, Guard, Life, Rule, World, live
+from tests.engine.lives import CAPITAL, UNGUARDED, Guard, Life, Rule, World, live
 from trader.director import Director, Link
 from trader.director.filters_exposure import AssetClassFilter, MaxPositionsFilter
 from trader.director.filters_sizing import PositionSizeFilter
@@ -184,7 +184,8 @@ class RecoveredIsTheLiveOne:
     """
 
     def look(self, world: World, message: Input, step: Step) -> None:
-        recovered = Engine(world.specs(), book_id="another")
+        guard = world.guard
+        recovered = Engine(world.specs(), book_id="another", rules=guard.rules, director=guard.director)
         recovered.desk.ledger.recover([BooksOpened(world.ts, world.fold.snapshot())])
         recovered.handle(Opened(world.ts))
         for live_one, other in zip(_slots(world.engine), _slots(recovered), strict=True):
@@ -261,8 +262,11 @@ def test_a_seed_is_one_life() -> None:
 
 
 def test_a_desk_recovered_after_any_input_is_the_live_one() -> None:
-    for seed in SEEDS_RECOVERED:
-        life = live(seed, [RecoveredIsTheLiveOne], is_rewritten=False)
+    for seed, under in [
+        *((seed, UNGUARDED) for seed in SEEDS_RECOVERED),
+        *((seed, GUARDED) for seed in range(1500, 1512)),
+    ]:
+        life = live(seed, [RecoveredIsTheLiveOne], is_rewritten=False, under=under)
         if life.broken is not None:
             raise life.broken
 
