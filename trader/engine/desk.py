@@ -222,11 +222,9 @@ class Desk:
 
     def _is_shut(self, slot: Slot) -> bool:
         """Tell whether the gate opens nothing here, of whatever size: then no filter keeps a place for it."""
-        sandbox, book = slot.sandbox, slot.sandbox.book
-        most = sandbox.spec.limits.max_daily_trades
-        is_counted_out = book.loss_reached or (most is not None and book.daily_trades >= most)
-        is_stopped = is_counted_out or sandbox.trading_state is not TradingState.ACTIVE
-        return is_stopped or self.gate.is_shut(sandbox.spec.name, slot.symbol)
+        box, most = slot.sandbox, slot.sandbox.spec.limits.max_daily_trades
+        is_spent = box.book.loss_reached or (most is not None and box.book.daily_trades >= most)
+        return is_spent or box.trading_state is not TradingState.ACTIVE or self.gate.is_shut(box.spec.name, slot.symbol)
 
     def _obstacle(self, slot: Slot, side: Side) -> str:
         return self.holds.why(slot.symbol) or self.traffic.obstacle(slot, side)
@@ -281,10 +279,12 @@ class Desk:
 
     def withdraw(self, slot: Slot, ts: int, why: str) -> None:
         """Call off a ticker's order: one that has not left ends at once, for any other the venue is asked."""
-        if slot in self.traffic.fresh:
-            self.report(ts, _canceled(slot, ts, CALLED_OFF), has_left=False)
-        elif slot.order is not None:
-            self._ask_cancel(slot.order, ts, why)
+        order = slot.order
+        if order is not None and slot in self.traffic.fresh:
+            report = ExecutionReport(order.approved.order_id, OrderStatus.CANCELED, ts, text=CALLED_OFF)
+            self.report(ts, report, has_left=False)
+        elif order is not None:
+            self._ask_cancel(order, ts, why)
 
     def _ask_cancel(self, record: OrderRecord, ts: int, why: str) -> None:
         if record.status is OrderStatus.PENDING_CANCEL:
@@ -358,7 +358,7 @@ class Desk:
             slot.unsettled = slot.unsettled or is_next or status is not OrderStatus.FILLED
         elif slot.target * intent.side.sign > 0 and is_part and status in {OrderStatus.FILLED, OrderStatus.CANCELED}:
             slot.is_part = slot.unsettled = True
-            self.emit(_wish_of(slot, ts))
+            self.emit(TargetSet(ts, slot.sandbox.spec.name, slot.symbol, slot.target, slot.reason, slot.is_leaving))
         else:
             is_next = slot.unsettled and slot.held != 0
         if not has_left:
@@ -414,12 +414,3 @@ class Desk:
         if limit is not None and not book.loss_reached:
             sandbox.loss_floor = float(EXACT.subtract(book.day_equity, limit)) + _CENT
             self.watched[sandbox.rank] = sandbox
-
-
-def _canceled(slot: Slot, ts: int, why: str) -> ExecutionReport:
-    assert slot.order is not None, "only what was made can be withdrawn"
-    return ExecutionReport(slot.order.approved.order_id, OrderStatus.CANCELED, ts, text=why)
-
-
-def _wish_of(slot: Slot, ts: int) -> TargetSet:
-    return TargetSet(ts, slot.sandbox.spec.name, slot.symbol, slot.target, slot.reason, slot.is_leaving)

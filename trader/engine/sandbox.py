@@ -124,8 +124,7 @@ class Sandbox:
     @property
     def trading_state(self) -> TradingState:
         """Return what it may do: the tighter of its own state and the whole desk's."""
-        desk = self.account.state
-        return self.book.state if desk is TradingState.ACTIVE else tightest(self.book.state, desk)
+        return tightest(self.book.state, self.account.state)
 
     @property
     def state(self) -> str:
@@ -194,6 +193,5 @@ class SandboxContext:
     @property
     def equity(self) -> float:
         """Return cash plus positions at their marks, in dollars."""
-        return self._sandbox.cash + sum(
-            slot.held * slot.listing.mark for slot in self._sandbox.slots.values() if slot.held
-        )
+        slots = self._sandbox.slots.values()
+        return self._sandbox.cash + sum(slot.held * slot.listing.mark for slot in slots if slot.held)
