@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.risk.desks import MINUTE, NOW, SECOND, Flag
-from trader.model.conduct import SlotTally, SymbolTally
+from trader.model.conduct import RECENT, SlotTally, SymbolTally
 from trader.model.orders import OrderIntent, Reason, Side
 from trader.model.time import HOUR
 
@@ -271,6 +271,12 @@ _CONDUCT = [
     Row("max_size_ratio", _ONE, "own.conduct.max_size_ratio", {"soft": 2, "hard": 4}, breaks="conduct",
         always={"conduct.one.entries": 10, "conduct.one.largest": Decimal(510)}, allow={"order.qty": "10"},
         soft={"order.qty": "15"}, hard={"order.qty": "21"}),
+    *(
+        Row("price_walk", scope, f"{at}.price_walk", {"soft": 0.01, "hard": 0.02}, breaks="conduct",
+            always={"conduct.symbols": {"AAA": SymbolTally(period=NOW // RECENT, lowest=Decimal(100))}},
+            allow={"order.price": "101"}, soft={"order.price": "101.5"}, hard={"order.price": "102.5"})
+        for scope, at in ((_ONE, "own.conduct"), ("symbol AAA", "conduct"))
+    ),
     Row("max_open_orders_per_symbol", "symbol AAA", "conduct.max_open_orders_per_symbol", {"soft": 1, "hard": 2},
         breaks="conduct", soft={"conduct.symbols": {"AAA": SymbolTally(open_orders=1)}},
         hard={"conduct.symbols": {"AAA": SymbolTally(open_orders=2)}}, is_passing=True),
