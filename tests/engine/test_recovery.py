@@ -23,7 +23,7 @@ from trader.model.events import (
     SessionStarted,
     TargetSet,
 )
-from trader.model.inputs import ActivityReported, ExternalReported, Opened, Reported, Ticks, TimerFired
+from trader.model.inputs import ActivityReported, ExternalReported, History, Opened, Reported, Ticks, TimerFired
 from trader.model.orders import ExecutionReport, OrderStatus, Reason, Side
 from trader.model.time import DAY, MINUTE
 
@@ -264,7 +264,8 @@ def test_restarts_between_minutes_change_no_book(wishes: dict[int, float], close
                 fresh.events, desk = [], fresh
                 desk.take(Opened(T0 + (minute + 839) * MINUTE))
                 before = closes[minute - 2]  # what warm-up would show: marks are known before the first decision
-                desk.learn(bar("SPY", minute + 839, close=before), bar("QQQ", minute + 839, close=200 - before))
+                shown = [bar("SPY", minute + 839, close=before), bar("QQQ", minute + 839, close=200 - before)]
+                desk.take(History(shown[0].ts, shown))  # in one: the second of a minute is late
             at = minute + 840
             desk.minute(bar("SPY", at, close=close), bar("QQQ", at, close=200 - close))
         return desk

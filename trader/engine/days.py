@@ -17,16 +17,21 @@ class Days:
         self._midnights = [0 for _ in self._groups]
         self.next_midnight = 0
 
+    def resume(self) -> None:
+        """Go on with the days that the books say have begun."""
+        for number, (zone, group) in enumerate(self._groups):
+            self._midnights[number] = min(midnight_after(box.book.day_ts, zone) for box in group)
+        self.next_midnight = min(self._midnights)
+
     def begin(self, ts: int) -> list[list[Sandbox]]:
-        """Return, by group, those whose day ended at or before ``ts``; new books may have begun the day before.
+        """Return, by group, those whose day ended at or before ``ts``.
 
         A sandbox that is new in books of yesterday, or back in those of today, is in another day than its group.
         """
         ended = []
         for number, (zone, group) in enumerate(self._groups):
             if ts >= self._midnights[number]:
-                if over := [box for box in group if midnight_after(box.book.day_ts, zone) <= ts]:
-                    ended.append(over)
+                ended.append([box for box in group if midnight_after(box.book.day_ts, zone) <= ts])
                 self._midnights[number] = midnight_after(ts, zone)
         self.next_midnight = min(self._midnights)
         return ended

@@ -136,6 +136,7 @@ class Engine:
                 self.is_open = True
                 if is_needed(self.desk, self.rules):
                     self.room = ControlRoom(self.desk, self.listings, self.rules, self._restraints)
+                self._days.resume()
             case _:
                 self._on_account(message)
 
