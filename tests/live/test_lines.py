@@ -275,7 +275,7 @@ def test_an_exception_is_told_in_words_until_it_is_used() -> None:
         (
             "halt_desk",
             -1,
-            "⛔ account: hard drawdown, limit 20 %, value 21 %: the whole desk is halted; until a person ends it",
+            "⛔ account: hard drawdown, limit 20 %, value 21 %: the whole desk is halted; until `trader resume`",
         ),
     ],
 )

@@ -1,7 +1,8 @@
 """What follows a broken limit: the defaults, and what settings put in their place."""
 
+from tests.build import T0
 from trader.model.events import FlagRaised
-from trader.risk.escalation import Action, Escalation, closing
+from trader.risk.escalation import Action, Escalation, closing, end_of
 
 
 def flag(scope: str, action: str) -> FlagRaised:
@@ -14,6 +15,15 @@ def test_the_ladder_has_its_named_consequences() -> None:
     assert of.action_of("weekly_loss", "hard", "account") == Action.TIGHTEN
     assert of.action_of("monthly_loss", "hard", "account") == Action.HALT_DESK
     assert of.action_of("drawdown", "hard", "account") == Action.HALT_DESK
+
+
+def test_what_ends_a_flag_is_said_with_the_command_that_does() -> None:
+    def said(scope: str, until: int) -> str:
+        return end_of(FlagRaised(0, scope, "drawdown", "hard", "halt_desk", "2 %", "3 %", until))
+
+    assert said("account", 0) == "it ends once drawdown is known to be within its limit"
+    assert said("strategy one", -1) == "it ends with `trader resume one`"
+    assert said("group fast", T0) == "it ends at 2026-01-05T14:30:00Z, or with `trader resume`"
 
 
 def test_a_strategys_and_a_groups_losses_halt_no_other() -> None:

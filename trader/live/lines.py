@@ -10,6 +10,7 @@ from trader.books.book import CROSSED
 from trader.model.money import plain
 from trader.model.orders import Side, TradingState
 from trader.model.time import iso, utc
+from trader.risk.escalation import resume_of
 
 RULE = "=" * 80
 
@@ -100,7 +101,7 @@ def _flagged(values: Mapping[str, Any]) -> list[str]:
     what = (
         f"{values['scope']}: {values['threshold']} {values['kind']}, limit {values['limit']}, value {values['value']}"
     )
-    ends = f"; until {_minute(until)}" if until > 0 else "; until a person ends it" if until else ""
+    ends = f"; until {_minute(until) if until > 0 else resume_of(values['scope'])}" if until else ""
     return [f"{'⛔' if follows else '⚠'} {what}{follows}{ends}"]
 
 

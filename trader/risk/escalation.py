@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from trader.model.events import FlagRaised
+from trader.model.time import iso
 
 
 class Action(StrEnum):
@@ -59,6 +60,20 @@ class Escalation(msgspec.Struct, frozen=True, omit_defaults=True):
         if default == Action.HALT_DESK and scope != "account":
             default = Action.HALT_STRATEGY
         return self.actions.get(kind, {}).get(level, default)
+
+
+def resume_of(scope: str) -> str:
+    """Return the command with which a person lifts what is latched on a scope."""
+    of, _, name = scope.partition(" ")
+    return f"`trader resume {name}`" if of == "strategy" else "`trader resume`"
+
+
+def end_of(flag: FlagRaised) -> str:
+    """Say what ends a flag."""
+    if not flag.until:
+        return f"it ends once {flag.kind} is known to be within its limit"
+    by_time = f"at {iso(flag.until)}, or " if flag.until > 0 else ""
+    return f"it ends {by_time}with {resume_of(flag.scope)}"
 
 
 def closing(flags: Mapping[str, FlagRaised], scopes: Collection[str]) -> FlagRaised | None:

@@ -17,7 +17,7 @@ from trader.model.views import Exposures, Question
 from trader.risk.basics import broken_on_its_own
 from trader.risk.bounds import Bound, Breach
 from trader.risk.conduct import ConductControls
-from trader.risk.escalation import closing
+from trader.risk.escalation import closing, end_of
 from trader.risk.exposure import ExposureControls
 from trader.risk.hours import Hours
 from trader.risk.limits import Limits, OrderLimits, reservation_of
@@ -164,8 +164,7 @@ def _assert_reduces(question: Question) -> None:
 
 
 def _flagged(flag: FlagRaised) -> Breach:
-    hint = f"it ends with {flag.kind}, or a person ends it with trader resume"
-    return Breach("reduce_only", flag.scope, f"{flag.kind} {flag.limit}", flag.value, hint=hint)
+    return Breach("reduce_only", flag.scope, f"{flag.kind} {flag.limit}", flag.value, hint=end_of(flag))
 
 
 def _failed(error: Exception) -> Breach:
