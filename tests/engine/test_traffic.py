@@ -379,6 +379,20 @@ def test_an_exit_in_parts_goes_on_in_the_next_process() -> None:
     assert order.approved.intent.qty == 20
 
 
+def test_a_position_that_an_exit_turned_around_because_an_entry_was_taken_back_can_be_left() -> None:
+    desk, told = quiet(box("one", {1: -0.5, 4: 0.5, 5: 0.0}, allow_short=True, stop_loss="0.1"))
+    desk.closes(100)
+    told(0, OrderStatus.PARTIALLY_FILLED, 20)
+    told(0, OrderStatus.FILLED, 30)
+    bust = ExecutionReport(first_id(desk), OrderStatus.FILLED, T0 + 3 * MINUTE, reverses=desk.fills[0].execution_id)
+    desk.closes(120, 120, 100, start=2)
+    desk.take(Reported(T0 + 4 * MINUTE, bust))
+    told(1, OrderStatus.FILLED, 50)
+    assert desk.book().position("SPY").qty == 20
+    desk.closes(100, start=5)
+    assert [event.approved.intent.side for event in desk.of(OrderCreated)] == [Side.SELL, Side.BUY, Side.SELL]
+
+
 def test_a_position_that_is_back_because_its_exit_was_taken_back_is_left_again() -> None:
     desk, told = quiet(box("one", {1: 0.5, 2: 0.0}))
     desk.closes(100)

@@ -347,7 +347,7 @@ class Desk:
         record = self.traffic.take_off(slot)
         intent = record.approved.intent
         is_part, slot.is_part = slot.is_part, False
-        slot.is_leaving = slot.is_leaving and slot.held != 0
+        slot.is_leaving = slot.is_leaving and slot.held != 0 and slot.held * slot.target <= 0  # else it turned
         is_next = status is OrderStatus.FILLED and (is_part or intent.reduces)
         if intent.reduces:
             is_whole = record.filled == intent.qty or None in record.executions.values()  # else the rest cannot be sold

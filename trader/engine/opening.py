@@ -98,7 +98,8 @@ def _recall(slot: Slot, ts: int) -> None:
         slot.target = float(entering or (slot.held > 0) - (slot.held < 0))
         return
     slot.target, slot.reason = wish.fraction, wish.reason
-    slot.is_leaving = wish.is_leaving and (slot.held != 0 or order is not None or slot.absent is not None)
+    is_any = slot.held != 0 or order is not None or slot.absent is not None
+    slot.is_leaving = wish.is_leaving and is_any and slot.held * slot.target <= 0
     if order is None:
         is_due = slot.held != 0 or ts - wish.ts <= ENTRY_FRESH
         slot.unsettled = is_due and slot.held * slot.target <= 0 and (slot.held, slot.target) != (0, 0)
