@@ -149,8 +149,3 @@ class Sums:
         if self._slots is None:
             self._slots = SlotSums(self._of, self._begins)
         return self._slots
-
-
-def _larger(one: float, other: float) -> float:
-    """Return the larger, NaN where either is; ``max`` would return the first."""
-    return other if other > one or math.isnan(other) else one
