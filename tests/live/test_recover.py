@@ -19,7 +19,10 @@ from trader.model.events import BooksOpened, OrderCreated
 from trader.model.inputs import Control, Opened
 from trader.model.orders import TradingState
 from trader.risk.bounds import Bound
-from trader.risk.limits import AccountLimits
+from trader.risk.conduct import ConductLimits, ConductOfAccount, ConductOfOne
+from trader.risk.ladder import Ladder, Rungs
+from trader.risk.limits import AccountLimits, GroupLimits
+from trader.risk.regime import Regime
 from trader.risk.rules import Rules
 
 HELD = {"max_daily_loss": "100", "stop_loss": "0.05"}
@@ -158,6 +161,34 @@ def test_a_looser_rule_of_the_desk_or_bound_of_a_strategy_is_named_and_a_tighter
         "strategies[0]: max_budget was 1000 " + said.format("2000"),
     ]
     assert len(found(None, None)) == 2
+
+
+def test_a_looser_limit_is_named_where_the_settings_have_it() -> None:
+    def engine(rules: Rules) -> Engine:
+        return Engine([spec(by_minute({}))], book_id="x", rules=rules)
+
+    lost, slow = Rungs(drawdown=Bound(0.1)), ConductOfOne(cooldown=Bound(5))
+    before = engine(
+        Rules(
+            groups={"g": GroupLimits(("one",))},
+            ladder=Ladder({"account": lost, "group g": lost, "strategy one": lost}),
+            conduct=ConductLimits(ConductOfAccount(max_rejects=Bound(5)), {"one": slow}),
+            regime=Regime(is_on=True),
+        )
+    )
+    events = before.handle(Opened(T0, settings=settings_of(before))).events
+    again = engine(Rules(groups={"g": GroupLimits(("one",))}))
+    again.desk.ledger.recover(events)
+    with pytest.raises(ConfigError) as refused:
+        check(again, accepts_looser=False)
+    assert {problem.path for problem in refused.value.problems} == {
+        "risk.ladder.drawdown",
+        "risk.ladder.groups.g.drawdown",
+        "risk.ladder.strategies.one.drawdown",
+        "risk.conduct.max_rejects",
+        "risk_config.conduct.cooldown of strategy one",
+        "risk.regime",
+    }
 
 
 def test_a_strategy_that_holds_something_cannot_be_left_out_but_one_that_is_flat_can() -> None:

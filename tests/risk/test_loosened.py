@@ -37,6 +37,14 @@ PAIRS: dict[str, tuple[Rules, Rules]] = {
     ),
     "groups.g.strategies": (Rules(groups={"g": GroupLimits(("a", "b"))}), Rules(groups={"g": GroupLimits(("a",))})),
     "symbols.SPY.max_position": (Rules(symbols={"SPY": SymbolLimits(max_position=Bound(1))}), Rules()),
+    "symbols.SPY.max_position_value": (
+        Rules(account=AccountLimits(max_position_value=Bound(1)), symbols={"SPY": SymbolLimits(Bound(1))}),
+        Rules(account=AccountLimits(max_position_value=Bound(1)), symbols={"SPY": SymbolLimits(Bound(1), Bound(2))}),
+    ),
+    "account.max_sector_of.tech": (
+        account(max_sector=Bound(1)),
+        Rules(account=AccountLimits(max_sector=Bound(1), max_sector_of={"tech": Bound(2)})),
+    ),
     "orders.stock.max_decimals": (orders(max_decimals=2), orders(max_decimals=3)),
     "orders.stock.impact_coefficient": (orders(impact_coefficient=1.0), orders(impact_coefficient=0.5)),
     "orders.stock.sessions": (orders(sessions=("core",)), orders(sessions=("core", "pre"))),

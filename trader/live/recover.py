@@ -2,8 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -172,7 +174,7 @@ def _looser(desk: Engine, ledger: Ledger) -> Iterator[Problem]:
     before = msgspec.json.decode(ledger.account.settings or "{}", type=dict[str, msgspec.Raw])
     rules = msgspec.json.decode(before.pop(_RULES, b"{}"), type=Rules)
     for place, was, now in loosened(rules, desk.rules):
-        yield Problem(f"risk.{place}", _LOOSER.format("", was, now))
+        yield Problem(_in_file(f"risk.{place}"), _LOOSER.format("", was, now))
     for number, sandbox in enumerate(desk.sandboxes):
         if sandbox.spec.name in before:
             old = msgspec.json.decode(before[sandbox.spec.name], type=Limits)
@@ -180,6 +182,22 @@ def _looser(desk: Engine, ledger: Ledger) -> Iterator[Problem]:
                 yield Problem(f"strategies[{number}]", _LOOSER.format(f"{name} ", was, now))
 
 
+def _in_file(place: str) -> str:
+    """Return where a settings file has what the rules have at ``place``."""
+    for ours, theirs in _PLACES.items():
+        place = place.replace(ours, theirs)
+    return _OF_STRATEGY.sub(r"risk_config.conduct.\2 of strategy \1", place)
+
+
+_PLACES: Final[Mapping[str, str]] = {
+    "ladder.scopes.account": "ladder",
+    "ladder.scopes.group ": "ladder.groups.",
+    "ladder.scopes.strategy ": "ladder.strategies.",
+    "conduct.account": "conduct",
+    "regime.is_on": "regime",
+    "var.scenarios": "var.stress",
+}
+_OF_STRATEGY: Final = re.compile(r"risk\.conduct\.strategies\.(.+)\.(\w+)")
 _LOOSER = "{}was {} when these books were last traded and is {}: looser; add --accept-looser"
 
 

@@ -7,9 +7,12 @@ import msgspec
 
 from trader.risk.bounds import NONE, Bound
 from trader.risk.escalation import Action
+from trader.risk.gauges import BUCKETS
+from trader.risk.limits import SymbolLimits
 from trader.risk.rules import Rules
 from trader.risk.tiers import AGE_NS, BY_URGENCY
 
+_NO_LIMITS: Final = SymbolLimits()
 Loosened = tuple[str, str, str]  # the place, what it was, what it is
 
 # Bounds of the least that is allowed, beside those named min_….
@@ -34,12 +37,13 @@ _NEVER_MORE: Final = frozenset({"allowed", "sessions", "order_types"})
 
 def loosened(old: msgspec.Struct, new: msgspec.Struct, place: str = "") -> Iterator[Loosened]:
     """Yield every limit of ``old`` that ``new`` has looser, or not at all."""
+    if isinstance(old, Rules) and isinstance(new, Rules):
+        yield from _acted_on(old, new)
+        old, new = _written_out(old, new), _written_out(new, old)
     for name in old.__struct_fields__:
         was, now = getattr(old, name), getattr(new, name)
         if was != now and name not in {"escalation", "tiers"}:
             yield from _compared(f"{place}.{name}" if place else name, name, was, now)
-    if isinstance(old, Rules) and isinstance(new, Rules):
-        yield from _acted_on(old, new)
 
 
 def _compared(place: str, name: str, was: Any, now: Any) -> Iterator[Loosened]:  # noqa: ANN401 -- of any field
@@ -84,6 +88,24 @@ def _listed(place: str, name: str, was: tuple[Any, ...], now: tuple[Any, ...]) -
     is_more = name in _NEVER_MORE and was and (not now or not set(now) <= set(was))
     if is_less or is_more:
         yield place, _shown(was), _shown(now)
+
+
+def _written_out(rules: Rules, other: Rules) -> Rules:
+    """Return the rules with a limit of its own for whatever has one in ``other``: the general one, if need be."""
+    account, symbols = rules.account, {}
+    for symbol in (*rules.symbols, *other.symbols):
+        own = rules.symbols.get(symbol, _NO_LIMITS)
+        names = own.__struct_fields__
+        symbols[symbol] = SymbolLimits(*(getattr(own, name) or getattr(account, name) for name in names))
+    buckets = {
+        f"{name}_of": {
+            bucket: getattr(account, f"{name}_of").get(bucket, getattr(account, name))
+            for one in (rules, other)
+            for bucket in getattr(one.account, f"{name}_of")
+        }
+        for name in BUCKETS
+    }
+    return msgspec.structs.replace(rules, symbols=symbols, account=msgspec.structs.replace(account, **buckets))
 
 
 def _acted_on(old: Rules, new: Rules) -> Iterator[Loosened]:
