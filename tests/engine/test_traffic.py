@@ -379,6 +379,17 @@ def test_an_exit_in_parts_goes_on_in_the_next_process() -> None:
     assert order.approved.intent.qty == 20
 
 
+def test_an_exit_that_filled_after_its_end_leaves_a_ticker_that_is_traded_again() -> None:
+    desk, told = quiet(box("one", {1: 0.5, 4: 0.5}, stop_loss="0.1"))
+    desk.closes(100)
+    told(0, OrderStatus.FILLED, 50)
+    desk.closes(80, start=2)
+    told(1, OrderStatus.CANCELED)
+    told(1, OrderStatus.FILLED, 50)
+    desk.closes(100, 100, start=3)
+    assert [event.approved.intent.side for event in desk.of(OrderCreated)] == [Side.BUY, Side.SELL, Side.BUY]
+
+
 def test_a_position_that_an_exit_turned_around_because_an_entry_was_taken_back_can_be_left() -> None:
     desk, told = quiet(box("one", {1: -0.5, 4: 0.5, 5: 0.0}, allow_short=True, stop_loss="0.1"))
     desk.closes(100)

@@ -84,8 +84,7 @@ class Desk:
         self.openings = Openings(
             director, lambda ts: DirectorsView(self.portfolio, self.sandboxes, listings, ts=ts), self.emit
         )
-        # What was sent, and went beyond a soft level: by strategy, for the control room.
-        self.warned: list[tuple[str, Breach]] = []
+        self.warned: list[tuple[str, Breach]] = []  # soft levels that orders went beyond: by strategy
         self.now = 0  # of the step (ns UTC); what happens in it may be older
 
     def emit(self, event: Event) -> None:
@@ -399,6 +398,7 @@ class Desk:
         self.watch(slot.sandbox)
         position, limits = slot.position, slot.sandbox.spec.limits
         slot.held = float(position.qty)
+        slot.is_leaving = slot.is_leaving and (slot.held != 0 or slot.order is not None or slot.absent is not None)
         if position.qty and math.isnan(slot.listing.mark):
             slot.listing.mark = float(position.avg_price)  # until the market says better
         slot.floor, slot.ceiling = levels(position, limits.stop_loss, limits.take_profit)
