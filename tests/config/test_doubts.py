@@ -19,6 +19,37 @@ def test_limits_by_sector_without_sectors_are_probably_not_meant() -> None:
     assert advice(parse(data | {"risk": {"profile": "framework", "sectors": {"a": ["IWM"], "b": ["SPY"]}}})) == []
 
 
+@pytest.mark.parametrize(
+    ("risk", "said"),
+    [
+        ({"groups": {"g": {"strategies": ["A"]}}}, "groups.g: limits nothing: it has no limit, and no loss in"),
+        ({"symbols": {"TSLA": {"max_position": 0.1}}}, "symbols.TSLA: limits nothing: nobody trades it"),
+        ({"symbols": {"SPY": {}}}, "symbols.SPY: limits nothing: it has no limit"),
+        ({"escalation": {"max_gross": {"hard": "halt_desk"}}}, "escalation.max_gross.hard: nothing follows: no max_gr"),
+        (
+            {"account": {"max_gross": 1}, "escalation": {"max_gross": {"soft": "halt_desk"}}},
+            "escalation.max_gross.soft: nothing follows: no max_gross with a soft level is set",
+        ),
+    ],
+)
+def test_what_has_no_effect_is_probably_not_meant(risk: dict[str, Any], said: str) -> None:
+    (problem,) = advice(parse({"strategies": [entry()], "risk": risk}))
+    assert str(problem).startswith(f"risk.{said}")
+
+
+@pytest.mark.parametrize(
+    "risk",
+    [
+        {"groups": {"g": {"strategies": ["A"]}}, "ladder": {"groups": {"g": {"daily_loss": 0.1}}}},
+        {"profile": "level1", "escalation": {"max_gross": {"hard": "halt_desk"}, "drawdown": {"hard": "alert"}}},
+        {"orders": {"all": {"max_mark_age_s": 9}}, "escalation": {"stale_mark": {"hard": "alert"}}},
+        {"account": {"max_class_of": {"stock": 0.1}}, "escalation": {"max_class": {"hard": "reduce_only"}}},
+    ],
+)
+def test_what_has_an_effect_is_no_doubt(risk: dict[str, Any]) -> None:
+    assert advice(parse({"strategies": [entry()], "risk": risk})) == []
+
+
 @pytest.mark.parametrize("risk", [{"restricted": ["SPY"]}, {"allowed": ["QQQ"]}, {"authorized": {"one": ["QQQ"]}}])
 def test_a_ticker_that_nobody_lets_open_is_probably_not_meant(risk: dict[str, Any]) -> None:
     data = {"strategies": [entry(name="one", tickers=["SPY", "QQQ"], risk_config={"max_position_size": 0.5})]}

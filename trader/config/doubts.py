@@ -1,12 +1,16 @@
 """What is allowed but probably not meant."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from pydantic import BaseModel
+
+from trader.config.bounds import Levels
 from trader.config.findings import Finding, problems
 from trader.config.parsing import make_strategy
 from trader.config.sections import Config, StrategyConfig
 from trader.errors import Problem
 from trader.model.instruments import instrument_of
+from trader.risk.orders import CODES
 
 
 def advice(config: Config) -> list[Problem]:
@@ -14,7 +18,7 @@ def advice(config: Config) -> list[Problem]:
     found: list[Finding] = []
     if config.broker.simulated.fill == "next_quote":
         found.append((("broker", "simulated", "fill"), "files of bars hold no quotes: a replay of them fills no order"))
-    found.extend((("risk", *loc), message) for loc, message in _unsorted(config))
+    found.extend((("risk", *loc), message) for loc, message in (*_unsorted(config), *_idle(config)))
     for index, settings in enumerate(config.strategies):
         if closed := [ticker for ticker in settings.tickers if not _is_opened(config, settings.name, ticker)]:
             message = f"the risk section lets nobody open {', '.join(closed)} here: see restricted, allowed, authorized"
@@ -31,6 +35,35 @@ def _unsorted(config: Config) -> Iterator[Finding]:
         if getattr(risk.account, key) is not None and not any(traded.intersection(one) for one in names.values()):
             where = "sectors" if key == "max_sector" else "categories"
             yield ("account", key), f"risk.{where} has no ticker of these strategies, so all of them count as one"
+
+
+def _idle(config: Config) -> Iterator[Finding]:
+    """Yield what limits nothing, and what would follow a limit that nobody is held to."""
+    risk, traded = config.risk, {ticker for settings in config.strategies for ticker in settings.tickers}
+    for name, group in risk.groups.items():
+        if name not in risk.ladder.groups and not {*_levels(group)}:
+            yield ("groups", name), "limits nothing: it has no limit, and no loss in risk.ladder.groups"
+    for symbol, own in risk.symbols.items():
+        if symbol not in traded:
+            yield ("symbols", symbol), "limits nothing: nobody trades it"
+        elif not {*_levels(own)}:
+            yield ("symbols", symbol), "limits nothing: it has no limit"
+    known = {*_levels(risk)}.union(*(_levels(settings.risk_config) for settings in config.strategies))
+    for kind, follows in risk.escalation.items():
+        for level in sorted(follows.model_fields_set):
+            if (kind, level) not in known and getattr(follows, level) is not None:
+                yield ("escalation", kind, level), f"nothing follows: no {kind} with a {level} level is set"
+
+
+def _levels(section: object) -> Iterator[tuple[str, str]]:
+    """Yield the rule and the level of every limit in a section."""
+    for name, value in section if isinstance(section, BaseModel) else ():
+        for one in value.values() if isinstance(value, Mapping) else (value,):
+            if isinstance(one, Levels):
+                rule = name.removesuffix("_of")
+                yield from ((CODES.get(rule, rule), level) for level, figure in one if figure is not None)
+            else:
+                yield from _levels(one)
 
 
 def _is_opened(config: Config, strategy: str, ticker: str) -> bool:
