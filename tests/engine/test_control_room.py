@@ -79,6 +79,13 @@ def test_a_daily_loss_that_equals_its_limit_stops_openings_until_the_day_ends() 
     assert desk.book().position("SPY").qty > 0
 
 
+def test_a_drawdown_that_is_only_told_of_is_told_again_after_it_was_made_good() -> None:
+    desk = Watched(ladder(drawdown=Bound(0.5, 0.05)), all_in())
+    desk.closes(100, 100, 94, 94, 105, 94, 94)
+    assert [flag.level for flag in desk.of(FlagRaised)] == ["soft", "soft"]
+    assert [event.by for event in desk.of(FlagCleared)] == ["measure"]
+
+
 def test_a_soft_level_is_told_and_the_hard_one_follows() -> None:
     desk = Watched(ladder(daily_loss=Bound(0.10, 0.05)), all_in())
     desk.closes(100, 100, 94)

@@ -50,6 +50,8 @@ class Slow:
             for level, limit in zip(("soft", "hard"), levels, strict=True):
                 if equity - base * (1 - limit) <= base * 1e-9:
                     self.broken.setdefault((kind, level), period_of(kind, began))
+                elif level == "soft" and kind in {"monthly_loss", "drawdown"}:  # only told: nobody has to end it
+                    self.broken.pop((kind, level), None)
         self.last = equity
         return set(self.broken)
 

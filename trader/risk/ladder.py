@@ -1,7 +1,8 @@
 """The ladder of losses: what may be lost in a day, a week, a month and from the peak before something follows.
 
 A loss is a fraction of the equity it is measured from; a loss that equals its limit breaks it. Once broken, a rung
-stays so until its period ends, whatever the equity does meanwhile; a month's and a drawdown's until a person resumes.
+stays so until its period ends, whatever the equity does meanwhile; a month's and a drawdown's until a person resumes,
+or where nothing followed but an alert, until it is made good.
 """
 
 from collections.abc import Mapping
