@@ -111,6 +111,10 @@ def test_groups_that_cannot_be_are_refused() -> None:
         AssetClassFilter(max_fracs={"stonks": 0.5})
     with pytest.raises(ValidationError, match="must name a known category, got 'metal'; known: metals, unknown"):
         CategoryFilter(categories={"metals": ("GLD",)}, max_counts={"metal": 1})
+    with pytest.raises(ValidationError, match="categories must have symbols like 'SPY' or 'BTC/USD', got 'gld'"):
+        CategoryFilter(categories={"metals": ("gld",)})
+    with pytest.raises(ValidationError, match=r"must be at least per_trade, which is 0\.1; got 0\.06"):
+        RiskBudgetFilter(per_trade=0.1)
     with pytest.raises(ValidationError, match="categories must name each symbol once, got GLD more than once"):
         CategoryFilter(categories={"metals": ("GLD",), "safe": ("SHY", "GLD")})
 

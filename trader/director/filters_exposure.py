@@ -13,7 +13,7 @@ from typing import Annotated, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from trader.director.filter import LISTED, BatchFilter, Cut, at_most, unknown
 from trader.director.filters_simple import MOST_DAYS
@@ -137,9 +137,11 @@ class CategoryFilter(GroupFilter):
     risk section."""
 
     def __post_init__(self) -> None:
-        """Turn categories around. Raises ValueError where a symbol has two, or a limit is of one that is not."""
+        """Turn categories around. Raises ValueError where a symbol is none or has two, or a limit's is not there."""
         named = [(symbol, category) for category, symbols in self.categories.items() for symbol in symbols]
         self._category_of = dict(named)
+        if small := [symbol for symbol in self._category_of if symbol != symbol.upper()]:
+            raise ValueError(f"categories must have symbols like 'SPY' or 'BTC/USD', got {small[0]!r}")
         if twice := sorted({symbol for symbol, category in named if self._category_of[symbol] != category}):
             raise ValueError(f"categories must name each symbol once, got {', '.join(twice)} more than once")
         _named(self.max_fracs, (*self.categories, UNKNOWN), "category")
@@ -216,7 +218,7 @@ class RiskBudgetFilter(BatchFilter):
 
     per_trade: Annotated[float, Field(gt=0, le=1)] = 0.01
     """Most that one position may lose, as a fraction of equity."""
-    total: Annotated[float, Field(gt=0, le=1)] = 0.06
+    total: Annotated[float, Field(gt=0, le=1, validate_default=True)] = 0.06
     """Most that all of them may lose, as a fraction of equity."""
     atr_n: Days = 20
     """Days of the average true range."""
@@ -224,6 +226,13 @@ class RiskBudgetFilter(BatchFilter):
     """Average true ranges that are lost where there is no stop."""
     on_excess: OnExcess = "reject"
     """Whether an intent that goes beyond is trimmed to what fits, or dropped."""
+
+    @field_validator("total")
+    @classmethod
+    def _above_each(cls, total: float, info: ValidationInfo) -> float:
+        if total < info.data.get("per_trade", 0.0):
+            raise ValueError(f"must be at least per_trade, which is {info.data['per_trade']:g}; got {total:g}")
+        return total
 
     def apply_all(self, intents: Sequence[OrderIntent], view: PortfolioView) -> Sequence[Cut | None]:
         """Let pass what its own budget and the common one leave room for.
