@@ -90,8 +90,9 @@ class ControlRoom:
             breach = Breach(rung.kind, rung.scope, limit, value, rung.level)
             self._raise(ts, breach, until=latched_until(rung.kind, content, self._zone))
         known = {(rung.scope, rung.kind, rung.level) for rung, _, _ in broken}
-        for flag in [flag for flag in self._account.flags.values() if flag.until == BY_A_PERSON and flag.kind in LOSSES]:
-            if flag.action == Action.ALERT and (flag.scope, flag.kind, flag.level) not in known:
+        told = [flag for flag in self._account.flags.values() if flag.action == Action.ALERT and flag.kind in LOSSES]
+        for flag in told:
+            if flag.until == BY_A_PERSON and (flag.scope, flag.kind, flag.level) not in known:
                 self._clear(ts, flag, "measure")  # nothing waits for a person
         if equities[0] <= 0.0:
             self._raise(ts, Breach(NAV, ACCOUNT, "> $0", f"${equities[0]:.2f}"), until=BY_A_PERSON)
