@@ -379,6 +379,16 @@ def test_an_exit_in_parts_goes_on_in_the_next_process() -> None:
     assert order.approved.intent.qty == 20
 
 
+def test_stops_that_one_bar_touches_leave_in_config_order_whoever_entered_first() -> None:
+    desk = Rehearsal(box("one", {2: 0.5}, stop_loss="0.1"), box("two", {1: 0.5}, stop_loss="0.1"))
+    desk.closes(100, 100, 100, 80)
+    assert made(desk) == ["two", "one", "one", "two"]
+    desk = Rehearsal(box("one", {2: 0.5}, stop_loss="0.1"), box("two", {1: 0.5}, stop_loss="0.1"))
+    desk.closes(100, 100, 100)
+    desk.minute(Quote("SPY", T0 + 4 * MINUTE, 80.0, 1.0, 80.0, 1.0))
+    assert made(desk) == ["two", "one", "one", "two"]
+
+
 def test_an_exit_that_filled_after_its_end_leaves_a_ticker_that_is_traded_again() -> None:
     desk, told = quiet(box("one", {1: 0.5, 4: 0.5}, stop_loss="0.1"))
     desk.closes(100)

@@ -206,7 +206,7 @@ class Engine:
         listing.mark = price
         listing.quoted = ts
         if listing.guards:
-            for slot in [slot for slot in listing.guards if price <= slot.floor or price >= slot.ceiling]:
+            for slot in sorted((one for one in listing.guards if price <= one.floor or price >= one.ceiling), key=RANK):
                 self.desk.protect(slot, (price, price, price), ts=ts)
 
     def _on_untimely(self, bar: Bar, ts: int) -> None:

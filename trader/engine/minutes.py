@@ -50,7 +50,7 @@ class Minutes:
     def guard(self, listing: Listing, bar: Bar, ts: int) -> None:
         """End the positions whose stop or target a bar has touched."""
         high, low = bar.high, bar.low
-        for slot in [slot for slot in listing.guards if low <= slot.floor or high >= slot.ceiling]:
+        for slot in sorted((one for one in listing.guards if low <= one.floor or high >= one.ceiling), key=RANK):
             self._desk.protect(slot, (bar.open, high, low), ts=ts)
 
     def absorb(self, listing: Listing, bar: Bar, closed: list[Series]) -> None:
