@@ -128,6 +128,13 @@ def test_a_loss_of_the_first_day_outlives_a_restart_also_where_the_books_began_t
     assert again.book().loss_reached
 
 
+def test_losses_of_one_minute_are_told_in_config_order_whoever_entered_first() -> None:
+    one, two = (spec(by_minute({3 - n: 1.0}), name=name, max_daily_loss="500") for n, name in ((1, "one"), (2, "two")))
+    desk = Rehearsal(one, two)
+    desk.closes(100, 100, 100, 90)
+    assert [event.strategy for event in desk.of(DailyLossReached)] == ["one", "two"]
+
+
 def test_cash_that_a_gap_made_negative_denies_entries_until_it_is_positive() -> None:
     desk = Rehearsal(spec(by_minute({1: 0.9, 2: 0.5, 3: 0.0, 5: 0.5}), "SPY"), spec(always(0.0), "QQQ", name="other"))
     desk.minute(bar(minute=1, close=100))

@@ -45,7 +45,8 @@ class Restraints:
     def check_losses(self, ts: int) -> None:
         """Stop openings where the day's loss has reached its limit, and flatten where that is wished."""
         watched = self._desk.watched
-        for rank, sandbox in tuple(watched.items()):
+        for rank in sorted(watched):
+            sandbox = watched[rank]
             worth, is_exposed = sandbox.cash, False
             for slot in sandbox.slots.values():
                 if slot.held:
