@@ -8,9 +8,11 @@ import pytest
 
 from tests.build import T0, Rehearsal, always, bar, by_minute, spec
 from tests.live.controlled import controlled, line_to
+from trader.books.ledger import Ledger
 from trader.engine.engine import Engine
 from trader.live.control_messages import Declined
 from trader.live.risk_view import AskStress, remembered, seen, symbols_of
+from trader.model.events import AccountReconciled
 from trader.model.inputs import DailyBars
 from trader.model.ticks import Bar
 from trader.model.time import DAY, NEW_YORK, iso, midnight_after
@@ -90,6 +92,8 @@ def test_books_that_were_left_are_measured_at_the_newest_close(desk: Rehearsal) 
     assert (made.mode, made.ts) == ("no desk", iso(newest.ts))
     unknown = remembered(ledger, []).report()
     assert unknown.notes == ["SPY: left out of everything, for it has no price yet"]
+    idle = Ledger.fold([AccountReconciled(T0, T0)])
+    assert remembered(idle, []).report().ts == iso(T0)
 
 
 async def test_the_socket_answers_risk_and_stress(tmp_path: Path) -> None:

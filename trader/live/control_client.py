@@ -113,6 +113,7 @@ def _connected(folder: Path, until: float) -> socket.socket:
         connection.close()
         raise NotRunning(
             f"no trader runs with {folder}, or it has only begun to: start it, or name another folder with --state-dir"
+            " (a simulated market has one only where `run` was given it)"
         ) from error
     except PermissionError as error:
         connection.close()

@@ -109,7 +109,7 @@ def symbols_of(ledger: Ledger) -> tuple[str, ...]:
 def remembered(ledger: Ledger, days: Sequence[Bar]) -> Seen:
     """Look at books whose desk does not run, at the newest of the given days' closes; nothing is on its way."""
     symbols = symbols_of(ledger)
-    now = max((bar.ts for bar in days), default=0)
+    now = max((bar.ts for bar in days), default=ledger.account.reconciled_until)
     histories = {symbol: Dailies(instrument_of(symbol).asset_class) for symbol in symbols}
     for symbol, history in histories.items():
         if own := [bar for bar in days if bar.symbol == symbol]:
