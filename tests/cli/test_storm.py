@@ -1,23 +1,12 @@
 """``trader storm``: what it says of seeds that kept every promise, and of one that did not."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
-import structlog
 from click.testing import CliRunner
 
 from tests.storm.sabotage import Sabotage, planted
 from trader.cli.storm import command
-
-
-@pytest.fixture(autouse=True)
-def loud() -> Iterator[None]:
-    """Let others hear again what a desk has to say."""
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
-
 
 BROKE = Sabotage("", "trader.books.book:Book.free_cash", "EXACT.subtract(self.cash, self.reserved)", "self.cash")
 FOUND = 8

@@ -4,10 +4,8 @@ import asyncio
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
-import structlog
 
 from tests.exchange.exchanges import OPENING, exchange
 from tests.waiting import until
@@ -37,12 +35,6 @@ class Holder(Strategy):
 
     def on_bar(self, bar: Bar, ctx: Context) -> Signals:
         return Target(bar.symbol, 0.9)
-
-
-@pytest.fixture(autouse=True)
-def _fresh_logs() -> Any:
-    yield
-    structlog.reset_defaults()
 
 
 async def test_open_orders_are_ended_when_a_data_stream_is_lost_for_good(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import structlog
@@ -192,6 +192,18 @@ async def test_the_state_folder_keeps_the_whole_log_as_json(tmp_path: Path) -> N
         x["event"] for x in lines
     }
     assert {line["mode"] for line in lines} == {"SIM"}
+
+
+async def test_operators_are_let_in_where_a_program_has_a_log_of_its_own(tmp_path: Path) -> None:
+    structlog.configure(processors=[lambda *_line: _drop()])
+    options = replay(tape(tmp_path, [100, 101]), state_dir=tmp_path / "state", report="none")
+    summary = await MultiTraderCoordinator([entry()], options=options).run()
+    assert summary.strategies[0].trades
+    assert not (tmp_path / "state" / "log.jsonl").exists()
+
+
+def _drop() -> NoReturn:
+    raise structlog.DropEvent
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {

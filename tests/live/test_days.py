@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from tests.build import T0
 from tests.exchange.exchanges import OPENING, exchange
@@ -24,12 +23,6 @@ from trader.model.time import MINUTE, iso, parse_time
 from trader.store.tape import TapeReader
 
 FILTERS = parse({"strategies": [lively("one", "SPY")], "filters": [{"name": "nil"}]}).filters
-
-
-@pytest.fixture(autouse=True)
-def _fresh_logs() -> Any:
-    yield
-    structlog.reset_defaults()
 
 
 def dailies(coordinator: MultiTraderCoordinator, symbol: str = "SPY") -> Dailies:

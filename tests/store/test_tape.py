@@ -18,6 +18,7 @@ from trader.model.inputs import (
     ActivityReported,
     Backfilled,
     Control,
+    DailyBars,
     ExternalReported,
     Held,
     History,
@@ -25,6 +26,8 @@ from trader.model.inputs import (
     Mismatched,
     Opened,
     OrderReleased,
+    OverrideAgreed,
+    OverrideAsked,
     Reconciled,
     Released,
     Reported,
@@ -63,6 +66,9 @@ RECORDED: list[tuple[Input, list[Event] | None]] = [
     (Mismatched(T0, "SPY", Decimal(1), Decimal(2), "why"), []),
     (Settled(T0, "SPY", "cli", Decimal(-1)), []),
     (OrderReleased(T0, "o", "cli"), []),
+    (DailyBars(T0, [bar(), bar("BTC/USD", 2)]), []),
+    (OverrideAsked(T0, "one", "SPY", Side.BUY, Decimal("1.50"), "cooldown", "why", T0 + 1, "ann"), []),
+    (OverrideAgreed(T0, 1, "bob"), []),
     (Control(T0, "halt", "", "cli"), None),
 ]
 

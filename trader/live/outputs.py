@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +23,8 @@ class Outputs:
 
     def __init__(self, options: RunOptions, *, mode: str, now: Callable[[], int]) -> None:
         """Open the destinations. Raises ConfigError when the state folder cannot be written."""
+        if options.state_dir is not None:
+            _make(options.state_dir)
         self._screen: logs.LineWriter | None = None
         self._file: logs.LineWriter | None = None
         self._fd: int | None = None
@@ -67,10 +70,20 @@ class Outputs:
                 writer.flush()
 
 
-def _open(folder: Path) -> int:
-    try:
+def _make(folder: Path) -> None:
+    with _refused(folder):
         folder.mkdir(parents=True, exist_ok=True)
+
+
+def _open(folder: Path) -> int:
+    with _refused(folder):
         return os.open(folder / "log.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+
+@contextmanager
+def _refused(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ConfigError(f"--state-dir {folder}: {error.strerror}; name a folder you may write") from error
 
