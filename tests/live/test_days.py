@@ -85,11 +85,16 @@ async def test_a_replay_has_the_days_of_daily_files_before_it(
     assert "days.missing" not in capsys.readouterr().err
 
 
-async def test_symbols_without_days_of_late_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    replayed(tmp_path, daily=(daily(tmp_path, "2025-12-01", "2025-13-01"),), log_format="json")
-    said = capsys.readouterr()
-    assert "days.missing" in said.err + said.out
-    assert "SPY" in said.err + said.out
+@pytest.mark.parametrize("days", [("2025-12-01", "2025-13-01"), ()])
+async def test_days_that_are_missing_are_named_in_the_log_and_nowhere_else(
+    days: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = (daily(tmp_path, *days),) if days else ()
+    await replayed(tmp_path, daily=files, filters=FILTERS, state_dir=tmp_path).run()
+    assert "days.missing" not in capsys.readouterr().out
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    (line,) = [line for line in lines if line["event"] == "days.missing"]
+    assert (line.get("symbols", ""), line["level"]) == (("SPY", "warning") if days else ("", "info"))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -25,24 +25,42 @@ def are_wanted(desk: Engine) -> bool:
     return desk.rules != Rules() or desk.desk.openings.is_directed
 
 
-def recorded(paths: Sequence[Path], symbols: Sequence[str], *, before: int) -> Sequence[Bar]:
-    """Read files of daily bars up to ``before`` (ns UTC); say which symbols they do not help.
+class Days(NamedTuple):
+    """Daily bars from before a run, and what is to be told of them as soon as there is a log."""
+
+    bars: Sequence[Bar] = ()
+    lacking: Sequence[str] = ()  # symbols that they do not help
+    skipped: int = 0  # rows that cannot be bars
+    are_none: bool = False
+
+    def tell(self) -> None:
+        """Say what is missing."""
+        if self.lacking:
+            symbols = " ".join(self.lacking)
+            log.warning("days.missing", symbols=symbols, why="the files have none of the two weeks before")
+        if self.skipped:
+            log.warning("rows.skipped", daily=self.skipped)
+        if self.are_none:
+            log.info("days.missing", why="limits and filters that look at days know none before these; see --daily")
+
+
+NO_DAYS: Final = Days()
+
+
+def recorded(paths: Sequence[Path], symbols: Sequence[str], *, before: int) -> Days:
+    """Read files of daily bars up to ``before`` (ns UTC).
 
     Raises:
         DataError: a file cannot be read, or is no file of daily bars.
     """
     if not paths:
-        return ()
+        return Days(are_none=True)
     from trader.access.sim.daily_files import read_days
 
     found = read_days(paths, symbols, before=before)
     newest = {bar.symbol: bar.ts for bar in found.bars}
     old = [symbol for symbol, end in newest.items() if before - end > LONGEST_REST]
-    if lacking := sorted({*found.missing, *old}):
-        log.warning("days.missing", symbols=" ".join(lacking), why="the files have none of the two weeks before")
-    if found.skipped:
-        log.warning("rows.skipped", daily=found.skipped)
-    return found.bars
+    return Days(found.bars, sorted({*found.missing, *old}), found.skipped)
 
 
 def inputs(bars: Sequence[Bar], ts: int) -> Iterator[DailyBars]:

@@ -16,6 +16,7 @@ from trader.engine.engine import Engine
 from trader.errors import ConfigError, Problem
 from trader.live import days
 from trader.live.clock import MarketClock, paced
+from trader.live.days import NO_DAYS, Days
 from trader.live.desk_view import AccountReading
 from trader.live.options import RunOptions
 from trader.model.inputs import Input, Opened, Reported, Ticks
@@ -36,7 +37,7 @@ class Simulation:
     mode = MODE
 
     def __init__(
-        self, feed: SimulatedFeed, broker: SimulatedBroker, clock: MarketClock, *, end: int, days: Sequence[Bar] = ()
+        self, feed: SimulatedFeed, broker: SimulatedBroker, clock: MarketClock, *, end: int, days: Days = NO_DAYS
     ) -> None:
         """Trade ``feed`` on ``broker`` up to ``end`` (market time); ``days`` are daily bars from before."""
         self.broker = broker
@@ -54,6 +55,7 @@ class Simulation:
         """Say what is missing; a simulated market is always there."""
         if self._feed.missing:
             log.warning("data.missing", symbols=" ".join(self._feed.missing), why="no bar of these in the data")
+        self._days.tell()
         return Opened(self.clock.now())
 
     async def history(self, depth: Mapping[str, int]) -> AsyncIterator[Sequence[Bar]]:
@@ -67,7 +69,7 @@ class Simulation:
     async def inputs(self, wake: Callable[[], int | None]) -> AsyncGenerator[Input, None]:
         """Yield what happens, in the order it happens; the venue sees the market before the desk does."""
         self.clock.begin()
-        for given in days.inputs(self._days, self._feed.start):
+        for given in days.inputs(self._days.bars, self._feed.start):
             yield given
         async for message in filled(self.broker, paced(self._feed, self.clock, wake=wake, end=self._end)):
             if self._failure is not None:
@@ -170,13 +172,14 @@ def feed(options: RunOptions, settings: BrokerConfig, symbols: Sequence[str]) ->
     return ReplayFeed(options.data, symbols, start=options.start)
 
 
-def _days(options: RunOptions, market: SimulatedFeed, desk: Engine) -> Sequence[Bar]:
+def _days(options: RunOptions, market: SimulatedFeed, desk: Engine) -> Days:
     """Return daily bars from before the run; those that a replay's minutes make the desk makes itself."""
-    if options.feed == "replay":
+    are_wanted = days.are_wanted(desk)
+    if options.feed == "replay" and (options.daily or are_wanted):
         return days.recorded(options.daily, tuple(desk.listings), before=market.start)
-    if not days.are_wanted(desk):
-        return ()
+    if options.feed == "replay" or not are_wanted:
+        return NO_DAYS
     from trader.access.sim.market import SyntheticMarket
 
     assert isinstance(market, SyntheticMarket), "the only market that is made up"
-    return market.days(days.COUNT)
+    return Days(market.days(days.COUNT))
