@@ -25,6 +25,8 @@ def test_limits_by_sector_without_sectors_are_probably_not_meant() -> None:
         ({"groups": {"g": {"strategies": ["A"]}}}, "groups.g: limits nothing: it has no limit, and no loss in"),
         ({"symbols": {"TSLA": {"max_position": 0.1}}}, "symbols.TSLA: limits nothing: nobody trades it"),
         ({"symbols": {"SPY": {}}}, "symbols.SPY: limits nothing: it has no limit"),
+        ({"regime": {"symbol": "TSLA"}}, "regime.symbol: nobody trades it, so that its days are not known here"),
+        ({"var": {"stress": ["pandemic"]}}, "var.stress: limits nothing without max_stress"),
         ({"escalation": {"max_gross": {"hard": "halt_desk"}}}, "escalation.max_gross.hard: nothing follows: no max_gr"),
         (
             {"account": {"max_gross": 1}, "escalation": {"max_gross": {"soft": "halt_desk"}}},

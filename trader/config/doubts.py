@@ -38,7 +38,7 @@ def _unsorted(config: Config) -> Iterator[Finding]:
 
 
 def _idle(config: Config) -> Iterator[Finding]:
-    """Yield what limits nothing, and what would follow a limit that nobody is held to."""
+    """Yield what limits nothing, or nothing but what was not meant."""
     risk, traded = config.risk, {ticker for settings in config.strategies for ticker in settings.tickers}
     for name, group in risk.groups.items():
         if name not in risk.ladder.groups and not {*_levels(group)}:
@@ -48,6 +48,16 @@ def _idle(config: Config) -> Iterator[Finding]:
             yield ("symbols", symbol), "limits nothing: nobody trades it"
         elif not {*_levels(own)}:
             yield ("symbols", symbol), "limits nothing: it has no limit"
+    if risk.regime is not None and risk.regime.symbol not in {None, *traded}:
+        yield ("regime", "symbol"), "nobody trades it, so that its days are not known here, and nothing is opened"
+    if risk.var.stress and risk.var.max_stress is None:
+        yield ("var", "stress"), "limits nothing without max_stress"
+    yield from _unfollowed(config)
+
+
+def _unfollowed(config: Config) -> Iterator[Finding]:
+    """Yield what would follow a limit that nobody is held to."""
+    risk = config.risk
     known = {*_levels(risk)}.union(*(_levels(settings.risk_config) for settings in config.strategies))
     for kind, follows in risk.escalation.items():
         for level in sorted(follows.model_fields_set):
