@@ -57,9 +57,8 @@ def _idle(config: Config) -> Iterator[Finding]:
 
 def _unfollowed(config: Config) -> Iterator[Finding]:
     """Yield what would follow a limit that nobody is held to."""
-    risk = config.risk
-    known = {*_levels(risk)}.union(*(_levels(settings.risk_config) for settings in config.strategies))
-    for kind, follows in risk.escalation.items():
+    known = {*_levels(config.risk)}.union(*(_levels(settings.risk_config) for settings in config.strategies))
+    for kind, follows in config.risk.escalation.items():
         for level in sorted(follows.model_fields_set):
             if (kind, level) not in known and getattr(follows, level) is not None:
                 yield ("escalation", kind, level), f"nothing follows: no {kind} with a {level} level is set"
@@ -90,8 +89,7 @@ def _doubts(settings: StrategyConfig) -> Iterator[Finding]:
             f"{settings.min_warmup_bars} bars, but the strategy needs {needed}: it first decides on bar {needed}",
         )
     risk, cash = settings.risk_config, settings.initial_cash
-    share = risk.max_position_size
-    fitting = int(1 / share)
+    share, fitting = risk.max_position_size, int(1 / risk.max_position_size)
     if len(settings.tickers) > max(1, fitting):
         yield (
             ("risk_config", "max_position_size"),

@@ -15,7 +15,7 @@ from trader.risk.ladder import LOSSES, WEEKLY_FACTOR, Ladder, Rungs
 from trader.risk.regime import MAX_RATIO, RELAX_DAYS, Regime
 
 _MOST_NAMES: Final = 10_000  # of strategies and groups
-_KINDS: Final = [*LOSSES, *MEASURED_KINDS, *ORDER_KINDS]
+_KINDS: Final[Any] = [*LOSSES, *MEASURED_KINDS, *ORDER_KINDS]
 
 
 class Loss(Share):
@@ -94,9 +94,8 @@ def _kinds(value: dict[str, Follows]) -> dict[str, Follows]:
     return value
 
 
-_FOR_EDITORS: Final[Any] = {"propertyNames": {"enum": _KINDS}}
-_Table = Annotated[dict[Text, Follows], Field(max_length=_MOST_NAMES, json_schema_extra=_FOR_EDITORS)]
-Escalations = Annotated[_Table, AfterValidator(_kinds)]
+_FOR_EDITORS: Final[Any] = Field(max_length=_MOST_NAMES, json_schema_extra={"propertyNames": {"enum": _KINDS}})
+Escalations = Annotated[dict[Text, Follows], _FOR_EDITORS, AfterValidator(_kinds)]
 
 
 def escalation_of(section: Mapping[str, Follows]) -> Escalation:
