@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trader.books.book import State
 from trader.books.conduct import MESSAGES_KEPT, waits_for_a_person
 from trader.books.ledger import Ledger
-from trader.model.conduct import LAST_LOOK, Override, StrategyTally
+from trader.model.conduct import GIVEN_UP, LAST_LOOK, Override, StrategyTally
 from trader.model.events import (
     BooksOpened,
     DayStarted,
@@ -108,10 +109,11 @@ def test_a_refusal_counts_and_an_accepted_order_ends_the_row_of_them() -> None:
     assert (life.one.tally.rejects, life.one.tally.rejects_in_row) == (3, 0)
 
 
-def test_what_was_refused_by_ourselves_at_the_wire_is_no_refusal_of_the_brokers() -> None:
+@pytest.mark.parametrize("text", [f"{LAST_LOOK}the desk is halted", f"{GIVEN_UP}it did not arrive on its day"])
+def test_what_ended_by_our_own_word_is_no_refusal_of_the_brokers(text: str) -> None:
     life = Life()
     order_id = life.order()
-    life.tell(OrderMoved(life.ts, "one", "SPY", order_id, OrderStatus.REJECTED, f"{LAST_LOOK}the desk is halted"))
+    life.tell(OrderMoved(life.ts, "one", "SPY", order_id, OrderStatus.REJECTED, text))
     assert (life.one.tally.rejects, life.one.tally.rejects_in_row, life.one.tally.open_orders) == (0, 0, 0)
 
 

@@ -608,7 +608,7 @@ def test_a_late_word_about_a_strategy_that_is_gone_is_booked() -> None:
 def test_an_absent_entry_is_given_up_when_its_day_is_over() -> None:
     desk, _ = lost()
     desk.closes(100, start=DAY // MINUTE)
-    assert [event.text for event in desk.of(OrderMoved)][-1] == "it did not arrive on its day"
+    assert [event.text for event in desk.of(OrderMoved)][-1] == "given up: it did not arrive on its day"
     assert desk.book().reserved == 0
 
 
@@ -627,7 +627,7 @@ def test_a_person_may_give_up_an_absent_order_and_no_other() -> None:
     desk.take(OrderReleased(T0 + 2 * MINUTE, "t.one.9.00000000", "ann"))
     desk.take(OrderReleased(T0 + 2 * MINUTE, first_id(desk), "ann"))
     desk.take(OrderReleased(T0 + 2 * MINUTE, first_id(desk), "ann"))
-    assert [event.text for event in desk.of(OrderMoved)][-1] == "released by ann"
+    assert [event.text for event in desk.of(OrderMoved)][-1] == "given up: released by ann"
     assert [event.why for event in desk.of(ReportIgnored)] == ["it is not absent"] * 2
     assert desk.book().reserved == 0
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from trader.books.book import CROSSED, OrderRecord
-from trader.model.conduct import LAST_LOOK, RECENT, Conduct, SlotTally, StrategyTally, SymbolTally, Tally
+from trader.model.conduct import GIVEN_UP, LAST_LOOK, RECENT, Conduct, SlotTally, StrategyTally, SymbolTally, Tally
 from trader.model.events import (
     DayStarted,
     Event,
@@ -70,7 +70,7 @@ def moved(conduct: Conduct, event: OrderMoved) -> None:
         for tally in (own, account):
             tally.cancels += 1
             _note(tally.messages, event.ts)
-    elif status is OrderStatus.REJECTED and not event.text.startswith(LAST_LOOK):
+    elif status is OrderStatus.REJECTED and not event.text.startswith((LAST_LOOK, GIVEN_UP)):
         for tally in (own, account):
             tally.rejects += 1
             tally.rejects_in_row += 1

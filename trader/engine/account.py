@@ -8,7 +8,7 @@ import msgspec
 from trader.engine.desk import Desk
 from trader.engine.market import Listing
 from trader.engine.sandbox import Slot
-from trader.model.conduct import Override
+from trader.model.conduct import GIVEN_UP, Override
 from trader.model.events import (
     AccountReconciled,
     CashBooked,
@@ -79,7 +79,7 @@ class AccountDesk:
         if record is None or record.status is not OrderStatus.ABSENT:
             self._desk.emit(ReportIgnored(message.ts, message.order_id, "", "it is not absent"))
             return
-        text = f"released by {message.by}"
+        text = f"{GIVEN_UP}released by {message.by}"
         self._desk.report(message.ts, ExecutionReport(message.order_id, OrderStatus.REJECTED, message.ts, text=text))
 
     def override(self, message: OverrideAsked | OverrideAgreed) -> None:

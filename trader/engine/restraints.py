@@ -7,6 +7,7 @@ from trader.books.conduct import waits_for_a_person
 from trader.engine.desk import Desk
 from trader.engine.sandbox import Sandbox, Slot
 from trader.engine.states import state_after
+from trader.model.conduct import GIVEN_UP
 from trader.model.events import DailyLossReached, DayStarted, StateSet, StrategyFailed
 from trader.model.inputs import Control
 from trader.model.money import EXACT
@@ -39,7 +40,7 @@ class Restraints:
 
     def _give_up(self, absent: Approved, ts: int) -> None:
         if ts - absent.intent.ts >= MAY_ARRIVE_FOR:
-            why = "it did not arrive on its day"
+            why = f"{GIVEN_UP}it did not arrive on its day"
             self._desk.report(ts, ExecutionReport(absent.order_id, OrderStatus.REJECTED, ts, text=why))
 
     def check_losses(self, ts: int) -> None:

@@ -13,7 +13,9 @@ from trader.model.money import ZERO
 from trader.model.orders import OrderIntent, Side
 from trader.model.time import MINUTE
 
-LAST_LOOK: Final = "last look: "  # begins the text of an order that was refused by ourselves, not by the broker
+# Begin the text of an order that ends as rejected by ourselves, not by the broker.
+LAST_LOOK: Final = "last look: "
+GIVEN_UP: Final = "given up: "  # it never showed up
 RECENT: Final = 5 * MINUTE  # in which own executions walk a price and entries repeat one another
 
 
