@@ -27,7 +27,7 @@ class Book:
     """Exposures of strategies that trade all of the same symbols, at a mark of 100 each, with 10,000 dollars each."""
 
     def __init__(self, held: Held, *, buys: Held | None = None, sells: Held | None = None, **parts: Any) -> None:
-        self.version = 0
+        self.version = self.booked = 0
         self.strategies = tuple(held)
         self.symbols = tuple(dict.fromkeys(symbol for own in held.values() for symbol in own))
         self.index: Mapping[str, int] = {symbol: number for number, symbol in enumerate(self.symbols)}

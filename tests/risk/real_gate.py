@@ -48,7 +48,7 @@ class Arrays:
             slots_of[box.name] = slice(begin, begin + len(box.held))
             begin += len(box.held)
         self.slots_of: Mapping[str, slice] = slots_of
-        self.version = 0
+        self.version = self.booked = 0
         self.refill()
 
     def sync(self) -> None:

@@ -37,7 +37,7 @@ class Held:
     """The exposure of one strategy that holds so much of a stock and a coin."""
 
     def __init__(self, spy: float = 0.0, btc: float = 0.0, *, mark: float = 100.0, cash: float = 10_000.0) -> None:
-        self.version = 0
+        self.version = self.booked = 0
         self.symbols: tuple[str, ...] = ("SPY", "BTC/USD")
         self.strategies: tuple[str, ...] = ("one",)
         self.index: Mapping[str, int] = {"SPY": 0, "BTC/USD": 1}

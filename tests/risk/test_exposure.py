@@ -243,11 +243,20 @@ def test_a_bad_week_halves_the_limits_of_its_scope_only() -> None:
     ("urgency", "age"),
     [(Urgency.HIGH, SECOND // 10), (Urgency.MEDIUM, 10 * SECOND), (Urgency.LOW, MINUTE), (Urgency.IMMEDIATE, 0)],
 )
-def test_the_less_urgent_an_order_the_older_the_sums_it_is_checked_on(urgency: Urgency, age: int) -> None:
+def test_the_less_urgent_an_order_the_older_the_marks_it_is_checked_at(urgency: Urgency, age: int) -> None:
     book = Book(HELD)
     gate = gate_of(account(max_gross=Bound(0.5)), book)
     assert isinstance(ask(gate, "1", urgency=urgency), Approved)
-    book.net[0], book.version = 1000.0, 1  # somebody else has bought
+    book.marks[1], book.version = 100_000.0, 1  # QQQ's; the order is in SPY
     if age:
         assert isinstance(ask(gate, "1", urgency=urgency, now=NOW + age), Approved)
     assert refused(ask(gate, "1", urgency=urgency, now=NOW + age + 1)) == ("max_gross", "account")
+
+
+@pytest.mark.parametrize("urgency", Urgency)
+def test_what_others_have_bought_counts_at_once_however_little_an_order_is_urgent(urgency: Urgency) -> None:
+    book = Book(HELD)
+    gate = gate_of(account(max_gross=Bound(0.5)), book)
+    assert isinstance(ask(gate, "1", urgency=urgency), Approved)
+    book.net[0], book.version, book.booked = 1000.0, 1, 1
+    assert refused(ask(gate, "1", urgency=urgency)) == ("max_gross", "account")

@@ -23,7 +23,7 @@ UNFILLED = st.lists(st.integers(0, 20).map(float), min_size=6, max_size=6)
 class Arrays:
     """:class:`trader.model.views.Exposures` of two strategies that trade the same three symbols."""
 
-    version = 0
+    version = booked = 0
     symbols: tuple[str, ...] = SYMBOLS
     strategies: tuple[str, ...] = STRATEGIES
     index: Mapping[str, int] = {symbol: number for number, symbol in enumerate(SYMBOLS)}

@@ -30,7 +30,7 @@ STANDING = Standing(
 class Book:
     """Exposures of three symbols."""
 
-    version = 0
+    version = booked = 0
     symbols: tuple[str, ...] = ("A", "B", "C/USD")
     strategies: tuple[str, ...] = ()
     unallocated = 0.0

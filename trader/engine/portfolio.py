@@ -37,7 +37,7 @@ class Portfolio:
 
     def __init__(self, ledger: Ledger, sandboxes: Sequence[Sandbox], listings: Mapping[str, Listing]) -> None:
         """Know nothing before the first :meth:`sync`."""
-        self.version = 0
+        self.version = self.booked = 0
         slots = [slot for sandbox in sandboxes for slot in sandbox.slots.values()]
         self.symbols = tuple(listings)
         self.strategies = tuple(sandbox.spec.name for sandbox in sandboxes)
@@ -81,6 +81,7 @@ class Portfolio:
             case _:
                 return
         self.version += 1
+        self.booked += 1
 
     def move(self) -> None:
         """Look at every mark anew: one may have moved."""

@@ -67,10 +67,11 @@ class Exposures(Protocol):
     ``n`` symbols of the desk in a fixed order; ``m`` pairs of sandbox and symbol ("slots") in rank order, so that those
     of one sandbox stand side by side. Unfilled quantities are of orders that are pending, open, being canceled, unknown
     or absent; they are never negative. ``version`` is another one after whatever has changed an array or a flag,
-    save for an opening that the gate has just approved.
+    save for an opening that the gate has just approved; ``booked`` after whatever of that was no mark.
     """
 
     version: int
+    booked: int
     symbols: tuple[str, ...]
     strategies: tuple[str, ...]
     index: Mapping[str, int]  # of symbols

@@ -55,7 +55,7 @@ class Gate:
         self._lists = Lists(rules)
         self._sums = ExposureControls(rules, limits, exposures=exposures, flags=flags)
         self._ages = {urgency: AGE_NS[rules.tiers.get(urgency, BY_URGENCY[urgency])] for urgency in Urgency}
-        self._version = self._summed_at = self._looked_at = -1
+        self._version = self._booked = self._summed_at = self._looked_at = -1
         self._is_any_closing = False
         self._is_plain = rules == Rules() and not any(map(_has_exposure_limits, limits.values()))
         self._hours: dict[str, Hours] = {}  # by asset class
@@ -133,13 +133,13 @@ class Gate:
         yield from controls.beyond(question)
 
     def _freshen(self, question: Question) -> None:
-        """Sum up anew what is older than the order's tier allows; what nothing has changed since is as new as ever."""
+        """Sum up anew after the books have changed, and where marks are older than the order's tier allows."""
         exposures = self._exposures
         exposures.sync()
         if exposures.version != self._version:
-            age = question.now - self._summed_at
-            if not 0 <= age <= self._ages[question.intent.urgency] or not self._ages[question.intent.urgency]:
-                self._version, self._summed_at = exposures.version, question.now
+            age, allowed = question.now - self._summed_at, self._ages[question.intent.urgency]
+            if exposures.booked != self._booked or not allowed or not 0 <= age <= allowed:
+                self._version, self._booked, self._summed_at = exposures.version, exposures.booked, question.now
                 self._sums.forget()
 
     def _closing(self, strategy: str, symbol: str) -> FlagRaised | None:

@@ -1,7 +1,7 @@
 """How fresh the state must be that an order's exposure is checked on, by its urgency.
 
-Controls of the order itself look at the newest market and books in every tier, and what the gate let pass counts at
-once in every tier. What may be old is the sum over the account: other fills, marks, cash.
+Controls of the order itself look at the newest market and books in every tier, and what has changed in the books
+counts at once in every tier. What may be old are the marks that positions are summed up at.
 """
 
 from enum import StrEnum
@@ -15,9 +15,9 @@ class Tier(StrEnum):
     """How an order's exposure is checked."""
 
     REALTIME = "realtime"  # summed up for every order
-    FAST = "fast"  # on sums of at most a tenth of a second ago
-    STANDARD = "standard"  # on sums of the last seconds, beside the flags that the control room has raised
-    RELAXED = "relaxed"  # on sums of the minute, for a whole batch
+    FAST = "fast"  # at marks of at most a tenth of a second ago
+    STANDARD = "standard"  # at marks of the last seconds, beside the flags that the control room has raised
+    RELAXED = "relaxed"  # at marks of the minute, for a whole batch
 
 
 AGE_NS: Final[dict[Tier, int]] = {

@@ -49,7 +49,6 @@ _SOFT: Final = 0.8  # of a hard level
 _DUST_USD: Final = 1e-6  # what floats leave of a position that is gone
 _HARMLESS: Final = frozenset({"alert", "tighten"})  # actions of flags under which openings may leave
 
-_TRADES: Final = frozenset({OrderFilled, FillReversed, ExternalFilled, ExternalReversed})
 
 Places = dict[tuple[str, str], float]  # by strategy and symbol
 _Place = tuple[float, float, float]  # held, and what may be bought and sold
@@ -133,17 +132,14 @@ class Watch:
         self._today: dict[str, int] = defaultdict(int)  # orders by strategy
         self._flags: dict[tuple[str, str, str], str] = {}  # what follows from those that stand
         self._foreign: dict[str, ExternalFilled] = {}
-        self._traded = 0  # when anybody did last (ns UTC, the desk's time)
 
-    def see(self, event: Event, mark: Callable[[str], float], *, now: int) -> str:
+    def see(self, event: Event, mark: Callable[[str], float]) -> str:
         """Take an event into the books; say what it is that goes beyond a limit, nothing where all is well."""
         found = ""
         if isinstance(event, OrderCreated) and self._limits is not None and not event.approved.intent.reduces:
             intent = event.approved.intent
-            what = self._forbidden(intent, self._limits) or self._beyond(intent, self._limits, mark, now=now)
+            what = self._forbidden(intent, self._limits) or self._beyond(intent, self._limits, mark)
             found = what and f"{event.approved.order_id} {what}"
-        if type(event) in _TRADES:
-            self._traded = now
         self.note(event)
         return found
 
@@ -235,12 +231,9 @@ class Watch:
             return f"is worth ${value:.2f}, ${limits.order_usd:.2f} is allowed"
         return ""
 
-    def _beyond(self, intent: OrderIntent, limits: Ceilings, mark: Callable[[str], float], *, now: int) -> str:
-        """Say what an opening, which is not in the books yet, goes beyond; one less urgent, on sums of a moment ago."""
-        age = AGE_NS[BY_URGENCY[intent.urgency]]
-        if age and now - self._traded <= age:
-            return ""  # it may be checked on sums of before that
-        slack = MOVED if age else SLACK
+    def _beyond(self, intent: OrderIntent, limits: Ceilings, mark: Callable[[str], float]) -> str:
+        """Say what an opening, which is not in the books yet, goes beyond; at older marks where it is less urgent."""
+        slack = MOVED if AGE_NS[BY_URGENCY[intent.urgency]] else SLACK
         before, after = ([*self._figures(intent, limits, mark, is_in=is_in)] for is_in in (False, True))
         for (name, limit, old), (_, _, new) in zip(before, after, strict=True):
             if new > limit * slack and new > old * _GROWN:

@@ -129,7 +129,7 @@ class Witness:
             if isinstance(event, StateSet) and isinstance(message, Control) and event.strategy != message.strategy:
                 raise self.known.broken("I11", f"a word to {message.strategy!r} sets the state of {event.strategy!r}")
             self._made(event)
-            if beyond := self._watch.see(event, self._mark, now=message.ts):
+            if beyond := self._watch.see(event, self._mark):
                 raise self.known.broken("I13", beyond)
         if late := [order_id for order_id in self._late if self._statuses[order_id] is OrderStatus.OPEN]:
             raise self.known.broken("I9", f"{late[0]} turned up after it was given up, and is not called off")
