@@ -44,7 +44,6 @@ from trader.model.orders import (
     OrderStatus,
     Reason,
     Side,
-    TradingState,
     order_id_of,
 )
 from trader.model.views import Question, Standing
@@ -214,16 +213,14 @@ class Desk:
             slot.sandbox.spec.name, slot.symbol, side, wanted, decided,
             reduces=False, reason=Reason.SIGNAL, ts=ts, urgency=slot.urgency,
         )  # fmt: skip
-        if not self.openings.is_directed or not wanted or self._obstacle(slot, side) or self._is_shut(slot):
-            self._open(slot, intent)
+        if (
+            self.openings.is_directed
+            and wanted
+            and not self.gate.is_shut(intent, self._standing(slot, self._obstacle(slot, side)))
+        ):
+            self.openings.propose(slot, intent)  # what is refused anyway takes nobody's place in a filter
         else:
-            self.openings.propose(slot, intent)
-
-    def _is_shut(self, slot: Slot) -> bool:
-        """Tell whether the gate opens nothing here, of whatever size: then no filter keeps a place for it."""
-        box, most = slot.sandbox, slot.sandbox.spec.limits.max_daily_trades
-        is_spent = box.book.loss_reached or (most is not None and box.book.daily_trades >= most)
-        return is_spent or box.trading_state is not TradingState.ACTIVE or self.gate.is_shut(box.spec.name, slot.symbol)
+            self._open(slot, intent)
 
     def _obstacle(self, slot: Slot, side: Side) -> str:
         return self.holds.why(slot.symbol) or self.traffic.obstacle(slot, side)
@@ -257,14 +254,11 @@ class Desk:
         return max(ZERO, floor_to(divide(value, price), ONE if is_short else instrument.qty_increment))
 
     def _send(self, slot: Slot, intent: OrderIntent, held: str = "") -> None:
-        sandbox, book = slot.sandbox, slot.sandbox.book
-        standing = Standing(
-            book.cash, book.free_cash, sandbox.equity(), slot.position.qty,
-            book.daily_trades, book.loss_reached, sandbox.trading_state, held, slot.is_warm,
-        )  # fmt: skip
         order_id = order_id_of(self.book_id, self.ledger.orders_created + 1, intent)
-        question = Question(intent, order_id, slot.instrument, standing, slot.listing.market(), self.now)
-        verdict = self.gate.check(question)
+        standing = self._standing(slot, held)
+        verdict = self.gate.check(
+            Question(intent, order_id, slot.instrument, standing, slot.listing.market(), self.now)
+        )
         if isinstance(verdict, Denied):
             self.emit(OrderDenied(intent.ts, verdict))
             slot.unsettled = slot.unsettled or verdict.is_passing  # wanted still: asked again at the next bar
@@ -275,6 +269,13 @@ class Desk:
         self.warned += [(intent.strategy, breach) for breach in self.gate.warnings]
         self.emit(OrderCreated(intent.ts, verdict))
         self.traffic.make(slot, self.ledger.orders[verdict.order_id])
+
+    def _standing(self, slot: Slot, held: str) -> Standing:
+        sandbox, book = slot.sandbox, slot.sandbox.book
+        return Standing(
+            book.cash, book.free_cash, sandbox.equity(), slot.position.qty,
+            book.daily_trades, book.loss_reached, sandbox.trading_state, held, slot.is_warm,
+        )  # fmt: skip
 
     def withdraw(self, slot: Slot, ts: int, why: str) -> None:
         """Call off a ticker's order: one that has not left ends at once, for any other the venue is asked."""

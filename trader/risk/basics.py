@@ -15,15 +15,19 @@ HELD = "held"  # the rule that refuses entries while data or the order stream ca
 def broken_on_its_own(question: Question, limits: Limits, reserved: Decimal) -> Breach | None:
     """Name the first rule that an opening breaks on its sandbox's own books; ``reserved`` is what it would reserve."""
     standing, intent = question.standing, question.intent
-    if standing.held:
-        return Breach(HELD, f"symbol {intent.symbol}", "no entries", standing.held, hint="", is_passing=True)
     return (
-        _stopped(intent, standing)
-        or _counted_out(intent, standing, limits)
+        broken_at_any_size(intent, standing, limits)
         or _too_small(question)
         or _too_large(intent, standing, limits)
         or _unfunded(intent, reserved, standing)
     )
+
+
+def broken_at_any_size(intent: OrderIntent, standing: Standing, limits: Limits) -> Breach | None:
+    """Name the first of those rules that a smaller opening would break as well."""
+    if standing.held:
+        return Breach(HELD, f"symbol {intent.symbol}", "no entries", standing.held, hint="", is_passing=True)
+    return _stopped(intent, standing) or _counted_out(intent, standing, limits)
 
 
 def _stopped(intent: OrderIntent, standing: Standing) -> Breach | None:

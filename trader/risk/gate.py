@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 
 from trader.model.events import FlagRaised, OverrideUsed
-from trader.model.orders import Approved, Denied, Urgency
-from trader.model.views import Exposures, Question
-from trader.risk.basics import broken_on_its_own
+from trader.model.orders import Approved, Denied, OrderIntent, Urgency
+from trader.model.views import Exposures, Question, Standing
+from trader.risk.basics import broken_at_any_size, broken_on_its_own
 from trader.risk.bounds import Bound, Breach
 from trader.risk.conduct import ConductControls
 from trader.risk.escalation import closing, end_of
@@ -86,10 +86,14 @@ class Gate:
             is_passing=broken.is_passing, scope=broken.scope, hint=broken.hint,
         )  # fmt: skip
 
-    def is_shut(self, strategy: str, symbol: str) -> bool:
-        """Tell whether a flag or a list keeps a strategy from opening a symbol, of whatever size."""
-        is_flagged = bool(self._flags) and self._closing(strategy, symbol) is not None
-        return is_flagged or self._lists.broken(strategy, symbol) is not None
+    def is_shut(self, intent: OrderIntent, standing: Standing) -> bool:
+        """Tell whether an opening would be refused of whatever size, by its sandbox's own books, a flag or a list."""
+        strategy, symbol = intent.strategy, intent.symbol
+        return (
+            broken_at_any_size(intent, standing, self._limits[strategy]) is not None
+            or (bool(self._flags) and self._closing(strategy, symbol) is not None)
+            or self._lists.broken(strategy, symbol) is not None
+        )
 
     def _broken(self, question: Question, reserved: Decimal) -> Breach | None:
         """Return the first breach that refuses; note the warnings before it."""
