@@ -2,54 +2,45 @@
 
 from decimal import Decimal
 
-import msgspec
-
 from trader.model.conduct import Override
 from trader.model.money import ZERO
 from trader.model.orders import Approved, Denied, OrderStatus, Reason, Side, TradingState
+from trader.model.time import Timed
 
 
-class BooksCreated(msgspec.Struct, frozen=True, tag=True):
-    """The books of an account begin: what it holds now is nobody's, and stays external.
+class BooksCreated(Timed, frozen=True):
+    """The books of an account begin: what it holds now is nobody's, and stays external."""
 
-    ``account`` is its number, empty for a simulated one; ``cash`` is in dollars, ``positions`` are signed quantities.
-    """
-
-    ts: int
     book_id: str
-    account: str
-    cash: Decimal
-    positions: dict[str, Decimal]
+    account: str  # its number, empty for a simulated one
+    cash: Decimal  # dollars
+    positions: dict[str, Decimal]  # signed quantities
 
 
-class BooksOpened(msgspec.Struct, frozen=True, tag=True):
+class BooksOpened(Timed, frozen=True):
     """The whole state of the books, as :meth:`trader.books.ledger.Ledger.snapshot` wrote it: a fold may begin here."""
 
-    ts: int
     state: bytes
 
 
-class SessionStarted(msgspec.Struct, frozen=True, tag=True):
+class SessionStarted(Timed, frozen=True):
     """A process began to trade on these books; ``digest`` is of the books, ``settings`` of what it was told to do."""
 
-    ts: int
     digest: str
     settings: str
     version: str
 
 
-class CapitalChanged(msgspec.Struct, frozen=True, tag=True):
+class CapitalChanged(Timed, frozen=True):
     """A strategy was given ``amount`` dollars of the account's unallocated cash, or gave them back."""
 
-    ts: int
     strategy: str
     amount: Decimal
 
 
-class TargetSet(msgspec.Struct, frozen=True, tag=True):
+class TargetSet(Timed, frozen=True):
     """What a sandbox wants of a symbol now: a fraction of its capital. ``is_leaving``: the host wants out."""
 
-    ts: int
     strategy: str
     symbol: str
     fraction: float
@@ -57,10 +48,9 @@ class TargetSet(msgspec.Struct, frozen=True, tag=True):
     is_leaving: bool
 
 
-class StateSet(msgspec.Struct, frozen=True, tag=True):
+class StateSet(Timed, frozen=True):
     """An operator, or a rule, decided what a strategy may do (an empty name: the whole desk); it outlives restarts."""
 
-    ts: int
     strategy: str
     state: TradingState
     by: str
@@ -68,29 +58,26 @@ class StateSet(msgspec.Struct, frozen=True, tag=True):
     flatten: bool = False
 
 
-class SymbolLocked(msgspec.Struct, frozen=True, tag=True):
+class SymbolLocked(Timed, frozen=True):
     """Books and broker disagree about a symbol: the account has ``held``, the books add up to ``expected``."""
 
-    ts: int
     symbol: str
     held: Decimal
     expected: Decimal
     why: str
 
 
-class SymbolUnlocked(msgspec.Struct, frozen=True, tag=True):
+class SymbolUnlocked(Timed, frozen=True):
     """The lock of a symbol is gone; ``adjusted`` is what an operator booked to external for it."""
 
-    ts: int
     symbol: str
     by: str
     adjusted: Decimal = ZERO
 
 
-class ExternalFilled(msgspec.Struct, frozen=True, tag=True):
+class ExternalFilled(Timed, frozen=True):
     """An execution of an order that is not ours, in our account. ``order_id`` is the venue's."""
 
-    ts: int
     symbol: str
     side: Side
     qty: Decimal
@@ -101,19 +88,17 @@ class ExternalFilled(msgspec.Struct, frozen=True, tag=True):
     execution_id: str
 
 
-class ExternalReversed(msgspec.Struct, frozen=True, tag=True):
+class ExternalReversed(Timed, frozen=True):
     """The venue took back an execution of an order that is not ours; the figures are the execution's."""
 
-    ts: int
     execution_id: str
     qty: Decimal
     price: Decimal
 
 
-class CashBooked(msgspec.Struct, frozen=True, tag=True):
+class CashBooked(Timed, frozen=True):
     """Money that moved without a trade: dividend, fee, interest, deposit. No strategy: it is the account's own."""
 
-    ts: int
     activity_id: str
     kind: str
     strategy: str
@@ -122,54 +107,47 @@ class CashBooked(msgspec.Struct, frozen=True, tag=True):
     text: str = ""
 
 
-class AccountReconciled(msgspec.Struct, frozen=True, tag=True):
+class AccountReconciled(Timed, frozen=True):
     """All that happened in the account up to ``until`` is in the books."""
 
-    ts: int
     until: int
 
 
-class SandboxOpened(msgspec.Struct, frozen=True, tag=True):
+class SandboxOpened(Timed, frozen=True):
     """A strategy's book was opened with its capital."""
 
-    ts: int
     strategy: str
     cash: Decimal
 
 
-class SandboxWarmed(msgspec.Struct, frozen=True, tag=True):
+class SandboxWarmed(Timed, frozen=True):
     """Every ticker of the sandbox has its warm-up bars: trading is active."""
 
-    ts: int
     strategy: str
 
 
-class DayStarted(msgspec.Struct, frozen=True, tag=True):
+class DayStarted(Timed, frozen=True):
     """A trading day began: counters are zero and ``equity`` is what the daily loss is measured from."""
 
-    ts: int
     strategy: str
     equity: Decimal
 
 
-class OrderCreated(msgspec.Struct, frozen=True, tag=True):
+class OrderCreated(Timed, frozen=True):
     """The gate approved an intent and reserved its worst case."""
 
-    ts: int
     approved: Approved
 
 
-class OrderDenied(msgspec.Struct, frozen=True, tag=True):
+class OrderDenied(Timed, frozen=True):
     """The gate refused an intent."""
 
-    ts: int
     denied: Denied
 
 
-class OrderMoved(msgspec.Struct, frozen=True, tag=True):
+class OrderMoved(Timed, frozen=True):
     """An order changed state without an execution: opened, pending cancel, canceled, rejected, expired."""
 
-    ts: int
     strategy: str
     symbol: str
     order_id: str
@@ -177,14 +155,13 @@ class OrderMoved(msgspec.Struct, frozen=True, tag=True):
     text: str
 
 
-class OrderFilled(msgspec.Struct, frozen=True, tag=True):
+class OrderFilled(Timed, frozen=True):
     """One execution, booked. ``ts`` is the venue's time of it. Where the id begins with ``x:`` two sandboxes crossed.
 
     ``realized`` is the profit or loss in dollars that this execution realised, fees included; ``opened`` says whether
     it opened or increased the position.
     """
 
-    ts: int
     strategy: str
     symbol: str
     side: Side
@@ -201,13 +178,9 @@ class OrderFilled(msgspec.Struct, frozen=True, tag=True):
     opened: bool
 
 
-class FillReversed(msgspec.Struct, frozen=True, tag=True):
-    """The venue took an execution back: what it did to cash and position is undone. The figures are the execution's.
+class FillReversed(Timed, frozen=True):
+    """The venue took an execution back: the figures are the execution's, ``realized`` is the profit or loss of undoing it."""
 
-    ``realized`` is the profit or loss that the reversal realised.
-    """
-
-    ts: int
     strategy: str
     symbol: str
     side: Side
@@ -220,55 +193,49 @@ class FillReversed(msgspec.Struct, frozen=True, tag=True):
     realized: Decimal
 
 
-class PositionSplit(msgspec.Struct, frozen=True, tag=True):
+class PositionSplit(Timed, frozen=True):
     """A share held was split: ``qty`` is the signed position after it; what it cost stays. No strategy: external."""
 
-    ts: int
     strategy: str
     symbol: str
     ratio: Decimal
     qty: Decimal
 
 
-class EntriesHeld(msgspec.Struct, frozen=True, tag=True):
+class EntriesHeld(Timed, frozen=True):
     """No entry leaves for these symbols (none at all for an empty tuple) until ``cause`` is released."""
 
-    ts: int
     cause: str
     symbols: tuple[str, ...]
     why: str
 
 
-class EntriesReleased(msgspec.Struct, frozen=True, tag=True):
+class EntriesReleased(Timed, frozen=True):
     """What held entries back under this cause is over."""
 
-    ts: int
     cause: str
 
 
-class ReportIgnored(msgspec.Struct, frozen=True, tag=True):
+class ReportIgnored(Timed, frozen=True):
     """A venue's report changed nothing: a duplicate, an unknown order, or an impossible transition."""
 
-    ts: int
     order_id: str
     execution_id: str
     why: str
 
 
-class DailyLossReached(msgspec.Struct, frozen=True, tag=True):
+class DailyLossReached(Timed, frozen=True):
     """A sandbox lost its daily limit: no opening for the rest of that day."""
 
-    ts: int
     strategy: str
     limit: Decimal
     loss: Decimal
     flatten: bool
 
 
-class StrategyFailed(msgspec.Struct, frozen=True, tag=True):
+class StrategyFailed(Timed, frozen=True):
     """A strategy raised or spoke nonsense: its sandbox is halted, every other goes on."""
 
-    ts: int
     strategy: str
     symbol: str
     error: str
@@ -276,10 +243,9 @@ class StrategyFailed(msgspec.Struct, frozen=True, tag=True):
     flatten: bool
 
 
-class IntentTrimmed(msgspec.Struct, frozen=True, tag=True):
+class IntentTrimmed(Timed, frozen=True):
     """A filter of the Director let only ``kept`` of an intent to open pass; zero: it dropped it."""
 
-    ts: int
     strategy: str
     symbol: str
     side: Side
@@ -290,7 +256,7 @@ class IntentTrimmed(msgspec.Struct, frozen=True, tag=True):
     value: str
 
 
-class FlagRaised(msgspec.Struct, frozen=True, tag=True):
+class FlagRaised(Timed, frozen=True):
     """A limit is broken, or nearly, by what is held and what was lost; the gate reads it until it is cleared.
 
     ``scope`` is ``account``, ``group NAME``, ``strategy NAME`` or ``symbol SPY``; ``kind`` is the rule's name;
@@ -298,7 +264,6 @@ class FlagRaised(msgspec.Struct, frozen=True, tag=True):
     it ends by itself: 0 when the measure has recovered, −1 never, a person clears it.
     """
 
-    ts: int
     scope: str
     kind: str
     level: str
@@ -308,51 +273,45 @@ class FlagRaised(msgspec.Struct, frozen=True, tag=True):
     until: int = 0
 
 
-class FlagCleared(msgspec.Struct, frozen=True, tag=True):
+class FlagCleared(Timed, frozen=True):
     """What :class:`FlagRaised` told of this scope, kind and level is over; ``by`` is a measure, time or a person."""
 
-    ts: int
     scope: str
     kind: str
     level: str
     by: str
 
 
-class PeriodStarted(msgspec.Struct, frozen=True, tag=True):
+class PeriodStarted(Timed, frozen=True):
     """A loss is measured from here: ``period`` is ``day``, ``week`` or ``month``; equity of ``scope`` in dollars."""
 
-    ts: int
     scope: str
     period: str
     equity: Decimal
 
 
-class PeakReached(msgspec.Struct, frozen=True, tag=True):
+class PeakReached(Timed, frozen=True):
     """The equity of ``scope`` is higher than ever; after a person's reset, what is counted as such."""
 
-    ts: int
     scope: str
     equity: Decimal
 
 
-class OverrideProposed(msgspec.Struct, frozen=True, tag=True):
+class OverrideProposed(Timed, frozen=True):
     """A person asks that one order may pass a rule; nothing passes before another one agrees."""
 
-    ts: int
     override: Override
 
 
-class OverrideGranted(msgspec.Struct, frozen=True, tag=True):
+class OverrideGranted(Timed, frozen=True):
     """A second person agreed: one order may pass the rule, until the override's time is over."""
 
-    ts: int
     override: Override
 
 
-class OverrideUsed(msgspec.Struct, frozen=True, tag=True):
+class OverrideUsed(Timed, frozen=True):
     """An order passed a rule by an override, which is gone with it; the order is the next event."""
 
-    ts: int
     number: int
     order_id: str
     rule: str
@@ -360,36 +319,32 @@ class OverrideUsed(msgspec.Struct, frozen=True, tag=True):
     value: str
 
 
-class BarLate(msgspec.Struct, frozen=True, tag=True):
+class BarLate(Timed, frozen=True):
     """A bar came after its minute was closed: it updates the windows and triggers no decision."""
 
-    ts: int
     symbol: str
     bar_ts: int
 
 
-class BarsBackfilled(msgspec.Struct, frozen=True, tag=True):
+class BarsBackfilled(Timed, frozen=True):
     """Bars of a symbol that were missed have come: ``count`` of them, the last one ending at ``bar_ts``."""
 
-    ts: int
     symbol: str
     count: int
     bar_ts: int
 
 
-class BarRevised(msgspec.Struct, frozen=True, tag=True):
+class BarRevised(Timed, frozen=True):
     """A bar was replaced in the windows; ``found`` says whether it was still there."""
 
-    ts: int
     symbol: str
     bar_ts: int
     found: bool
 
 
-class BarRefused(msgspec.Struct, frozen=True, tag=True):
+class BarRefused(Timed, frozen=True):
     """A bar the windows cannot take: a second one for its minute, or older than the newest."""
 
-    ts: int
     symbol: str
     bar_ts: int
     why: str

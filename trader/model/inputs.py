@@ -4,21 +4,19 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Literal
 
-import msgspec
-
 from trader.model.money import ZERO
 from trader.model.orders import ExecutionReport, Side
 from trader.model.ticks import Bar, Tick
+from trader.model.time import Timed
 
 
-class Opened(msgspec.Struct, frozen=True, tag=True):
+class Opened(Timed, frozen=True):
     """The desk opens: new books with their capital, books that were recovered as they are.
 
     ``account``, ``cash`` (dollars) and ``positions`` are the broker's own figures, empty for a simulated venue; new
     books take them for external. ``settings`` is what the desk was told to do, ``version`` the program's.
     """
 
-    ts: int
     account: str = ""
     cash: Decimal | None = None
     positions: Mapping[str, Decimal] = {}
@@ -26,110 +24,97 @@ class Opened(msgspec.Struct, frozen=True, tag=True):
     version: str = ""
 
 
-class History(msgspec.Struct, frozen=True, tag=True):
+class History(Timed, frozen=True):
     """Minute bars from before the first live one, oldest first; strategies see them, no order leaves."""
 
-    ts: int
     bars: Sequence[Bar]
 
 
-class Ticks(msgspec.Struct, frozen=True, tag=True):
+class Ticks(Timed, frozen=True):
     """Market data that arrived together, in the order it happened."""
 
-    ts: int
     ticks: Sequence[Tick]
 
 
-class Backfilled(msgspec.Struct, frozen=True, tag=True):
+class Backfilled(Timed, frozen=True):
     """Minute bars that were missed, oldest first, fetched later: windows and memories learn them, nobody decides.
 
     They come before any later live bar of their symbols.
     """
 
-    ts: int
     bars: Sequence[Bar]
 
 
-class Revised(msgspec.Struct, frozen=True, tag=True):
+class Revised(Timed, frozen=True):
     """Minute bars that replace the ones of the same symbol and end: a late trade was counted."""
 
-    ts: int
     bars: Sequence[Bar]
 
 
-class Held(msgspec.Struct, frozen=True, tag=True):
+class Held(Timed, frozen=True):
     """No entry for these symbols from now on (an empty tuple: for none at all), until ``cause`` is released.
 
     ``cause`` is a stable name (``stock stream``, ``order stream``, ``halt AAPL``); a second one for the same cause
     replaces the first. Exits pass.
     """
 
-    ts: int
     cause: str
     symbols: tuple[str, ...]
     why: str
 
 
-class Released(msgspec.Struct, frozen=True, tag=True):
+class Released(Timed, frozen=True):
     """What :class:`Held` told under this ``cause`` is over."""
 
-    ts: int
     cause: str
 
 
-class Split(msgspec.Struct, frozen=True, tag=True):
+class Split(Timed, frozen=True):
     """A share was split at ``effective``: each held then is ``ratio`` shares now, at that part of the price.
 
     It may be learned later: what was executed and traded since then is in new shares already. ``activity_id`` is the
     account's record of it, which is told again after a restart.
     """
 
-    ts: int
     symbol: str
     ratio: Decimal
     effective: int
     activity_id: str = ""
 
 
-class DailyBars(msgspec.Struct, frozen=True, tag=True):
+class DailyBars(Timed, frozen=True):
     """Bars of whole days, oldest first, in the shares of ``ts``; each ends at its day's midnight.
 
     They take the place of days that are known. One of a day that has not ended at ``ts`` is what of it was so far.
     """
 
-    ts: int
     bars: Sequence[Bar]
 
 
-class TimerFired(msgspec.Struct, frozen=True, tag=True):
+class TimerFired(Timed, frozen=True):
     """The time the engine asked to be woken at has come."""
 
-    ts: int
 
-
-class Reported(msgspec.Struct, frozen=True, tag=True):
+class Reported(Timed, frozen=True):
     """A venue spoke about one of our orders."""
 
-    ts: int
     report: ExecutionReport
 
 
-class ExternalReported(msgspec.Struct, frozen=True, tag=True):
+class ExternalReported(Timed, frozen=True):
     """A venue told an execution, or its reversal, of an order that is not ours; ``order_id`` in it is the venue's."""
 
-    ts: int
     symbol: str
     side: Side
     report: ExecutionReport
 
 
-class ActivityReported(msgspec.Struct, frozen=True, tag=True):
+class ActivityReported(Timed, frozen=True):
     """Money moved in the account without a trade; ``amount`` is signed, in dollars.
 
     ``symbol`` is what it was paid for: then it belongs to those who hold it, share by share.
     """
 
-    ts: int
     activity_id: str
     kind: str
     symbol: str
@@ -137,57 +122,51 @@ class ActivityReported(msgspec.Struct, frozen=True, tag=True):
     text: str = ""
 
 
-class Reconciled(msgspec.Struct, frozen=True, tag=True):
+class Reconciled(Timed, frozen=True):
     """All that the account's records say about the time up to ``until`` was handed over before this."""
 
-    ts: int
     until: int
 
 
-class Mismatched(msgspec.Struct, frozen=True, tag=True):
+class Mismatched(Timed, frozen=True):
     """Three readings agree that the account holds ``held`` of a symbol where the books add up to ``expected``."""
 
-    ts: int
     symbol: str
     held: Decimal
     expected: Decimal
     why: str
 
 
-class Settled(msgspec.Struct, frozen=True, tag=True):
+class Settled(Timed, frozen=True):
     """A locked symbol is free again: the account agrees, or a person decided so.
 
     ``adjusted`` is what that person books to external for it; the sandboxes' books are never touched.
     """
 
-    ts: int
     symbol: str
     by: str
     adjusted: Decimal = ZERO
 
 
-class OrderReleased(msgspec.Struct, frozen=True, tag=True):
+class OrderReleased(Timed, frozen=True):
     """A person vouches for it that an absent order will not arrive any more: its reservation ends."""
 
-    ts: int
     order_id: str
     by: str
 
 
-class Control(msgspec.Struct, frozen=True, tag=True):
+class Control(Timed, frozen=True):
     """An operator's word to one strategy, or with an empty name to the whole desk."""
 
-    ts: int
     action: Literal["halt", "pause", "resume", "flatten"]
     strategy: str
     by: str
     why: str = ""
 
 
-class OverrideAsked(msgspec.Struct, frozen=True, tag=True):
+class OverrideAsked(Timed, frozen=True):
     """A person asks that one order of at most ``qty``, and before ``until`` (ns UTC), may pass a rule."""
 
-    ts: int
     strategy: str
     symbol: str
     side: Side
@@ -198,10 +177,9 @@ class OverrideAsked(msgspec.Struct, frozen=True, tag=True):
     by: str
 
 
-class OverrideAgreed(msgspec.Struct, frozen=True, tag=True):
+class OverrideAgreed(Timed, frozen=True):
     """A person, who must be another one, agrees to what was asked for under this number."""
 
-    ts: int
     number: int
     by: str
 

@@ -4,6 +4,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
@@ -14,6 +16,12 @@ NEW_YORK = ZoneInfo("America/New_York")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|min|m|h|d|w)")
 _UNIT_NS = {"ms": SECOND // 1000, "s": SECOND, "m": MINUTE, "min": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Timed(msgspec.Struct, frozen=True, tag=True):
+    """What happens at a time, ``ts`` in nanoseconds UTC: an input or an event."""
+
+    ts: int
 
 
 def ts_of(when: datetime) -> int:
