@@ -179,7 +179,7 @@ class OrderFilled(Timed, frozen=True):
 
 
 class FillReversed(Timed, frozen=True):
-    """The venue took an execution back: the figures are the execution's, ``realized`` is the profit or loss of undoing it."""
+    """The venue took an execution back: the figures are its own, ``realized`` is the profit or loss of undoing it."""
 
     strategy: str
     symbol: str
