@@ -80,6 +80,14 @@ def test_the_same_difference_is_told_once_and_a_new_one_again() -> None:
     assert desk.engine.desk.ledger.account.external == {}
 
 
+def test_a_lock_without_a_difference_stays_until_a_person_has_looked() -> None:
+    desk = Rehearsal(spec(by_minute({})))
+    desk.closes(100)
+    lock(desk, 0)  # an order that has an id of ours: no quantity says when that is well again
+    lock(desk, 4)
+    assert [(event.held, event.expected) for event in desk.of(SymbolLocked)] == [(0, 0)]
+
+
 def test_a_recovered_desk_keeps_its_locks() -> None:
     desk = Rehearsal(spec(by_minute({})))
     lock(desk, 5)

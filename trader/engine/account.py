@@ -60,9 +60,13 @@ class AccountDesk:
             desk.emit(held)
 
     def lock(self, message: Mismatched) -> None:
-        """Open nothing in a symbol about which books and broker disagree; exits pass as far as it is surely held."""
+        """Open nothing in a symbol about which books and broker disagree; exits pass as far as it is surely held.
+
+        A lock without a difference has a cause that only a person can settle: no other takes its place.
+        """
         known = self._desk.ledger.account.locks.get(message.symbol)
-        if known is None or (known.held, known.expected) != (message.held, message.expected):
+        is_free = known is None or known.held != known.expected
+        if is_free and (known is None or (known.held, known.expected) != (message.held, message.expected)):
             self._desk.emit(SymbolLocked(message.ts, message.symbol, message.held, message.expected, message.why))
 
     def unlock(self, message: Settled, listing: Listing | None) -> None:

@@ -8,8 +8,9 @@ from structlog.testing import capture_logs
 
 from tests.access.alpaca.desks import booked
 from trader.access.alpaca.comparing import APART, DRIFTED, Comparison, Reading
+from trader.access.alpaca.outside import BEYOND
 from trader.books.ledger import Ledger
-from trader.model.events import BooksCreated, ExternalFilled, SymbolLocked
+from trader.model.events import BooksCreated, ExternalFilled, ExternalReversed, SymbolLocked
 from trader.model.inputs import Mismatched, Settled
 from trader.model.money import ZERO
 from trader.model.orders import Side
@@ -92,10 +93,33 @@ def test_while_something_moves_nothing_is_compared() -> None:
 
 def test_a_lock_for_another_reason_is_left_to_a_person() -> None:
     one = Compared()
-    one.ledger.apply(SymbolLocked(1, "SPY", Decimal(3), Decimal(2), "order x: filled beyond its quantity"))
+    one.ledger.apply(SymbolLocked(1, "SPY", Decimal(2), Decimal(2), "order x: another order has its id"))
     assert [one.read() for _ in range(5)] == [[]] * 5
     assert one.comparison.is_settled
+    assert not one.comparison.is_waited_for
     assert "SPY" in one.ledger.account.locks
+
+
+def test_what_exceeded_an_order_locks_until_none_of_it_stands_and_three_readings_agree() -> None:
+    one = Compared()
+    for name in ("x@14+over", "y@2+over"):
+        one.ledger.apply(ExternalFilled(1, "SPY", Side.BUY, Decimal(1), Decimal(1), ZERO, "USD", "v", name))
+    one.ledger.apply(SymbolLocked(1, "SPY", Decimal(3), Decimal(2), f"order x: {BEYOND}"))
+    assert [one.read("4") for _ in range(5)] == [[]] * 5, "nobody knows what else is wrong there"
+    one.ledger.apply(ExternalReversed(2, "x@14+over", Decimal(1), Decimal(1)))
+    assert [one.read("3") for _ in range(5)] == [[]] * 5
+    one.ledger.apply(ExternalReversed(3, "y@2+over", Decimal(1), Decimal(1)))
+    assert one.read(executed_at=one.now) == []
+    assert one.comparison.is_waited_for
+    assert [one.read(), one.read()] == [[], []]
+    assert one.read() == [Settled(one.now, "SPY", "reconciliation")]
+
+
+def test_where_what_exceeded_an_order_is_gone_and_readings_differ_the_lock_is_theirs() -> None:
+    one = Compared()
+    one.ledger.apply(SymbolLocked(1, "SPY", Decimal(4), Decimal(2), f"order x: {BEYOND}"))
+    assert [one.read("3"), one.read("3")] == [[], []]
+    assert one.read("3") == [Mismatched(one.now, "SPY", Decimal(3), Decimal(2), DRIFTED)]
 
 
 def test_cash_that_differs_is_told_in_the_log_with_what_is_known_of_it_and_locks_nothing() -> None:

@@ -8,7 +8,7 @@ from trader.access.alpaca.executions import Booked, Fill, Told
 from trader.access.alpaca.outside import EXCESS, Outside
 from trader.access.fees import RegulatoryFees
 from trader.books.ledger import Ledger
-from trader.model.events import BooksCreated
+from trader.model.events import BooksCreated, ExternalFilled
 from trader.model.orders import Side
 
 
@@ -20,7 +20,7 @@ class Account:
         self.ledger.apply(BooksCreated(0, "b", "", Decimal(1000), {}))
         self.outside = Outside(RegulatoryFees())
 
-    def restart(self) -> dict[str, Decimal]:
+    def restart(self) -> dict[str, ExternalFilled]:
         self.outside = Outside(RegulatoryFees())
         return self.outside.recall(self.ledger)
 
@@ -93,7 +93,7 @@ def test_what_exceeds_an_order_is_told_under_its_name_and_known_again() -> None:
     over.qty_told = Decimal(10)
     assert account.outside.exceed("v-1", "SPY", Side.BUY, over, now=9)
     assert account.told() == [f"x@14{EXCESS}"]
-    assert account.restart() == {"x@14": Decimal(4)}
+    assert [(name, one.qty) for name, one in account.restart().items()] == [("x@14", Decimal(4))]
     assert not account.outside.exceed("v-1", "SPY", Side.BUY, over, now=9)
     assert account.outside.exceed("v-1", "SPY", Side.BUY, over, now=9, is_undone=True)
     assert account.told() == [f"-x@14{EXCESS}"]

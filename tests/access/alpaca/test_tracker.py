@@ -433,8 +433,8 @@ def test_a_restart_between_any_two_updates_books_nothing_twice_and_loses_nothing
         rehearsal.restart()
 
 
-def from_books(**executions: str) -> OrderTracker:
-    """Return the tracker of a new life, whose books have an order with executions of quantities by their names."""
+def books_of(**executions: str) -> Ledger:
+    """Return books that have an order with executions of quantities by their names."""
     ledger = Ledger()
     ledger.apply(BooksCreated(0, "t", "", Decimal(10_000), {}))
     ledger.apply(SandboxOpened(0, "one", Decimal(10_000)))
@@ -445,9 +445,28 @@ def from_books(**executions: str) -> OrderTracker:
             "t-1", OrderStatus.PARTIALLY_FILLED, 1, f"{name}@{amount}", Decimal(amount), Decimal(100)
         )
         ledger.apply(ledger.read(1, report))
+    return ledger
+
+
+def reborn(ledger: Ledger) -> OrderTracker:
+    """Return the tracker of a new life."""
     tracker = OrderTracker(ledger)
     tracker.recall(5)
     return tracker
+
+
+def from_books(**executions: str) -> OrderTracker:
+    return reborn(books_of(**executions))
+
+
+def external_in(tracker: OrderTracker, ledger: Ledger) -> list[str]:
+    """Book what is told of others, and return its names."""
+    messages = tracker.external()
+    for message in messages:
+        event = booked(message)
+        assert event is not None
+        ledger.apply(event)
+    return [message.report.execution_id for message in messages]
 
 
 def test_what_the_books_have_is_known_and_the_rest_of_the_order_is_told() -> None:
@@ -457,23 +476,47 @@ def test_what_the_books_have_is_known_and_the_rest_of_the_order_is_told() -> Non
 
 
 def test_what_exceeded_an_order_is_known_after_a_restart() -> None:
-    ledger = Ledger()
-    ledger.apply(BooksCreated(0, "t", "", Decimal(10_000), {}))
-    ledger.apply(SandboxOpened(0, "one", Decimal(10_000)))
-    ledger.apply(OrderCreated(0, approved()))
-    before = OrderTracker(ledger)
-    before.watch(approved(), 0)
+    ledger = books_of()
+    before = reborn(ledger)
     for report in before.update(fill("14", "14", status="filled"), 1):
         ledger.apply(ledger.read(1, report))
-    (over,) = [booked(message) for message in before.external()]
-    assert over is not None
-    ledger.apply(over)
-    tracker = OrderTracker(ledger)
-    tracker.recall(5)
+    assert len(external_in(before, ledger)) == 1
+    tracker = reborn(ledger)
     tracker.looked_up(message("filled", "14", filled_avg_price=Decimal(100)), 6)
     assert tracker.wants_recovery(6 + 100 * OVERDUE) == [], "all of it is explained"
     tracker.update(fill("14", "14", event="trade_bust", execution_id="b", previous_execution_id="x14"), 7)
     assert [one.report.qty for one in tracker.external()] == [Decimal(4)]
+
+
+def original(*rest: Told) -> list[Fill]:
+    """Return the activity of an execution that was corrected, and others of its order."""
+    rows = [Told("a", Decimal(10), Decimal(10), Decimal(99), 1), *rest]
+    return [Fill("v-1", "SPY", "buy", one) for one in rows]
+
+
+_BUST = Told("z", Decimal(0), Decimal(10), Decimal(99), 2, "trade_bust", "a")
+_CORRECTION = Told("c", Decimal(10), Decimal(10), Decimal(100), 2, "trade_correct", "a")
+
+
+@pytest.mark.parametrize("rest", [[_BUST, _CORRECTION], [_CORRECTION]])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_an_original_read_without_its_correction_is_nobodys_until_that_is_read_too(
+    rest: list[Told], restarts: bool
+) -> None:
+    ledger = books_of(c="10")
+    tracker = reborn(ledger)
+    tracker.looked_up(message("filled", "10", filled_avg_price=Decimal(100)), 6)
+    assert tracker.recovered(original(), 7) == []
+    assert external_in(tracker, ledger) == ["a@10+over"]
+    if restarts:
+        tracker = reborn(ledger)
+        tracker.looked_up(message("filled", "10", filled_avg_price=Decimal(100)), 8)
+    assert tracker.recovered(original(), 8) == []
+    assert external_in(tracker, ledger) == []
+    for _ in range(2):
+        assert tracker.recovered(original(*rest), 9) == []
+    assert external_in(tracker, ledger) == ["a@10+over!bust"]
+    assert ledger.account.external == {}
 
 
 def test_what_was_crossed_between_sandboxes_is_not_expected_of_the_venue() -> None:

@@ -310,9 +310,9 @@ class AlpacaBroker:
             self._deliver(Reported(self._now(), report))
             if report.status in TERMINAL and (tracked := self.tracker.orders.get(report.order_id)) is not None:
                 self._submission.note_end(tracked.approved.intent.symbol)
+        self._tell_notes()  # what locks a symbol is there before what it is locked for, if this program ends between
         for message in self.tracker.external():
             self._deliver(message)
-        self._tell_notes()
         if self.tracker.from_the_future:
             self._lose_for_good(ReconcileError(
                 f"order {self.tracker.from_the_future} stands at the broker and not in these books: they are older "

@@ -2,8 +2,8 @@
 
 A reading counts for a symbol when no order of ours in it is open and nothing was executed in it since the reading
 before, by us or by others: lists of orders and of positions are of different instants. A symbol that differs by the
-same quantity in :data:`AGREEING` such readings is Mismatched; one that was, and agrees as often, is Settled. Locks of
-another cause than such readings are left to a person.
+same quantity in :data:`AGREEING` such readings is Mismatched; one that was, and agrees as often, is Settled. So is one
+locked for what exceeded an order, once none of that stands. Locks of another cause are left to a person.
 
 Cash that differs is told in the log with what is known to explain it, and locks nothing.
 """
@@ -15,7 +15,9 @@ from typing import Final
 import msgspec
 import structlog
 
+from trader.access.alpaca.outside import BEYOND, EXCESS
 from trader.books.ledger import Ledger
+from trader.model.events import SymbolLocked
 from trader.model.inputs import Mismatched, Settled
 from trader.model.money import EXACT, ZERO, plain
 from trader.model.time import SECOND
@@ -56,8 +58,8 @@ class Comparison:
     @property
     def is_waited_for(self) -> bool:
         """Tell whether more readings are wanted soon: for a difference, or for a lock that may have lost its cause."""
-        locks = (symbol for symbol, lock in self._ledger.account.locks.items() if lock.why == DRIFTED)
-        return not self.is_settled or any(symbol not in self._doubts for symbol in locks)
+        locks = (lock for lock in self._ledger.account.locks.values() if self._is_for_readings(lock))
+        return not self.is_settled or any(lock.symbol not in self._doubts for lock in locks)
 
     def take(
         self,
@@ -95,7 +97,7 @@ class Comparison:
         before, count = self._doubts.get(symbol, (difference, 0))
         count = count + 1 if before == difference else 1
         self._doubts[symbol] = (difference, count)
-        if count < AGREEING or (lock is not None and lock.why != DRIFTED):
+        if count < AGREEING or (lock is not None and not self._is_for_readings(lock)):
             return []
         if not difference:
             del self._doubts[symbol]
@@ -103,6 +105,12 @@ class Comparison:
         if lock is not None and (lock.held, lock.expected) == (held, expected):
             return []
         return [Mismatched(now, symbol, held, expected, DRIFTED)]
+
+    def _is_for_readings(self, lock: SymbolLocked) -> bool:
+        """Tell whether readings alone decide on a lock."""
+        over = (one for name, one in self._ledger.account.executions.items() if name.endswith(EXCESS))
+        is_over = any(one is not None and one.symbol == lock.symbol for one in over)
+        return lock.why == DRIFTED or (lock.why.endswith(BEYOND) and not is_over)
 
     def _look_at_cash(self, reading: Reading, explained: Mapping[str, Decimal]) -> None:
         residual = EXACT.subtract(reading.cash, self._ledger.cash())

@@ -174,16 +174,20 @@ class Executions(Bookings):
             self._worth = None
         self._shown = max(self._shown, filled)
 
-    def restore(self, name: str, one: Execution | ExternalFilled | None, *, beyond: Decimal = ZERO) -> None:
-        """Know an execution as the books have it; ``beyond`` the order it brought so much.
+    def restore(
+        self, name: str, one: Execution | ExternalFilled | None, *, beyond: ExternalFilled | None = None
+    ) -> None:
+        """Know an execution as the books have it: what it brought the order, and ``beyond`` it.
 
         None is one that was taken back: the books forget its quantity, so that up to its place all counts as booked.
         """
         venue_id, cumulative = parts_of(name)
-        qty, price, ts = (ZERO, ZERO, 0) if one is None else (EXACT.add(one.qty, beyond), one.price, one.ts)
-        told = Told("" if venue_id == self._name else venue_id, cumulative, qty, price, ts)
+        known = one or beyond
+        price, ts = (ZERO, 0) if known is None else (known.price, known.ts)
+        qty, over = ZERO if one is None else one.qty, ZERO if beyond is None else beyond.qty
+        told = Told("" if venue_id == self._name else venue_id, cumulative, EXACT.add(qty, over), price, ts)
         booked = self._add(Booked(name, told))
-        booked.qty_told, booked.is_undone = EXACT.subtract(qty, beyond), one is None
+        booked.qty_told, booked.is_undone = qty, known is None
         self._is_blurred |= one is None
 
     def take(self, told: Told) -> Booked | None:

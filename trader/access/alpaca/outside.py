@@ -4,12 +4,12 @@ So is what exceeds an order of ours, under the execution's name with :data:`EXCE
 """
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Final
 
 from trader.access.alpaca.executions import Booked, Executions, Fill, Told, parts_of
 from trader.access.fees import RegulatoryFees, fee_of
 from trader.books.ledger import Ledger
+from trader.model.events import ExternalFilled
 from trader.model.inputs import ExternalReported
 from trader.model.instruments import instrument_of
 from trader.model.money import EXACT, ZERO
@@ -17,6 +17,7 @@ from trader.model.orders import ExecutionReport, OrderStatus, Side
 
 KEPT: Final = 10_000  # orders that are told apart from new ones
 EXCESS: Final = "+over"
+BEYOND: Final = "filled beyond its quantity"  # what is noted then, and at the end of why its symbol is locked
 
 
 class Outside:
@@ -30,16 +31,16 @@ class Outside:
         self._booked: frozenset[str] = frozenset()  # in an earlier life
         self._undone: frozenset[str] = frozenset()  # likewise: the venue's ids of what was taken back
 
-    def recall(self, ledger: Ledger) -> dict[str, Decimal]:
-        """Know what the books have of them; return what executions of ours brought beyond their orders."""
-        beyond: dict[str, Decimal] = {}
+    def recall(self, ledger: Ledger) -> dict[str, ExternalFilled]:
+        """Know what the books have of them; return what executions of ours brought beyond their orders, by name."""
+        beyond: dict[str, ExternalFilled] = {}
         self._booked = frozenset(ledger.account.executions)
         self._undone = frozenset(
             parts_of(name)[0] for name, filled in ledger.account.executions.items() if filled is None
         )
         for name, filled in ledger.account.executions.items():
             if filled is not None and name.endswith(EXCESS):
-                beyond[name.removesuffix(EXCESS)] = filled.qty
+                beyond[name.removesuffix(EXCESS)] = filled
             elif filled is not None:
                 known = self._orders.setdefault(filled.order_id, Executions(filled.order_id))
                 assert known is not None, "nothing else is known yet"

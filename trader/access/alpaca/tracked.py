@@ -12,6 +12,7 @@ from trader.access.alpaca.executions import Executions
 from trader.access.alpaca.wire_time import ns_of
 from trader.access.alpaca.wire_trading import OrderMessage
 from trader.books.book import CROSSED, OrderRecord
+from trader.model.events import ExternalFilled
 from trader.model.money import EXACT, NANO, ONE, ZERO, floor_to
 from trader.model.orders import TERMINAL, Approved, OrderStatus
 from trader.model.time import MINUTE
@@ -58,8 +59,8 @@ class Tracked:
     """An order of the desk."""
 
     __slots__ = (
-        "approved", "asked_at", "before", "doubted_since", "is_called_off", "is_restored", "needs_lookup", "order_id",
-        "ordered", "parts", "qty", "status", "tries",
+        "approved", "asked_at", "before", "beyond", "doubted_since", "is_called_off", "is_restored", "needs_lookup",
+        "order_id", "ordered", "parts", "qty", "status", "tries",
     )  # fmt: skip
 
     def __init__(self, approved: Approved, now: int, crossed: Decimal = ZERO) -> None:
@@ -77,17 +78,19 @@ class Tracked:
         self.tries = 0
         self.is_restored = False  # it was sent in an earlier life of this program, or was about to be
         self.before: Executions | None = None  # what that life was told of it, until the order is met again
+        self.beyond: Mapping[str, ExternalFilled] = {}  # executions of which it got nothing; also other orders'
 
     @classmethod
-    def restored(cls, record: OrderRecord, now: int, beyond: Mapping[str, Decimal]) -> Self:
-        """Return an order as the books have it; ``beyond`` says by execution what exceeded an order."""
+    def restored(cls, record: OrderRecord, now: int, beyond: dict[str, ExternalFilled]) -> Self:
+        """Return an order as the books have it, taking from ``beyond`` what its executions exceeded it by."""
         tracked = cls(record.approved, now, record.crossed)
         tracked.status, tracked.is_restored = record.status, True
         tracked.qty = EXACT.subtract(record.filled, record.crossed)
         tracked.before = Executions(tracked.order_id)
         for name, one in record.executions.items():
             if not name.startswith(CROSSED):
-                tracked.before.restore(name, one, beyond=beyond.get(name, ZERO) if one is not None else ZERO)
+                tracked.before.restore(name, one, beyond=beyond.pop(name, None))
+        tracked.beyond = beyond
         if tracked.before.standing_in:
             tracked.doubted_since = now
         return tracked
@@ -153,6 +156,9 @@ class Tracked:
         part = Part(venue_id, f"{self.order_id}+{number}" if number else self.order_id)
         if self.before is not None:
             part.executions, self.before = self.before, None
+        for name, over in self.beyond.items():
+            if over.order_id == venue_id:
+                part.executions.restore(name, None, beyond=over)
         self.parts.append(part)
         return part
 

@@ -24,7 +24,7 @@ import msgspec
 
 from trader.access.alpaca.executions import Booked, Fill, Told
 from trader.access.alpaca.orders import OVERDUE, Orders
-from trader.access.alpaca.outside import Outside
+from trader.access.alpaca.outside import BEYOND, Outside
 from trader.access.alpaca.tracked import STATUSES, Part, Tracked
 from trader.access.alpaca.updates import EXECUTED, RESTATED, FeeCheck, told_in
 from trader.access.alpaca.wire_trading import OrderMessage, TradeUpdate
@@ -244,11 +244,10 @@ class OrderTracker(Orders):
         if told.kind == "fill":
             booked = executions.take(told)
             return [] if booked is None else self._report(tracked, part, booked, now=now)
-        if executions.knows(told.venue_id):
-            return []
-        old = executions.find(told)
+        old, is_known = executions.find(told), executions.knows(told.venue_id)
         if old is None:
-            self._note("took back an execution that is not known", tracked, told.undoes)
+            if not is_known:
+                self._note("took back an execution that is not known", tracked, told.undoes)
             return []
         reports = []
         if not old.is_undone:
@@ -257,7 +256,7 @@ class OrderTracker(Orders):
             executions.undo(old)
             bust = self._bust(tracked, part, old, told.ts)
             reports += [bust] if old.qty_told else []  # else all of it was beyond the order
-        if told.kind == "trade_correct":
+        if told.kind == "trade_correct" and not is_known:
             reports += self._report(tracked, part, executions.correct(told, old), now=now)
         return reports
 
@@ -270,7 +269,7 @@ class OrderTracker(Orders):
         qty = booked.qty_told = min(booked.qty, tracked.room)
         if qty < booked.qty and self._outside.exceed(part.venue_id, intent.symbol, intent.side, booked, now=now):
             excess = EXACT.multiply(EXACT.subtract(booked.qty, qty), intent.side.sign)
-            self._note("filled beyond its quantity", tracked, plain(excess), excess=excess)
+            self._note(BEYOND, tracked, plain(excess), excess=excess)
         if not qty:
             return []
         status = tracked.tell(qty, is_last=is_last)
