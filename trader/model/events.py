@@ -5,10 +5,10 @@ from decimal import Decimal
 from trader.model.conduct import Override
 from trader.model.money import ZERO
 from trader.model.orders import Approved, Denied, OrderStatus, Reason, Side, TradingState
-from trader.model.time import Timed
+from trader.model.time import Stamped
 
 
-class BooksCreated(Timed, frozen=True):
+class BooksCreated(Stamped, frozen=True):
     """The books of an account begin: what it holds now is nobody's, and stays external."""
 
     book_id: str
@@ -17,13 +17,13 @@ class BooksCreated(Timed, frozen=True):
     positions: dict[str, Decimal]  # signed quantities
 
 
-class BooksOpened(Timed, frozen=True):
+class BooksOpened(Stamped, frozen=True):
     """The whole state of the books, as :meth:`trader.books.ledger.Ledger.snapshot` wrote it: a fold may begin here."""
 
     state: bytes
 
 
-class SessionStarted(Timed, frozen=True):
+class SessionStarted(Stamped, frozen=True):
     """A process began to trade on these books; ``digest`` is of the books, ``settings`` of what it was told to do."""
 
     digest: str
@@ -31,14 +31,14 @@ class SessionStarted(Timed, frozen=True):
     version: str
 
 
-class CapitalChanged(Timed, frozen=True):
+class CapitalChanged(Stamped, frozen=True):
     """A strategy was given ``amount`` dollars of the account's unallocated cash, or gave them back."""
 
     strategy: str
     amount: Decimal
 
 
-class TargetSet(Timed, frozen=True):
+class TargetSet(Stamped, frozen=True):
     """What a sandbox wants of a symbol now: a fraction of its capital. ``is_leaving``: the host wants out."""
 
     strategy: str
@@ -48,7 +48,7 @@ class TargetSet(Timed, frozen=True):
     is_leaving: bool
 
 
-class StateSet(Timed, frozen=True):
+class StateSet(Stamped, frozen=True):
     """An operator, or a rule, decided what a strategy may do (an empty name: the whole desk); it outlives restarts."""
 
     strategy: str
@@ -58,7 +58,7 @@ class StateSet(Timed, frozen=True):
     flatten: bool = False
 
 
-class SymbolLocked(Timed, frozen=True):
+class SymbolLocked(Stamped, frozen=True):
     """Books and broker disagree about a symbol: the account has ``held``, the books add up to ``expected``."""
 
     symbol: str
@@ -67,7 +67,7 @@ class SymbolLocked(Timed, frozen=True):
     why: str
 
 
-class SymbolUnlocked(Timed, frozen=True):
+class SymbolUnlocked(Stamped, frozen=True):
     """The lock of a symbol is gone; ``adjusted`` is what an operator booked to external for it."""
 
     symbol: str
@@ -75,7 +75,7 @@ class SymbolUnlocked(Timed, frozen=True):
     adjusted: Decimal = ZERO
 
 
-class ExternalFilled(Timed, frozen=True):
+class ExternalFilled(Stamped, frozen=True):
     """An execution of an order that is not ours, in our account. ``order_id`` is the venue's."""
 
     symbol: str
@@ -88,7 +88,7 @@ class ExternalFilled(Timed, frozen=True):
     execution_id: str
 
 
-class ExternalReversed(Timed, frozen=True):
+class ExternalReversed(Stamped, frozen=True):
     """The venue took back an execution of an order that is not ours; the figures are the execution's."""
 
     execution_id: str
@@ -96,7 +96,7 @@ class ExternalReversed(Timed, frozen=True):
     price: Decimal
 
 
-class CashBooked(Timed, frozen=True):
+class CashBooked(Stamped, frozen=True):
     """Money that moved without a trade: dividend, fee, interest, deposit. No strategy: it is the account's own."""
 
     activity_id: str
@@ -107,45 +107,45 @@ class CashBooked(Timed, frozen=True):
     text: str = ""
 
 
-class AccountReconciled(Timed, frozen=True):
+class AccountReconciled(Stamped, frozen=True):
     """All that happened in the account up to ``until`` is in the books."""
 
     until: int
 
 
-class SandboxOpened(Timed, frozen=True):
+class SandboxOpened(Stamped, frozen=True):
     """A strategy's book was opened with its capital."""
 
     strategy: str
     cash: Decimal
 
 
-class SandboxWarmed(Timed, frozen=True):
+class SandboxWarmed(Stamped, frozen=True):
     """Every ticker of the sandbox has its warm-up bars: trading is active."""
 
     strategy: str
 
 
-class DayStarted(Timed, frozen=True):
+class DayStarted(Stamped, frozen=True):
     """A trading day began: counters are zero and ``equity`` is what the daily loss is measured from."""
 
     strategy: str
     equity: Decimal
 
 
-class OrderCreated(Timed, frozen=True):
+class OrderCreated(Stamped, frozen=True):
     """The gate approved an intent and reserved its worst case."""
 
     approved: Approved
 
 
-class OrderDenied(Timed, frozen=True):
+class OrderDenied(Stamped, frozen=True):
     """The gate refused an intent."""
 
     denied: Denied
 
 
-class OrderMoved(Timed, frozen=True):
+class OrderMoved(Stamped, frozen=True):
     """An order changed state without an execution: opened, pending cancel, canceled, rejected, expired."""
 
     strategy: str
@@ -155,7 +155,7 @@ class OrderMoved(Timed, frozen=True):
     text: str
 
 
-class OrderFilled(Timed, frozen=True):
+class OrderFilled(Stamped, frozen=True):
     """One execution, booked. ``ts`` is the venue's time of it. Where the id begins with ``x:`` two sandboxes crossed.
 
     ``realized`` is the profit or loss in dollars that this execution realised, fees included; ``opened`` says whether
@@ -178,7 +178,7 @@ class OrderFilled(Timed, frozen=True):
     opened: bool
 
 
-class FillReversed(Timed, frozen=True):
+class FillReversed(Stamped, frozen=True):
     """The venue took an execution back: the figures are its own, ``realized`` is the profit or loss of undoing it."""
 
     strategy: str
@@ -193,7 +193,7 @@ class FillReversed(Timed, frozen=True):
     realized: Decimal
 
 
-class PositionSplit(Timed, frozen=True):
+class PositionSplit(Stamped, frozen=True):
     """A share held was split: ``qty`` is the signed position after it; what it cost stays. No strategy: external."""
 
     strategy: str
@@ -202,7 +202,7 @@ class PositionSplit(Timed, frozen=True):
     qty: Decimal
 
 
-class EntriesHeld(Timed, frozen=True):
+class EntriesHeld(Stamped, frozen=True):
     """No entry leaves for these symbols (none at all for an empty tuple) until ``cause`` is released."""
 
     cause: str
@@ -210,13 +210,13 @@ class EntriesHeld(Timed, frozen=True):
     why: str
 
 
-class EntriesReleased(Timed, frozen=True):
+class EntriesReleased(Stamped, frozen=True):
     """What held entries back under this cause is over."""
 
     cause: str
 
 
-class ReportIgnored(Timed, frozen=True):
+class ReportIgnored(Stamped, frozen=True):
     """A venue's report changed nothing: a duplicate, an unknown order, or an impossible transition."""
 
     order_id: str
@@ -224,7 +224,7 @@ class ReportIgnored(Timed, frozen=True):
     why: str
 
 
-class DailyLossReached(Timed, frozen=True):
+class DailyLossReached(Stamped, frozen=True):
     """A sandbox lost its daily limit: no opening for the rest of that day."""
 
     strategy: str
@@ -233,7 +233,7 @@ class DailyLossReached(Timed, frozen=True):
     flatten: bool
 
 
-class StrategyFailed(Timed, frozen=True):
+class StrategyFailed(Stamped, frozen=True):
     """A strategy raised or spoke nonsense: its sandbox is halted, every other goes on."""
 
     strategy: str
@@ -243,7 +243,7 @@ class StrategyFailed(Timed, frozen=True):
     flatten: bool
 
 
-class IntentTrimmed(Timed, frozen=True):
+class IntentTrimmed(Stamped, frozen=True):
     """A filter of the Director let only ``kept`` of an intent to open pass; zero: it dropped it."""
 
     strategy: str
@@ -256,7 +256,7 @@ class IntentTrimmed(Timed, frozen=True):
     value: str
 
 
-class FlagRaised(Timed, frozen=True):
+class FlagRaised(Stamped, frozen=True):
     """A limit is broken, or nearly, by what is held and what was lost; the gate reads it until it is cleared.
 
     ``scope`` is ``account``, ``group NAME``, ``strategy NAME`` or ``symbol SPY``; ``kind`` is the rule's name;
@@ -273,7 +273,7 @@ class FlagRaised(Timed, frozen=True):
     until: int = 0
 
 
-class FlagCleared(Timed, frozen=True):
+class FlagCleared(Stamped, frozen=True):
     """What :class:`FlagRaised` told of this scope, kind and level is over; ``by`` is a measure, time or a person."""
 
     scope: str
@@ -282,7 +282,7 @@ class FlagCleared(Timed, frozen=True):
     by: str
 
 
-class PeriodStarted(Timed, frozen=True):
+class PeriodStarted(Stamped, frozen=True):
     """A loss is measured from here: ``period`` is ``day``, ``week`` or ``month``; equity of ``scope`` in dollars."""
 
     scope: str
@@ -290,26 +290,26 @@ class PeriodStarted(Timed, frozen=True):
     equity: Decimal
 
 
-class PeakReached(Timed, frozen=True):
+class PeakReached(Stamped, frozen=True):
     """The equity of ``scope`` is higher than ever; after a person's reset, what is counted as such."""
 
     scope: str
     equity: Decimal
 
 
-class OverrideProposed(Timed, frozen=True):
+class OverrideProposed(Stamped, frozen=True):
     """A person asks that one order may pass a rule; nothing passes before another one agrees."""
 
     override: Override
 
 
-class OverrideGranted(Timed, frozen=True):
+class OverrideGranted(Stamped, frozen=True):
     """A second person agreed: one order may pass the rule, until the override's time is over."""
 
     override: Override
 
 
-class OverrideUsed(Timed, frozen=True):
+class OverrideUsed(Stamped, frozen=True):
     """An order passed a rule by an override, which is gone with it; the order is the next event."""
 
     number: int
@@ -319,14 +319,14 @@ class OverrideUsed(Timed, frozen=True):
     value: str
 
 
-class BarLate(Timed, frozen=True):
+class BarLate(Stamped, frozen=True):
     """A bar came after its minute was closed: it updates the windows and triggers no decision."""
 
     symbol: str
     bar_ts: int
 
 
-class BarsBackfilled(Timed, frozen=True):
+class BarsBackfilled(Stamped, frozen=True):
     """Bars of a symbol that were missed have come: ``count`` of them, the last one ending at ``bar_ts``."""
 
     symbol: str
@@ -334,7 +334,7 @@ class BarsBackfilled(Timed, frozen=True):
     bar_ts: int
 
 
-class BarRevised(Timed, frozen=True):
+class BarRevised(Stamped, frozen=True):
     """A bar was replaced in the windows; ``found`` says whether it was still there."""
 
     symbol: str
@@ -342,7 +342,7 @@ class BarRevised(Timed, frozen=True):
     found: bool
 
 
-class BarRefused(Timed, frozen=True):
+class BarRefused(Stamped, frozen=True):
     """A bar the windows cannot take: a second one for its minute, or older than the newest."""
 
     symbol: str

@@ -7,10 +7,10 @@ from typing import Literal
 from trader.model.money import ZERO
 from trader.model.orders import ExecutionReport, Side
 from trader.model.ticks import Bar, Tick
-from trader.model.time import Timed
+from trader.model.time import Stamped
 
 
-class Opened(Timed, frozen=True):
+class Opened(Stamped, frozen=True):
     """The desk opens: new books with their capital, books that were recovered as they are.
 
     ``account``, ``cash`` (dollars) and ``positions`` are the broker's own figures, empty for a simulated venue; new
@@ -24,19 +24,19 @@ class Opened(Timed, frozen=True):
     version: str = ""
 
 
-class History(Timed, frozen=True):
+class History(Stamped, frozen=True):
     """Minute bars from before the first live one, oldest first; strategies see them, no order leaves."""
 
     bars: Sequence[Bar]
 
 
-class Ticks(Timed, frozen=True):
+class Ticks(Stamped, frozen=True):
     """Market data that arrived together, in the order it happened."""
 
     ticks: Sequence[Tick]
 
 
-class Backfilled(Timed, frozen=True):
+class Backfilled(Stamped, frozen=True):
     """Minute bars that were missed, oldest first, fetched later: windows and memories learn them, nobody decides.
 
     They come before any later live bar of their symbols.
@@ -45,13 +45,13 @@ class Backfilled(Timed, frozen=True):
     bars: Sequence[Bar]
 
 
-class Revised(Timed, frozen=True):
+class Revised(Stamped, frozen=True):
     """Minute bars that replace the ones of the same symbol and end: a late trade was counted."""
 
     bars: Sequence[Bar]
 
 
-class Held(Timed, frozen=True):
+class Held(Stamped, frozen=True):
     """No entry for these symbols from now on (an empty tuple: for none at all), until ``cause`` is released.
 
     ``cause`` is a stable name (``stock stream``, ``order stream``, ``halt AAPL``); a second one for the same cause
@@ -63,13 +63,13 @@ class Held(Timed, frozen=True):
     why: str
 
 
-class Released(Timed, frozen=True):
+class Released(Stamped, frozen=True):
     """What :class:`Held` told under this ``cause`` is over."""
 
     cause: str
 
 
-class Split(Timed, frozen=True):
+class Split(Stamped, frozen=True):
     """A share was split at ``effective``: each held then is ``ratio`` shares now, at that part of the price.
 
     It may be learned later: what was executed and traded since then is in new shares already. ``activity_id`` is the
@@ -82,7 +82,7 @@ class Split(Timed, frozen=True):
     activity_id: str = ""
 
 
-class DailyBars(Timed, frozen=True):
+class DailyBars(Stamped, frozen=True):
     """Bars of whole days, oldest first, in the shares of ``ts``; each ends at its day's midnight.
 
     They take the place of days that are known. One of a day that has not ended at ``ts`` is what of it was so far.
@@ -91,17 +91,17 @@ class DailyBars(Timed, frozen=True):
     bars: Sequence[Bar]
 
 
-class TimerFired(Timed, frozen=True):
+class TimerFired(Stamped, frozen=True):
     """The time the engine asked to be woken at has come."""
 
 
-class Reported(Timed, frozen=True):
+class Reported(Stamped, frozen=True):
     """A venue spoke about one of our orders."""
 
     report: ExecutionReport
 
 
-class ExternalReported(Timed, frozen=True):
+class ExternalReported(Stamped, frozen=True):
     """A venue told an execution, or its reversal, of an order that is not ours; ``order_id`` in it is the venue's."""
 
     symbol: str
@@ -109,7 +109,7 @@ class ExternalReported(Timed, frozen=True):
     report: ExecutionReport
 
 
-class ActivityReported(Timed, frozen=True):
+class ActivityReported(Stamped, frozen=True):
     """Money moved in the account without a trade; ``amount`` is signed, in dollars.
 
     ``symbol`` is what it was paid for: then it belongs to those who hold it, share by share.
@@ -122,13 +122,13 @@ class ActivityReported(Timed, frozen=True):
     text: str = ""
 
 
-class Reconciled(Timed, frozen=True):
+class Reconciled(Stamped, frozen=True):
     """All that the account's records say about the time up to ``until`` was handed over before this."""
 
     until: int
 
 
-class Mismatched(Timed, frozen=True):
+class Mismatched(Stamped, frozen=True):
     """Three readings agree that the account holds ``held`` of a symbol where the books add up to ``expected``."""
 
     symbol: str
@@ -137,7 +137,7 @@ class Mismatched(Timed, frozen=True):
     why: str
 
 
-class Settled(Timed, frozen=True):
+class Settled(Stamped, frozen=True):
     """A locked symbol is free again: the account agrees, or a person decided so.
 
     ``adjusted`` is what that person books to external for it; the sandboxes' books are never touched.
@@ -148,14 +148,14 @@ class Settled(Timed, frozen=True):
     adjusted: Decimal = ZERO
 
 
-class OrderReleased(Timed, frozen=True):
+class OrderReleased(Stamped, frozen=True):
     """A person vouches for it that an absent order will not arrive any more: its reservation ends."""
 
     order_id: str
     by: str
 
 
-class Control(Timed, frozen=True):
+class Control(Stamped, frozen=True):
     """An operator's word to one strategy, or with an empty name to the whole desk."""
 
     action: Literal["halt", "pause", "resume", "flatten"]
@@ -164,7 +164,7 @@ class Control(Timed, frozen=True):
     why: str = ""
 
 
-class OverrideAsked(Timed, frozen=True):
+class OverrideAsked(Stamped, frozen=True):
     """A person asks that one order of at most ``qty``, and before ``until`` (ns UTC), may pass a rule."""
 
     strategy: str
@@ -177,7 +177,7 @@ class OverrideAsked(Timed, frozen=True):
     by: str
 
 
-class OverrideAgreed(Timed, frozen=True):
+class OverrideAgreed(Stamped, frozen=True):
     """A person, who must be another one, agrees to what was asked for under this number."""
 
     number: int

@@ -18,7 +18,7 @@ _UNIT_NS = {"ms": SECOND // 1000, "s": SECOND, "m": MINUTE, "min": MINUTE, "h": 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Timed(msgspec.Struct, frozen=True, tag=True):
+class Stamped(msgspec.Struct, frozen=True, tag=True):
     """What happens at a time, ``ts`` in nanoseconds UTC: an input or an event."""
 
     ts: int
