@@ -19,7 +19,8 @@ import structlog
 
 from trader.errors import ConfigError, TraderError
 from trader.live.control_messages import Answer, Declined, Fault, Request
-from trader.live.control_operations import OPERATIONS, ControlView, Deliver, Desk, Operation
+from trader.live.control_operations import OPERATIONS, Deliver, Desk, Operation
+from trader.live.desk_view import DeskView
 from trader.live.halt_file import HaltFile
 from trader.live.state_folder import socket_address
 from trader.registry import did_you_mean
@@ -42,7 +43,7 @@ _PEER = struct.Struct("3i")  # pid, uid, gid
 class ControlServer:
     """Serves one desk's control socket between :meth:`start` and :meth:`stop`."""
 
-    def __init__(self, path: Path, *, deliver: Deliver, view: ControlView) -> None:
+    def __init__(self, path: Path, *, deliver: Deliver, view: DeskView) -> None:
         """Serve at ``path``; ``deliver`` hands an input to the desk and gives its events when they are durable."""
         self.path = path
         self._desk = Desk(deliver, view, HaltFile(path.parent))

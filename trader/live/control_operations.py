@@ -5,11 +5,11 @@ are durable and the desk's state shows it: who reads ``halted`` may rely on it t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -32,6 +32,7 @@ from trader.live.control_messages import (
     Trades,
     unknown_strategy,
 )
+from trader.live.desk_view import DeskView
 from trader.live.halt_file import HaltFile, one_line
 from trader.live.overriding import (
     AgreeOverride,
@@ -43,9 +44,8 @@ from trader.live.overriding import (
     line_in,
     lines_of,
 )
-from trader.live.risk_view import AskStress, Seen
+from trader.live.risk_view import AskStress
 from trader.live.why import Why
-from trader.model.conduct import Override
 from trader.model.events import Event
 from trader.model.inputs import Control, Input, OrderReleased, Settled
 from trader.model.orders import TradingState
@@ -58,42 +58,11 @@ COPY_WITHIN_S = 300.0  # a journal of gigabytes
 Deliver = Callable[[Input], Awaitable[Sequence[Event]]]  # gives its events when they are durable
 
 
-class ControlView(Protocol):
-    """What operations see of the desk; read on the loop's thread, between two inputs."""
-
-    def now(self) -> int:
-        """Return the desk's time (ns UTC)."""
-
-    def states(self) -> States:
-        """Return what everyone may do now."""
-
-    def reconciliation(self) -> Reconciliation:
-        """Return books and account beside each other."""
-
-    async def trades(self, wanted: ListTrades) -> Trades:
-        """Return executions out of the journal."""
-
-    def symbols_of(self, strategy: str) -> Collection[str]:
-        """Return what a strategy of this desk trades."""
-
-    async def why(self, wanted: AskWhy) -> Why:
-        """Return how a strategy stands and what it decided last."""
-
-    def seen(self) -> Seen:
-        """Return what the desk's risk is measured of. Raises Declined."""
-
-    def overrides(self) -> Mapping[int, Override]:
-        """Return the exceptions that were asked for or granted and not used, by number."""
-
-    async def backup(self, path: Path) -> None:
-        """Copy the journal. Raises OSError or StoreError."""
-
-
 class Desk(NamedTuple):
     """What operations work on, and for whom."""
 
     deliver: Deliver
-    view: ControlView
+    view: DeskView
     halt_file: HaltFile
     by: str = ""
 
@@ -224,14 +193,14 @@ def _check_name(name: str, names: Mapping[str, str]) -> None:
         raise unknown_strategy(name, names)
 
 
-def _check_traded(view: ControlView, strategy: str, symbol: str) -> None:
+def _check_traded(view: DeskView, strategy: str, symbol: str) -> None:
     traded = view.symbols_of(strategy)
     if symbol not in traded:
         hint = did_you_mean(symbol, traded) or f"; it trades {', '.join(traded)}"
         raise Declined("unknown_symbol", f"{strategy} does not trade {symbol!r}{hint}")
 
 
-def _locked(view: ControlView, symbol: str) -> SymbolLine:
+def _locked(view: DeskView, symbol: str) -> SymbolLine:
     lines = {line.symbol: line for line in view.reconciliation().symbols if line.locked}
     if symbol not in lines:
         there = f"locked are {', '.join(lines)}" if lines else "no symbol is locked"

@@ -59,7 +59,7 @@ class OnJournal(Protocol):
 
 
 class DeskView:
-    """A :class:`~trader.live.control_operations.ControlView` of one engine."""
+    """One engine, read on the loop's thread between two inputs."""
 
     def __init__(
         self,
