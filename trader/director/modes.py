@@ -10,14 +10,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NoReturn
 
-import numpy as np
-from numpy.typing import NDArray
-
 from trader.director.filter import Filter
 from trader.errors import ModeError
-from trader.model.instruments import Instrument
 from trader.model.money import EXACT, ZERO, share_of
-from trader.model.views import Floats, Holding, PortfolioView
+from trader.model.views import Holding, PortfolioView
 
 
 class ExecutionMode(StrEnum):
@@ -58,7 +54,8 @@ class MarketView:
 
     def __init__(self, view: PortfolioView) -> None:
         """Let only the market of ``view`` through."""
-        self.ts = view.ts
+        self.ts, self.mark, self.instrument, self.stop_of = view.ts, view.mark, view.instrument, view.stop_of
+        self.highs, self.lows, self.closes, self.ends = view.highs, view.lows, view.closes, view.ends
         self._view = view
 
     @property
@@ -74,34 +71,6 @@ class MarketView:
     def equity_of(self, strategy: str) -> float:
         """Refuse. Raises ModeError."""
         _refuse()
-
-    def mark(self, symbol: str) -> float:
-        """Return the price a symbol is valued at."""
-        return self._view.mark(symbol)
-
-    def instrument(self, strategy: str, symbol: str) -> Instrument:
-        """Return what a strategy may trade of a symbol."""
-        return self._view.instrument(strategy, symbol)
-
-    def stop_of(self, strategy: str) -> float:
-        """Return a strategy's stop as a fraction of the entry price, NaN without one."""
-        return self._view.stop_of(strategy)
-
-    def highs(self, symbol: str, n: int) -> Floats:
-        """Return the newest daily highs."""
-        return self._view.highs(symbol, n)
-
-    def lows(self, symbol: str, n: int) -> Floats:
-        """Return the newest daily lows."""
-        return self._view.lows(symbol, n)
-
-    def closes(self, symbol: str, n: int) -> Floats:
-        """Return the newest daily closes."""
-        return self._view.closes(symbol, n)
-
-    def ends(self, symbol: str, n: int) -> NDArray[np.int64]:
-        """Return when those days ended (ns UTC)."""
-        return self._view.ends(symbol, n)
 
 
 class OwnView(MarketView):
