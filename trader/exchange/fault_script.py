@@ -160,12 +160,8 @@ class _Reader:
 
 def spelled(fault: Fault) -> dict[str, object]:
     """Return a fault as it is written, with all that was left out."""
-    return {key: value for key, value in _spell(fault).items() if value is not None}
-
-
-def _spell(fault: Fault) -> dict[str, object]:
     spelt: dict[str, object] = msgspec.to_builtins(fault, enc_hook=str)
-    return spelt
+    return {key: value for key, value in spelt.items() if value is not None}
 
 
 def _read(kind: type, value: object) -> object:

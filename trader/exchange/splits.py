@@ -13,8 +13,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from trader.access.sim.synthetic_bars import DayBars
-from trader.access.sim.venue_orders import VenueAsset
-from trader.exchange.archive import Archive, ArchiveFeed
+from trader.exchange.archive import Archive
 from trader.model.ticks import Bar, Quote, Tick, Trade
 
 _DECIMALS = 4  # of a price after a split: prints between cents are usual
@@ -32,19 +31,13 @@ class SplitArchive:
         """Show ``archive`` as it is."""
         self._archive = archive
         self.symbols, self.first, self.last = archive.symbols, archive.first, archive.last
+        self.describe, self.assets, self.next_time = archive.describe, archive.assets, archive.next_time
+        self.feed = archive.feed  # as it was made: whoever runs it restates each tick when it is due
         self._splits: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
 
     def split(self, symbol: str, ratio: Decimal, ts: int) -> None:
         """Let what happens after ``ts`` happen to ``ratio`` new shares per old one."""
         self._splits[symbol].append((ts, float(ratio)))
-
-    def describe(self) -> str:
-        """Return one line for people: what this market is."""
-        return self._archive.describe()
-
-    def assets(self) -> dict[str, VenueAsset]:
-        """Return what a venue on this market lists, by symbol."""
-        return self._archive.assets()
 
     def columns(self, symbol: str, start: int, end: int) -> DayBars:
         """Return minute bars as arrays, any number of days."""
@@ -69,14 +62,6 @@ class SplitArchive:
     def quotes(self, symbol: str, start: int, end: int) -> list[Quote]:
         """Return the quotes within ``start`` and ``end``, oldest first."""
         return list(self.restated(self._archive.quotes(symbol, start, end)))
-
-    def next_time(self, ts: int) -> int:
-        """Return ``ts``, or a later time until which nothing happens."""
-        return self._archive.next_time(ts)
-
-    def feed(self, start: int) -> ArchiveFeed:
-        """Return the market as it was made; whoever runs it restates each tick when it is due."""
-        return self._archive.feed(start)
 
     def restated(self, ticks: Sequence[_Any]) -> Sequence[_Any]:
         """Return ticks at the prices and of the sizes they have after the splits before them."""
