@@ -61,14 +61,14 @@ def test_new_books_are_made_and_found_again(tmp_path: Path) -> None:
     first = recover(folder, None, access(), Engine([spec(by_minute({}))], book_id="x"))
     first.journal.write([desk.events])
     first.journal.close()
-    first.release()
+    first.lock.release()
 
     engine = Engine([spec(by_minute({}))], book_id="x")
     again = recover(folder, None, access(), engine)
     assert engine.desk.ledger.digest() == desk.engine.desk.ledger.digest()
     assert folder.stat().st_mode & 0o777 == 0o700
     again.journal.close()
-    again.release()
+    again.lock.release()
 
 
 def test_the_second_process_of_an_account_is_told_who_has_it(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_the_second_process_of_an_account_is_told_who_has_it(tmp_path: Path) -> 
     other = recover(tmp_path / "b", None, access("PKTWO0000000"), Engine([spec(by_minute({}))], book_id="x"))
     for held in (one, other):
         held.journal.close()
-        held.release()
+        held.lock.release()
 
 
 def test_a_damaged_journal_lets_go_of_the_account(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_records_that_do_not_add_up_are_no_traceback(case: str, tmp_path: Path) 
     one = recover(tmp_path, None, access(), Engine([spec(by_minute({}))], book_id="x"))
     one.journal.write([orphaned if case == "no order" else [BooksOpened(T0, b"\x80")]])
     one.journal.close()
-    one.release()
+    one.lock.release()
     for _ in range(2):  # the first one let go of everything
         with pytest.raises(JournalCorrupt, match="start the version that wrote them"):
             recover(tmp_path, None, access(), Engine([spec(by_minute({}))], book_id="x"))

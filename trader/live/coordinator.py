@@ -145,7 +145,7 @@ class MultiTraderCoordinator:
             return None
         options = self._options
         recovered = recover(self._options.state_dir, options.journal, self._access, self.engine)
-        stack.callback(recovered.release)
+        stack.callback(recovered.lock.release)
         try:
             check(self.engine, accepts_looser=options.accept_looser)
         except ConfigError:

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -31,17 +31,11 @@ _KEY_DIGITS = 16
 _RULES = ""  # under which the desk's rules stand beside the strategies' limits: no strategy has an empty name
 
 
-class Recovered:
-    """The books of one account, held by this process alone until :meth:`release`."""
+class Recovered(NamedTuple):
+    """The books of one account, this process' alone until the lock is released; whoever writes closes the journal."""
 
-    def __init__(self, journal: Journal, lock: Lock) -> None:
-        """Keep what is held."""
-        self.journal = journal
-        self._lock = lock
-
-    def release(self) -> None:
-        """Let another process have the account; the journal is closed by whoever writes it."""
-        self._lock.release()
+    journal: Journal
+    lock: Lock
 
 
 def recover(folder: Path, where: str | Path | None, access: Access, desk: Engine) -> Recovered:
