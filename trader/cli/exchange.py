@@ -11,26 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from trader.cli.run import TIME, fastest_loop
 
+if TYPE_CHECKING:
     from trader.exchange.local import ExchangeOptions, LocalExchange
 
 MAX_SPEED = 10_000.0  # beyond it the market is faster than any program that trades on it
 MAX_ACCOUNTS = 100
 BASIC_SYMBOLS = 30  # Alpaca, "About Market Data API", read 2026-11
-
-
-class _Time(click.ParamType):  # type: ignore[type-arg]
-    name = "TIME"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        from trader.model.time import parse_time
-
-        try:
-            return parse_time(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 class _Cash(click.ParamType):  # type: ignore[type-arg]
@@ -71,7 +59,7 @@ _PATH = click.Path(path_type=Path)
     "--speed", type=click.FloatRange(0, MAX_SPEED, min_open=True), default=1.0, show_default=True,
     help="Market time over real time.",
 )  # fmt: skip
-@click.option("--start", type=_Time(), help="Market time of the beginning.  [default: now at speed 1, else an opening]")
+@click.option("--start", type=TIME, help="Market time of the beginning.  [default: now at speed 1, else an opening]")
 @click.option("--symbols", type=_Symbols(), help="Further symbols to list, or those to replay, such as SPY,BTC/USD.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True, help="Of market and keys.")
 @click.option("--cash", type=_Cash(), default="100000", show_default=True, help="Of each account, at its opening.")
@@ -94,7 +82,7 @@ def command(**given: Any) -> None:  # noqa: ANN401 -- options are of any kind
         raise click.UsageError("--data is what --feed replay replays; give both, or neither")
     options = _options(given)
     _log_to_stderr()
-    with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+    with asyncio.Runner(loop_factory=fastest_loop()) as runner:
         runner.run(_serve(options, as_env=given["as_env"]))
 
 
@@ -175,11 +163,3 @@ def _exports(exchange: "LocalExchange") -> str:
         "APCA_API_SECRET_KEY": exchange.key.secret,
     }
     return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
-
-
-def _fastest_loop() -> "Callable[[], asyncio.AbstractEventLoop]":
-    try:
-        import uvloop
-    except ImportError:  # not made for Windows
-        return asyncio.new_event_loop
-    return uvloop.new_event_loop

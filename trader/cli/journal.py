@@ -7,7 +7,7 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -95,11 +95,8 @@ def backup(to: Path, file: str | None, *, state_dir: Path | None, as_json: bool)
         _copy(path, copy)
     except OSError as error:
         raise click.FileError(str(to), error.strerror) from error
-    journal = open_journal(copy, is_new_allowed=False)
-    try:
+    with closing(open_journal(copy, is_new_allowed=False)) as journal:
         verdict = journal.verify()
-    finally:
-        journal.close()
     show(_answer(copy, verdict), _text(copy, verdict), as_json=as_json)
 
 
@@ -126,10 +123,8 @@ def _opened(path: str | Path) -> Iterator["Journal"]:
             copy = Path(folder) / JOURNAL
             _ask_for_copy(path, copy, refused)
             journal = open_journal(copy, is_new_allowed=False)
-        try:
+        with closing(journal):
             yield journal
-        finally:
-            journal.close()
 
 
 def _copy(path: str | Path, to: Path) -> None:
@@ -142,11 +137,9 @@ def _copy(path: str | Path, to: Path) -> None:
     except ConfigError as refused:
         _ask_for_copy(path, to, refused)
         return
-    try:
+    with closing(journal):
         journal.verify()
         journal.backup(to)
-    finally:
-        journal.close()
 
 
 def _ask_for_copy(path: str | Path, to: Path, refused: Exception) -> None:

@@ -13,7 +13,6 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
 
     from trader.config import Config
     from trader.live.options import RunOptions
@@ -69,6 +68,7 @@ def _time(text: str) -> int:
     return parse_time(text)
 
 
+TIME = _Parsed("TIME", _time)
 _PATH = click.Path(path_type=Path)
 _FEED = "Where prices come from.  [default: alpaca with API keys, else synthetic]"
 _BROKER = "Where orders go.  [default: alpaca with API keys, else simulated]"
@@ -93,7 +93,7 @@ _FOR = "Stop after 30s, 15m, 2h or 1d of real time; with --speed max, of market 
 @click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True, help="Of the synthetic market."
 )
-@click.option("--start", type=_Parsed("TIME", _time), help="Market time of the first decision; bars before it warm up.")
+@click.option("--start", type=TIME, help="Market time of the first decision; bars before it warm up.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 @click.option("--export-trades", type=_PATH, help="Write every fill to FILE, one JSON object a line.", metavar="FILE")
 @click.option("--state-dir", type=_PATH, help=_STATE, metavar="DIR")
@@ -129,7 +129,9 @@ def command(**given: object) -> None:
         coordinator = MultiTraderCoordinator(
             config.strategies, paper=not given["live"], broker=config.broker, options=options
         )
-        with asyncio.Runner(loop_factory=_fastest_loop()) as runner, _prints(to_stderr=bool(given["as_json"])):
+        # Where standard output is for one JSON object, what strategies print goes to the other.
+        prints = redirect_stdout(sys.stderr) if given["as_json"] else nullcontext()
+        with asyncio.Runner(loop_factory=fastest_loop()) as runner, prints:
             loop = runner.get_loop()
             gc.set_threshold(GARBAGE_AFTER)
             signals.stop = lambda: loop.call_soon_threadsafe(coordinator.request_stop)
@@ -213,12 +215,8 @@ class _Signals:
         self.stop()
 
 
-def _prints(*, to_stderr: bool) -> "AbstractContextManager[object]":
-    """Send what strategies print to standard error where standard output is for one JSON object."""
-    return redirect_stdout(sys.stderr) if to_stderr else nullcontext()
-
-
-def _fastest_loop() -> "Callable[[], asyncio.AbstractEventLoop]":
+def fastest_loop() -> "Callable[[], asyncio.AbstractEventLoop]":
+    """Return what makes the fastest event loop there is here."""
     try:
         import uvloop
     except ImportError:  # not made for Windows
