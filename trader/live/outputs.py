@@ -24,7 +24,8 @@ class Outputs:
     def __init__(self, options: RunOptions, *, mode: str, now: Callable[[], int]) -> None:
         """Open the destinations. Raises ConfigError when the state folder cannot be written."""
         if options.state_dir is not None:
-            _make(options.state_dir)
+            with _refused(options.state_dir):
+                options.state_dir.mkdir(parents=True, exist_ok=True)
         self._screen: logs.LineWriter | None = None
         self._file: logs.LineWriter | None = None
         self._fd: int | None = None
@@ -39,7 +40,8 @@ class Outputs:
                 ("debug" if options.verbose else "info", as_console if wants_console else as_json, self._screen)
             )
         if options.state_dir is not None:
-            self._fd = _open(options.state_dir)
+            with _refused(options.state_dir):
+                self._fd = os.open(options.state_dir / "log.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             self._file = logs.LineWriter(self._fd)
             outputs.append(("debug", as_json, self._file))
         logs.configure(outputs, mode=mode, now=now)
@@ -68,16 +70,6 @@ class Outputs:
         for writer in (self._file, self._screen):
             if writer is not None:
                 writer.flush()
-
-
-def _make(folder: Path) -> None:
-    with _refused(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-
-
-def _open(folder: Path) -> int:
-    with _refused(folder):
-        return os.open(folder / "log.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
 
 @contextmanager
