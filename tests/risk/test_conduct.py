@@ -348,4 +348,4 @@ def test_margin_without_equity_or_without_a_mark_is_refused() -> None:
     for held, said in ((Held(cash=0.0), "no equity"), (Held(10.0, mark=float("nan")), "unknown: no mark yet")):
         controls = ConductControls(limits, world.conduct, held)
         question = Question(ENTRY, "o1", instrument_of("SPY"), STANDING, Market(), NOW)
-        assert [(one.value, one.level) for one in controls.breaches(question)] == [(said, "hard")]
+        assert [(one.value, one.level) for one in controls.breaches(question, Decimal(0))] == [(said, "hard")]

@@ -1,13 +1,15 @@
 """How strategies behave: how fast, how often, how alike and how unluckily they trade, against what is allowed.
 
 *Why a plan:* a limit that is not set costs nothing. What is set for the account and for a strategy stands in a list,
-and an opening walks through it.
+and an opening walks through it. Strategies with equal limits share one, so that it is near when the next one asks.
 """
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from enum import IntEnum
+from operator import attrgetter, le
 from typing import Final, NamedTuple
 
 import msgspec
@@ -18,7 +20,7 @@ from trader.model.orders import Side
 from trader.model.time import MINUTE, SECOND
 from trader.model.views import Exposures, Question
 from trader.risk.bounds import NONE, Bound, Breach, Level
-from trader.risk.limits import reservation_of
+from trader.risk.checks import RESTART
 from trader.risk.margin import IntradayMargin
 from trader.risk.overrides import Overrides
 
@@ -78,22 +80,20 @@ class ConductControls:
         self._conduct = conduct
         self._margin = IntradayMargin(exposures)
         self._limits = limits
-        self._account = _plan(limits.account, "account", key="risk.conduct.{}", resumed="")
-        self._plans = {
-            name: _plan(own, f"strategy {name}", key=f"risk_config.conduct.{{}} of strategy {name}", resumed=f" {name}")
-            for name, own in limits.strategies.items()
-        }
+        self._account = _planned(limits.account, is_own=False)
+        plans = {own: _planned(own, is_own=True) for own in limits.strategies.values()}
+        self._plans = {name: plans[own] for name, own in limits.strategies.items()}
 
-    def breaches(self, question: Question) -> Iterator[Breach]:
-        """Give each limit that an opening breaks: the strategy's own first, then the account's."""
-        conduct, name = self._conduct, question.intent.strategy
+    def breaches(self, question: Question, reserved: Decimal) -> list[Breach]:
+        """Return each limit that an opening breaks, the strategy's own first; it would reserve so many dollars."""
+        conduct, name, found = self._conduct, question.intent.strategy, list[Breach]()
         own = conduct.strategies.get(name, _NOTHING)
         limits = self._limits.strategies.get(name, _NO_LIMITS)
-        seen = _Seen(question, own.tally, own, conduct, self._margin, limits)
-        yield from _walk(self._plans.get(name, ()), seen)
-        if self._account:
-            seen = _Seen(question, conduct.account, own, conduct, self._margin, limits)
-            yield from _walk(self._account, seen)
+        if plan := self._plans.get(name):
+            _look(plan, _Seen(question, own.tally, own, conduct, self._margin, limits, reserved), found)
+        if plan := self._account:
+            _look(plan, _Seen(question, conduct.account, own, conduct, self._margin, limits, reserved), found)
+        return found
 
 
 class _Seen(NamedTuple):
@@ -105,6 +105,7 @@ class _Seen(NamedTuple):
     conduct: Conduct
     margin: IntradayMargin
     limits: ConductOfOne
+    reserved: Decimal
 
 
 class _Kind(IntEnum):
@@ -116,7 +117,7 @@ class _Kind(IntEnum):
 
 
 class _Measure(NamedTuple):
-    """How a rule's value is found; ``passes``: a breach passes by itself within moments."""
+    """How a rule's value is found, negative where it may fall ``BELOW``; ``passes``: a breach passes within moments."""
 
     value: Callable[[_Seen], float]
     kind: _Kind = _Kind.REACHED
@@ -130,13 +131,16 @@ class _Row(NamedTuple):
     rule: str
     bound: Bound
     measure: _Measure
-    scope: str
-    hint: str
+    is_own: bool  # the strategy's, not the account's
 
 
-# A row ready to be asked: a value whose product with the first number is at most the second is within it. Plain, since
-# every order walks through all of them.
-_Step = tuple[Callable[[_Seen], float], float, float, _Row]
+class _Plan(NamedTuple):
+    """The rules that are set: a value that is at most the one of ``firsts`` in its place is within them."""
+
+    measures: tuple[Callable[[_Seen], float], ...]
+    firsts: tuple[float, ...]
+    rows: tuple[_Row, ...]
+
 
 _NOTHING: Final = StrategyTally(Tally())
 _NO_LIMITS: Final = ConductOfOne()
@@ -144,30 +148,34 @@ _UNSEEN: Final = SymbolTally()
 _UNTRADED: Final = SlotTally()
 
 
-def _plan(limits: ConductOfAll, scope: str, *, key: str, resumed: str) -> tuple[_Step, ...]:
-    rows: list[_Step] = []
-    for rule, measure in _MEASURES.items():
-        if bound := getattr(limits, rule, NONE):
-            verb = "lower" if measure.kind is _Kind.BELOW else "raise"
-            hint = f"{verb} {key.format(rule)} in the settings and start again"
-            if rule in _FOR_A_PERSON:
-                hint = f"find out why, then trader resume{resumed}; or {hint}"
-            sign = -1.0 if measure.kind is _Kind.BELOW else 1.0
-            first = min(sign * level for level in (bound.soft, bound.hard) if level is not None)
-            first -= measure.kind is _Kind.REACHED
-            rows.append((measure.value, sign, first, _Row(rule, bound, measure, scope, hint)))
-    return tuple(rows)
+def _planned(limits: ConductOfAll, *, is_own: bool) -> _Plan | None:
+    rows = [
+        _Row(rule, bound, measure, is_own)
+        for rule, measure in _MEASURES.items()
+        if (bound := getattr(limits, rule, NONE))
+    ]
+    if not rows:
+        return None
+    return _Plan(tuple(row.measure.value for row in rows), tuple(map(_first, rows)), tuple(rows))
 
 
-def _walk(plan: tuple[_Step, ...], seen: _Seen) -> Iterator[Breach]:
-    for measure, sign, first, row in plan:
-        value = measure(seen)
-        if sign * value <= first:
-            continue
+def _first(row: _Row) -> float:
+    """Return the most that a measure may come to before the first level."""
+    kind, levels = row.measure.kind, [level for level in (row.bound.soft, row.bound.hard) if level is not None]
+    return -max(levels) if kind is _Kind.BELOW else min(levels) - (kind is _Kind.REACHED)
+
+
+def _look(plan: _Plan, seen: _Seen, found: list[Breach]) -> None:
+    """Add to ``found`` what is broken."""
+    values = [measure(seen) for measure in plan.measures]
+    if all(map(le, values, plan.firsts)):
+        return
+    for row, measured in zip(plan.rows, values, strict=True):
+        value = -measured if row.measure.kind is _Kind.BELOW else measured
         if math.isnan(value):
-            yield _breach(row, "hard" if row.bound.hard is not None else "soft", value, seen)
+            found.append(_breach(row, "hard" if row.bound.hard is not None else "soft", value, seen))
         elif level := _level(row, value):
-            yield _breach(row, level, value, seen)
+            found.append(_breach(row, level, value, seen))
 
 
 def _level(row: _Row, value: float) -> Level | None:
@@ -178,15 +186,23 @@ def _level(row: _Row, value: float) -> Level | None:
 
 
 def _breach(row: _Row, level: Level, value: float, seen: _Seen) -> Breach:
-    unit = row.measure.unit
-    is_of_symbol = row.scope == "account" and row.rule in _OF_SYMBOL
+    rule, unit, intent = row.rule, row.measure.unit, seen.question.intent
+    scope, key, resumed = "account", f"risk.conduct.{rule}", ""
+    if row.is_own:
+        scope, resumed = f"strategy {intent.strategy}", f" {intent.strategy}"
+        key = f"risk_config.conduct.{rule} of {scope}"
+    elif rule in _OF_SYMBOL:
+        scope = f"symbol {intent.symbol}"
+    hint = f"{'lower' if row.measure.kind is _Kind.BELOW else 'raise'} {key} {RESTART}"
+    if rule in _FOR_A_PERSON:
+        hint = f"find out why, then trader resume{resumed}; or {hint}"
     return Breach(
-        row.rule,
-        f"symbol {seen.question.intent.symbol}" if is_of_symbol else row.scope,
+        rule,
+        scope,
         _shown(row.bound.at(level), unit),
         _shown(value, unit),
         level if math.isfinite(value) else "hard",
-        row.hint,
+        hint,
         row.measure.passes,
     )
 
@@ -204,8 +220,10 @@ def _shown(value: float, unit: str) -> str:
 
 def _sent_within(span: int) -> Callable[[_Seen], float]:
     def count(seen: _Seen) -> float:
-        messages = seen.tally.messages
-        return len(messages) - bisect_right(messages, seen.question.intent.ts - span)
+        messages, before = seen.tally.messages, seen.question.intent.ts - span
+        if not messages or messages[-1] <= before:
+            return 0
+        return len(messages) - bisect_right(messages, before)
 
     return count
 
@@ -238,16 +256,16 @@ def _since_the_same(seen: _Seen) -> float:
     intent = seen.question.intent
     slot = seen.own.slots.get(intent.symbol, _UNTRADED)
     last = slot.bought if intent.side is Side.BUY else slot.sold
-    if last is None or (last.qty, last.decision_price) != (intent.qty, intent.decision_price):
-        return math.inf
-    return (intent.ts - last.ts) / SECOND
+    if last is None or last.qty != intent.qty or last.decision_price != intent.decision_price:
+        return -math.inf
+    return (last.ts - intent.ts) / SECOND
 
 
 def _size_ratio(seen: _Seen) -> float:
     own = seen.own
     largest = max(own.largest, own.largest_before)
     is_known = own.entries >= SIZES_FOR_A_RATIO and largest > ZERO
-    return float(reservation_of(seen.question.intent)) / float(largest) if is_known else 0.0
+    return float(seen.reserved) / float(largest) if is_known else 0.0
 
 
 def _repeated(seen: _Seen) -> float:
@@ -268,25 +286,25 @@ def _since_exit(seen: _Seen) -> float:
     """Return the seconds since the strategy was flat again in the symbol."""
     intent = seen.question.intent
     slot = seen.own.slots.get(intent.symbol, _UNTRADED)
-    return (intent.ts - slot.left_at) / SECOND if slot.left_at else math.inf
+    return (slot.left_at - intent.ts) / SECOND if slot.left_at else -math.inf
 
 
 _OF_SYMBOL: Final = frozenset({"price_walk", "max_open_orders_per_symbol"})
 _FOR_A_PERSON: Final = frozenset({"max_repeats", "max_rejects"})  # time does not mend them
 
 _MEASURES: Final[Mapping[str, _Measure]] = {
-    "max_rejects": _Measure(lambda seen: seen.tally.rejects_in_row),
+    "max_rejects": _Measure(attrgetter("tally.rejects_in_row")),
     "max_error_rate": _Measure(
         lambda seen: _part(seen.tally.rejects, seen.tally.orders), _Kind.ABOVE, "of the day's orders"
     ),
     "max_orders_per_second": _Measure(_sent_within(SECOND), passes=True),
     "max_orders_per_minute": _Measure(_sent_within(MINUTE), passes=True),
-    "max_daily_orders": _Measure(lambda seen: seen.tally.orders),
-    "max_daily_cancels": _Measure(lambda seen: seen.tally.cancels),
+    "max_daily_orders": _Measure(attrgetter("tally.orders")),
+    "max_daily_cancels": _Measure(attrgetter("tally.cancels")),
     "max_cancel_ratio": _Measure(
         lambda seen: _part(seen.tally.cancels, seen.tally.orders), _Kind.ABOVE, "of the day's orders"
     ),
-    "max_open_orders": _Measure(lambda seen: seen.tally.open_orders, passes=True),
+    "max_open_orders": _Measure(attrgetter("tally.open_orders"), passes=True),
     "max_open_orders_per_symbol": _Measure(_open_in_symbol, passes=True),
     "duplicate": _Measure(_since_the_same, _Kind.BELOW, "s"),
     "price_walk": _Measure(_walked, _Kind.ABOVE, "of the price"),

@@ -15,9 +15,9 @@ from trader.risk.bounds import Bound, Breach
 from trader.risk.checks import Check, Unit, breach_of, check_of, shown
 from trader.risk.limits import Limits
 from trader.risk.regime import tightness_of
-from trader.risk.rings import By, Limited, OfAccount, Ring, Rings
+from trader.risk.rings import By, Most, OfAccount, Ring, Rings
 from trader.risk.rules import Rules
-from trader.risk.sums import Change, Sums, Totals
+from trader.risk.sums import Change, Figures, Sums, Totals
 
 _ACCOUNT: Final = frozenset({"account"})
 _TIGHTENED: Final = frozenset({By.EQUITY, By.DOLLARS})
@@ -84,7 +84,7 @@ class ExposureControls:
         of = self._rings.account(intent.symbol)
         change, tightness = sums.symbols.change(number, signed, mark), self.tightness(of.tightened_by)
         self._least(found, sums, reserved)
-        self._over(found, of.limits, sums.account, change, equity=nav, tightness=tightness)
+        self._over(found, of, sums.account, change, equity=nav, tightness=tightness)
         share, grown = tightness / nav if nav > 0 else nan, change[1] - change[0]
         for first, row, check in of.buckets:
             before = sums.sets[row]
@@ -94,10 +94,10 @@ class ExposureControls:
         if rings:
             slots, place = sums.slots, self._rings.place(intent.strategy, intent.symbol)
             own = slots.positions.change(place, signed, mark)
-            for scope, rows, limits, tightened_by, is_own in rings:
-                equity = float(question.standing.equity) if is_own else nav
-                tightness = self.tightness(tightened_by)
-                self._over(found, limits, slots.totals(scope, rows), own, equity=equity, tightness=tightness)
+            for ring in rings:
+                equity = float(question.standing.equity) if ring.is_own else nav
+                tightness = self.tightness(ring.tightened_by)
+                self._over(found, ring, slots.totals(ring.scope, ring.rows), own, equity=equity, tightness=tightness)
         self._asked = number, signed, of, change, intent.strategy, rings, place, own
         return found
 
@@ -116,17 +116,19 @@ class ExposureControls:
             sums.sets[row] += change[1] - change[0]
         if own is not None:
             sums.slots.positions.add(place, signed, own)
-            sums.slots.add(self._rings.rows[strategy], [ring.scope for ring in rings], own)
+            sums.slots.add(self._rings.rows[strategy], rings, own)
 
     def _over(
-        self, found: list[Breach], limits: Sequence[Limited], totals: Totals, change: Change, *, equity: float,
+        self, found: list[Breach], ring: OfAccount | Ring, totals: Totals, change: Change, *, equity: float,
         tightness: float,
     ) -> None:  # fmt: skip
         """Add to ``found`` what an opening breaks in one set of positions."""
         after = totals.after(change)
+        if equity > 0.0 and _is_within(after, ring.most, equity=equity, tightness=tightness):
+            return
         share = tightness / equity if equity > 0 else nan
         scales = (share, tightness, 1.0, share / tightness)
-        for first, of, by, check in limits:
+        for first, of, by, check in ring.limits:
             scaled = after[of] * scales[by]
             if not scaled <= first and not after[of] <= totals.before(change)[of]:
                 tightened = tightness if by in _TIGHTENED else 1.0
@@ -162,6 +164,22 @@ class ExposureControls:
             if isnan(mark) and any(moved)
         ]
         return f"no mark of {', '.join(names)} yet" if names else "no mark yet"
+
+
+def _is_within(after: Figures, most: Most, *, equity: float, tightness: float) -> bool:
+    """Tell whether no limit of a set can be broken; False says nothing, as where a figure is NaN."""
+    position, gross, net, number = after
+    position_frac, gross_frac, net_frac, position_usd, gross_usd, multiple, count = most
+    tightened = equity / tightness
+    return (
+        position <= position_frac * tightened
+        and gross <= gross_frac * tightened
+        and net <= net_frac * tightened
+        and position * tightness <= position_usd
+        and gross * tightness <= gross_usd
+        and gross <= multiple * equity
+        and number <= count
+    )
 
 
 def _at_least(rule: str, bound: Bound, unit: Unit) -> Check | None:

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from trader.model.events import FlagRaised, OverrideUsed
+from trader.model.instruments import AssetClass
 from trader.model.orders import Approved, Denied, OrderIntent, Urgency
 from trader.model.views import Exposures, Question, Standing
 from trader.risk.basics import broken_at_any_size, broken_on_its_own
@@ -59,7 +60,8 @@ class Gate:
         self._is_any_closing = False
         self._is_plain = rules == Rules() and not any(map(_has_exposure_limits, limits.values()))
         self._hours: dict[str, Hours] = {}  # by asset class
-        self._controls: dict[tuple[str, str], OrderControls] = {}  # by strategy and asset class
+        self._controls: dict[tuple[str, str], OrderControls] = {}  # by strategy and asset class; equal ones are one
+        self._distinct: dict[tuple[str, Bound, Bound], OrderControls] = {}
 
     def check(self, question: Question) -> Approved | Denied:
         """Approve an intent with its reservation, or name the first rule it breaks.
@@ -115,26 +117,26 @@ class Gate:
         if broken := self._lists.broken(strategy, symbol):
             yield broken
         self._freshen(question)
-        yield from self._of_order(question)
-        yield from self._sums.beyond(question, reserved)
-        if self._conduct is not None:
-            yield from self._conduct.breaches(question)
-        if self._tails is not None:
-            sums, of = self._sums, self._exposures
-            yield from self._tails.breaches(question, of, nav=sums.nav, tightness=sums.tightness())
-
-    def _of_order(self, question: Question) -> Iterator[Breach]:
-        key = question.intent.strategy, question.instrument.asset_class
-        controls = self._controls.get(key)
-        if controls is None:
-            limits = self._rules.orders.get(key[1], NO_LIMITS)
-            hours = self._hours.setdefault(key[1], Hours(limits, key[1]))
-            controls = OrderControls(limits, self._limits[key[0]], key[1], hours)
-            self._controls[key] = controls
-        of = self._exposures
-        if broken := controls.broken(question, of.net.item(of.index[question.intent.symbol])):
+        of, controls = self._exposures, self._of_order(strategy, question.instrument.asset_class)
+        if broken := controls.broken(question, of.net.item(of.index[symbol])):
             yield broken
         yield from controls.beyond(question)
+        yield from self._sums.beyond(question, reserved)
+        if self._conduct is not None:
+            yield from self._conduct.breaches(question, reserved)
+        if self._tails is not None:
+            yield from self._tails.breaches(question, of, nav=self._sums.nav, tightness=self._sums.tightness())
+
+    def _of_order(self, strategy: str, asset_class: AssetClass) -> OrderControls:
+        controls = self._controls.get((strategy, asset_class))
+        if controls is None:
+            limits, own = self._rules.orders.get(asset_class, NO_LIMITS), self._limits[strategy]
+            hours = self._hours.setdefault(asset_class, Hours(limits, asset_class))
+            controls = self._distinct.setdefault(
+                (asset_class, own.max_order_qty, own.max_order_value), OrderControls(limits, own, asset_class, hours)
+            )
+            self._controls[strategy, asset_class] = controls
+        return controls
 
     def _freshen(self, question: Question) -> None:
         """Sum up anew after the books have changed, and where marks are older than the order's tier allows."""

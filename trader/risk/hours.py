@@ -23,6 +23,7 @@ class Hours:
         self._calendar = StockCalendar()
         self._windows = Windows(limits.close_only)
         self._closes_at = 0  # of the session that was looked at last
+        self._answered: tuple[int, Breach | None] = (-1, None)  # the orders of one step ask at the same time
         is_timed = bool(limits.sessions or limits.close_only_before_close_min)
         self._is_timed = bool(limits.close_only) or (is_timed and asset_class == "stock")
 
@@ -30,6 +31,11 @@ class Hours:
         """Name what keeps an opening from leaving at ``now`` (ns UTC)."""
         if not self._is_timed:
             return None
+        if self._answered[0] != now:
+            self._answered = now, self._broken(now)
+        return self._answered[1]
+
+    def _broken(self, now: int) -> Breach | None:
         limits = self._limits
         if window := self._windows.covering(now):
             return self._closed("close_only", f"not {window}", "now (New York)")

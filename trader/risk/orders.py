@@ -7,6 +7,7 @@ once, and an order walks through it.
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from math import isnan, nan, sqrt
+from operator import le
 from typing import Final, NamedTuple
 
 from trader.model.instruments import AssetClass
@@ -132,6 +133,8 @@ class OrderControls:
         self._hours = hours
         self._key = f"risk.orders.{asset_class}"
         self._plan = [*self._planned(own)]
+        self._measures = [measure if check.sign > 0 else _negated(measure) for measure, check, _ in self._plan]
+        self._firsts = [check.first for _, check, _ in self._plan]
 
     def broken(self, question: Question, net: float) -> Breach | None:
         """Return the first rule that has no levels and that an opening breaks; ``net`` is the account's position."""
@@ -151,13 +154,14 @@ class OrderControls:
                 question.market, float(intent.qty), float(intent.decision_price), intent.side is Side.BUY,
                 intent.ts, question.now,
             )  # fmt: skip
-            for first, sign, measure, check, missing in self._plan:
-                value = measure(facts)
-                if not value * sign <= first and (breach := breach_of(check, value, missing=missing)):
+            if all(map(le, [measure(facts) for measure in self._measures], self._firsts)):
+                return found
+            for measure, check, missing in self._plan:
+                if breach := breach_of(check, measure(facts), missing=missing):
                     found.append(breach)
         return found
 
-    def _planned(self, own: Limits) -> Iterator[tuple[float, float, Measure, Check, str]]:
+    def _planned(self, own: Limits) -> Iterator[tuple[Measure, Check, str]]:
         for name, (measure, unit, missing) in MEASURES.items():
             bounds: Sequence[tuple[Bound, str, str]] = [(getattr(self._limits, name), "order", f"{self._key}.{name}")]
             if name in {"max_order_qty", "max_order_value"}:
@@ -166,7 +170,7 @@ class OrderControls:
                 if bound:
                     weighed = _weighed(measure, self._limits.impact_coefficient) if name == "max_impact" else measure
                     check = check_of(CODES.get(name, name), bound, scope=scope, key=key, unit=unit)
-                    yield check.first, check.sign, weighed, check, missing
+                    yield weighed, check, missing
 
     def _kind(self, question: Question) -> Breach | None:
         limits, qty = self._limits, question.intent.qty
@@ -212,6 +216,10 @@ def _through_zero(question: Question, net: float) -> Breach | None:
 
 def _within(qty: float) -> float:
     return qty + abs(qty) * TOLERANCE
+
+
+def _negated(measure: Measure) -> Measure:
+    return lambda facts: -measure(facts)
 
 
 def _weighed(measure: Measure, factor: float) -> Measure:

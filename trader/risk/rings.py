@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
+from math import inf
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -45,6 +46,15 @@ MEASURED: Final[dict[str, tuple[Of, By]]] = {
     "max_net": (Of.NET, By.EQUITY),
     "max_positions": (Of.NUMBER, By.NUMBER),
 }
+_OF_MOST: Final[dict[tuple[int, int], str]] = {
+    (Of.POSITION, By.EQUITY): "position",
+    (Of.POSITION, By.DOLLARS): "position_usd",
+    (Of.GROSS, By.EQUITY): "gross",
+    (Of.GROSS, By.DOLLARS): "gross_usd",
+    (Of.GROSS, By.EQUITY_ALWAYS): "multiple",
+    (Of.NET, By.EQUITY): "net",
+    (Of.NUMBER, By.NUMBER): "number",
+}
 
 
 class Limited(NamedTuple):
@@ -54,6 +64,21 @@ class Limited(NamedTuple):
     of: int
     by: int
     check: Check
+
+
+class Most(NamedTuple):
+    """What a set of positions may come to before the first level of any limit: one look in place of one for each.
+
+    Parts of equity and dollars tighten with the market, ``multiple`` and ``number`` never; infinite without a limit.
+    """
+
+    position: float = inf
+    gross: float = inf
+    net: float = inf
+    position_usd: float = inf
+    gross_usd: float = inf
+    multiple: float = inf
+    number: float = inf
 
 
 class Bucket(NamedTuple):
@@ -70,6 +95,7 @@ class Ring(NamedTuple):
     scope: str
     rows: Sequence[int]
     limits: Sequence[Limited]
+    most: Most
     tightened_by: frozenset[str]
     is_own: bool  # a strategy's, on its own equity
 
@@ -78,6 +104,7 @@ class OfAccount(NamedTuple):
     """What the openings of one symbol meet in the account."""
 
     limits: Sequence[Limited]
+    most: Most
     buckets: Sequence[Bucket]
     tightened_by: frozenset[str]
 
@@ -103,6 +130,7 @@ class Rings:
         self._accounts: dict[str, OfAccount] = {}
         self._rings: dict[str, tuple[Ring, ...]] = {}
         self._places: dict[str, dict[str, int]] = {}
+        self._mosts: dict[Most, Most] = {}
 
     def account(self, symbol: str) -> OfAccount:
         """Return what an opening of a symbol meets in the account."""
@@ -115,7 +143,7 @@ class Rings:
             limits = self._general
             if symbol in self._rules.symbols or any(one.of == Of.POSITION for one in limits):
                 limits = [*self._limits_of(symbol)]
-            found = OfAccount(limits, buckets, frozenset({"account", f"symbol {symbol}"}))
+            found = OfAccount(limits, self._most(limits), buckets, frozenset({"account", f"symbol {symbol}"}))
             self._accounts[symbol] = found
         return found
 
@@ -152,10 +180,20 @@ class Rings:
             scope = f"group {name}"
             if strategy in group.strategies and (limits := [*limited(group, scope, f"risk.groups.{name}")]):
                 rows = sorted(self.rows[one] for one in group.strategies if one in self.rows)
-                yield Ring(scope, rows, limits, frozenset({"account", scope}), is_own=False)
+                yield Ring(scope, rows, limits, self._most(limits), frozenset({"account", scope}), is_own=False)
         scope = f"strategy {strategy}"
         if limits := [*limited(self._limits[strategy], scope, f"risk_config of strategy {strategy}: ")]:
-            yield Ring(scope, [self.rows[strategy]], limits, frozenset({"account", scope}), is_own=True)
+            rows = [self.rows[strategy]]
+            yield Ring(scope, rows, limits, self._most(limits), frozenset({"account", scope}), is_own=True)
+
+    def _most(self, limits: Sequence[Limited]) -> Most:
+        """Return what all limits allow; equal ones are one object, so that it is near when the next order asks."""
+        least = dict[str, float]()
+        for first, of, by, _ in limits:
+            name = _OF_MOST[of, by]
+            least[name] = min(first, least.get(name, inf))
+        most = Most(**least)
+        return self._mosts.setdefault(most, most)
 
     def _with_limits(self) -> Iterator[tuple[Check, list[float]]]:
         """Give every sector, category and class that has a limit, and which symbols are in it."""

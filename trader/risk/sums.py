@@ -15,10 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trader.model.views import Exposures, Floats
+from trader.risk.rings import Ring
 
 # What an order would do to one position and to the sums it is in: the position's worst case before and after, what it
 # adds were all buys and were all sales to fill (dollars), and how many positions. Plain, since every order makes some.
 Change = tuple[float, float, float, float, int]
+# Of a set of positions: the one that is changed, gross, net, and how many they are.
+Figures = tuple[float, float, float, int]
 
 
 class Totals:
@@ -33,12 +36,12 @@ class Totals:
         self.down = down
         self.number = number
 
-    def before(self, change: Change) -> tuple[float, float, float, int]:
-        """Return position, gross, net and number as they are."""
+    def before(self, change: Change) -> Figures:
+        """Return the figures as they are."""
         return change[0], self.gross, max(self.up, -self.down) + 0.0 * self.gross, self.number
 
-    def after(self, change: Change) -> tuple[float, float, float, int]:
-        """Return position, gross, net and number as an order would make them."""
+    def after(self, change: Change) -> Figures:
+        """Return the figures as an order would make them."""
         before, after, up, down, number = change
         gross = self.gross + (after - before)
         net = max(self.up + up, -(self.down + down)) + 0.0 * gross  # the larger of a number and NaN may be the number
@@ -112,12 +115,12 @@ class SlotSums:
             )  # fmt: skip
         return totals
 
-    def add(self, row: int, scopes: Iterable[str], change: Change) -> None:
-        """Count an order of the strategy in ``row`` as let pass, in its own sums and in those of ``scopes``."""
+    def add(self, row: int, rings: Iterable[Ring], change: Change) -> None:
+        """Count an order of the strategy in ``row`` as let pass, in its own sums and in those of its groups."""
         self._rows[row].add(change)
-        for scope in scopes:
-            if scope in self._groups:
-                self._groups[scope].add(change)
+        for ring in rings:
+            if totals := self._groups.get(ring.scope):
+                totals.add(change)
 
 
 class Sums:
