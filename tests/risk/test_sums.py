@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.risk.asking import Book
-from trader.risk.sums import Positions, Sums, Totals
+from trader.risk.sums import Positions, Sums, Totals, add
 
 SYMBOLS = ("SPY", "QQQ", "BTC/USD")
 MEMBERS = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
@@ -45,14 +45,13 @@ def test_orders_that_are_counted_make_the_sums_that_a_new_look_finds(
         change = sums.symbols.change(number, signed, mark)
         after = sums.account.after(change)
         sums.symbols.add(number, signed, change)
-        sums.account.add(change)
+        add([sums.account], change)
         for row, members in enumerate(MEMBERS):
             sums.sets[row] += members[number] * (change[1] - change[0])
         place = number + 3 * (strategy == "two")
         own = sums.slots.positions.change(place, signed, mark)
         sums.slots.positions.add(place, signed, own)
-        row = int(strategy == "two")
-        sums.slots.add(row, [str([row]), "[0, 1]"], own)
+        add([sums.slots.row(int(strategy == "two")), sums.slots.totals("[0, 1]", [0, 1])], own)
         (buys if signed > 0 else sells)[strategy][symbol] += abs(signed)
         assert after == pytest.approx(sums.account.before((change[1], *change[1:])))
     anew = sums_of(Book(held, buys=buys, sells=sells, marks=marks))
@@ -67,10 +66,10 @@ def test_the_worst_of_a_position_is_the_larger_of_what_it_may_rise_and_fall_to()
     assert found.change(0, -1.0, 2.0)[1] == 42.0
 
 
-def test_a_group_of_strategies_is_counted_under_its_name_from_then_on() -> None:
+def test_a_group_that_is_asked_for_after_an_order_was_counted_has_it() -> None:
     sums = sums_of(Book({"one": dict.fromkeys(SYMBOLS, 1.0), "two": dict.fromkeys(SYMBOLS, 2.0)}))
     own = sums.slots.positions.change(0, 5.0, 100.0)
-    sums.slots.add(0, ["both"], own)
+    add([sums.slots.row(0)], own)
     assert sums.slots.totals("both", [0, 1]).gross == 1400.0
     assert sums.slots.totals("both", [0, 1]).number == 6
 

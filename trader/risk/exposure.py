@@ -4,7 +4,7 @@ An opening breaks a limit where the worst case is beyond it afterwards and has g
 worse passes. Fractions are of the account's net asset value, a strategy's own of its equity.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from math import isnan, nan
 from typing import Final
@@ -15,17 +15,37 @@ from trader.risk.bounds import Bound, Breach
 from trader.risk.checks import Check, Unit, breach_of, check_of, shown
 from trader.risk.limits import Limits
 from trader.risk.regime import tightness_of
-from trader.risk.rings import By, Most, OfAccount, Ring, Rings
+from trader.risk.rings import By, OfAccount, Ring, Rings
 from trader.risk.rules import Rules
-from trader.risk.sums import Change, Figures, Sums, Totals
+from trader.risk.sums import Change, Sums, Totals, add
 
 _ACCOUNT: Final = frozenset({"account"})
 _TIGHTENED: Final = frozenset({By.EQUITY, By.DOLLARS})
 
 
 # An opening that was asked about: the number of its symbol and its signed quantity, what it meets in the account and
-# changes there, its strategy with its rings, the slot's number and what changes there, None without rings.
-_Asked = tuple[int, float, OfAccount, Change, str, Sequence[Ring], int, Change | None]
+# changes there; the slot's number, what changes there (None where nobody asks), and the sums that this goes into.
+_Asked = tuple[int, float, OfAccount, Change, int, Change | None, list[Totals]]
+
+
+class _Tightness(dict[frozenset[str], float]):
+    """What limits are divided by, by whose flags tighten them, as long as ``flags`` stand."""
+
+    def __init__(self, flags: Mapping[str, FlagRaised], factor: float) -> None:
+        super().__init__()
+        self._flags = flags
+        self._factor = factor
+        self._standing: list[FlagRaised] = []
+
+    def __missing__(self, scopes: frozenset[str]) -> float:
+        found = self[scopes] = tightness_of(self._flags, scopes, factor=self._factor)
+        return found
+
+    def refresh(self) -> None:
+        """Forget what other flags made of it."""
+        if (standing := list(self._flags.values())) != self._standing:
+            self._standing = standing
+            self.clear()
 
 
 class ExposureControls:
@@ -41,14 +61,11 @@ class ExposureControls:
     ) -> None:
         """Hold to the account's and the groups' limits in ``rules``, and to the strategies' own."""
         self._exposures = exposures
-        self._flags = flags
-        self._factor = rules.ladder.weekly_factor
         self._rings = Rings(rules, limits, exposures)
         self._sums: Sums | None = None
         self._asked: _Asked | None = None
-        self._tight: dict[frozenset[str], float] = {}  # by scopes, as long as these flags stand
-        self._standing: list[FlagRaised] = []
-        self._tight_at = -1  # the version of the exposures: a flag changes it
+        self._tight = _Tightness(flags, rules.ladder.weekly_factor)
+        self._tight_at = -1  # the version of the exposures
         self._min_equity = _at_least("min_equity", rules.account.min_equity, "$")
         self._min_cash_buffer = _at_least("min_cash_buffer", rules.account.min_cash_buffer, "of equity")
 
@@ -61,62 +78,57 @@ class ExposureControls:
         """Return what the account is worth in dollars; NaN while a position has no mark."""
         return self._summed().nav
 
-    def tightness(self, scopes: frozenset[str] = _ACCOUNT) -> float:
-        """Return what limits on ``scopes`` are divided by now."""
-        if not self._flags:
-            return 1.0
-        if self._exposures.version != self._tight_at:
-            self._tight_at, standing = self._exposures.version, list(self._flags.values())
-            if standing != self._standing:
-                self._standing = standing
-                self._tight.clear()
-        tightness = self._tight.get(scopes)
-        if tightness is None:
-            tightness = self._tight[scopes] = tightness_of(self._flags, scopes, factor=self._factor)
-        return tightness
+    def tightness(self) -> float:
+        """Return what the account's limits are divided by now."""
+        return self._tightened()[_ACCOUNT]
 
     def beyond(self, question: Question, reserved: Decimal) -> list[Breach]:
         """Return every level that an opening, which would reserve so many dollars, goes beyond."""
-        sums, intent = self._summed(), question.intent
+        sums, intent, tight = self._summed(), question.intent, self._tightened()
         nav, found = sums.nav, list[Breach]()
         number = self._exposures.index[intent.symbol]
         signed, mark = float(intent.qty) * intent.side.sign, self._exposures.marks.item(number)
         of = self._rings.account(intent.symbol)
-        change, tightness = sums.symbols.change(number, signed, mark), self.tightness(of.tightened_by)
+        change, tightness = sums.symbols.change(number, signed, mark), tight[of.tightened_by]
         self._least(found, sums, reserved)
-        self._over(found, of, sums.account, change, equity=nav, tightness=tightness)
+        if not sums.account.fits(change, of.most, equity=nav, tightness=tightness):
+            self._over(found, of, sums.account, change, equity=nav, tightness=tightness)
         share, grown = tightness / nav if nav > 0 else nan, change[1] - change[0]
         for first, row, check in of.buckets:
             before = sums.sets[row]
             if not (before + grown) * share <= first and not before + grown <= before:
                 self._tell(found, check, (before + grown) * share / tightness, tightness)
-        rings, place, own = self._rings.rings(intent.strategy), 0, None
-        if rings:
+        place, own, counted = 0, None, list[Totals]()
+        if rings := self._rings.rings(intent.strategy):
             slots, place = sums.slots, self._rings.place(intent.strategy, intent.symbol)
             own = slots.positions.change(place, signed, mark)
+            counted.append(slots.row(self._rings.rows[intent.strategy]))
             for ring in rings:
+                totals, tightness = slots.totals(ring.scope, ring.rows), tight[ring.tightened_by]
+                if totals is not counted[0]:  # which a group of one has too
+                    counted.append(totals)
                 equity = float(question.standing.equity) if ring.is_own else nav
-                tightness = self.tightness(ring.tightened_by)
-                self._over(found, ring, slots.totals(ring.scope, ring.rows), own, equity=equity, tightness=tightness)
-        self._asked = number, signed, of, change, intent.strategy, rings, place, own
+                if not totals.fits(own, ring.most, equity=equity, tightness=tightness):
+                    self._over(found, ring, totals, own, equity=equity, tightness=tightness)
+        self._asked = number, signed, of, change, place, own, counted
         return found
 
     def count(self, reserved: Decimal) -> None:
         """Add the opening that was asked about last to the sums that are kept: it was let pass."""
         assert self._asked is not None, "nothing was asked about"
         sums = self._summed()
-        number, signed, of, change, strategy, rings, place, own = self._asked
+        number, signed, of, change, place, own, counted = self._asked
         if isnan(change[1]):  # without a mark it makes every sum unknown
             self.forget()
             return
         sums.symbols.add(number, signed, change)
-        sums.account.add(change)
+        add([sums.account], change)
         sums.free -= float(reserved)
         for _, row, _ in of.buckets:
             sums.sets[row] += change[1] - change[0]
         if own is not None:
             sums.slots.positions.add(place, signed, own)
-            sums.slots.add(self._rings.rows[strategy], rings, own)
+            add(counted, own)
 
     def _over(
         self, found: list[Breach], ring: OfAccount | Ring, totals: Totals, change: Change, *, equity: float,
@@ -124,8 +136,6 @@ class ExposureControls:
     ) -> None:  # fmt: skip
         """Add to ``found`` what an opening breaks in one set of positions."""
         after = totals.after(change)
-        if equity > 0.0 and _is_within(after, ring.most, equity=equity, tightness=tightness):
-            return
         share = tightness / equity if equity > 0 else nan
         scales = (share, tightness, 1.0, share / tightness)
         for first, of, by, check in ring.limits:
@@ -151,6 +161,12 @@ class ExposureControls:
         if breach is not None:
             found.append(breach)
 
+    def _tightened(self) -> _Tightness:
+        if self._exposures.version != self._tight_at:  # a flag changes it
+            self._tight_at = self._exposures.version
+            self._tight.refresh()
+        return self._tight
+
     def _summed(self) -> Sums:
         if self._sums is None:
             self._sums = Sums(self._exposures, self._rings.members, self._rings.begins)
@@ -164,22 +180,6 @@ class ExposureControls:
             if isnan(mark) and any(moved)
         ]
         return f"no mark of {', '.join(names)} yet" if names else "no mark yet"
-
-
-def _is_within(after: Figures, most: Most, *, equity: float, tightness: float) -> bool:
-    """Tell whether no limit of a set can be broken; False says nothing, as where a figure is NaN."""
-    position, gross, net, number = after
-    position_frac, gross_frac, net_frac, position_usd, gross_usd, multiple, count = most
-    tightened = equity / tightness
-    return (
-        position <= position_frac * tightened
-        and gross <= gross_frac * tightened
-        and net <= net_frac * tightened
-        and position * tightness <= position_usd
-        and gross * tightness <= gross_usd
-        and gross <= multiple * equity
-        and number <= count
-    )
 
 
 def _at_least(rule: str, bound: Bound, unit: Unit) -> Check | None:

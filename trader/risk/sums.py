@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trader.model.views import Exposures, Floats
-from trader.risk.rings import Ring
+from trader.risk.rings import Most
 
 # What an order would do to one position and to the sums it is in: the position's worst case before and after, what it
 # adds were all buys and were all sales to fill (dollars), and how many positions. Plain, since every order makes some.
@@ -47,13 +47,34 @@ class Totals:
         net = max(self.up + up, -(self.down + down)) + 0.0 * gross  # the larger of a number and NaN may be the number
         return after, gross, net, self.number + number
 
-    def add(self, change: Change) -> None:
-        """Count an order as let pass."""
+    def fits(self, change: Change, most: Most, *, equity: float, tightness: float) -> bool:
+        """Tell whether an order surely breaks no limit; False says nothing, as where a figure is NaN."""
+        if not equity > 0.0:
+            return False
         before, after, up, down, number = change
-        self.gross += after - before
-        self.up += up
-        self.down += down
-        self.number += number
+        position, gross, net, position_usd, gross_usd, multiple, count = most
+        tightened, all_of_it = equity / tightness, self.gross + (after - before)
+        return (
+            after <= position * tightened
+            and all_of_it <= gross * tightened
+            and self.up + up <= net * tightened
+            and -(self.down + down) <= net * tightened
+            and after * tightness <= position_usd
+            and all_of_it * tightness <= gross_usd
+            and all_of_it <= multiple * equity
+            and self.number + number <= count
+        )
+
+
+def add(sets: Iterable[Totals], change: Change) -> None:
+    """Count an order as let pass in sets of positions that it is in."""
+    before, after, up, down, number = change
+    grown = after - before
+    for totals in sets:
+        totals.gross += grown
+        totals.up += up
+        totals.down += down
+        totals.number += number
 
 
 class Positions:
@@ -115,12 +136,9 @@ class SlotSums:
             )  # fmt: skip
         return totals
 
-    def add(self, row: int, rings: Iterable[Ring], change: Change) -> None:
-        """Count an order of the strategy in ``row`` as let pass, in its own sums and in those of its groups."""
-        self._rows[row].add(change)
-        for ring in rings:
-            if totals := self._groups.get(ring.scope):
-                totals.add(change)
+    def row(self, number: int) -> Totals:
+        """Return one strategy's sums."""
+        return self._rows[number]
 
 
 class Sums:
