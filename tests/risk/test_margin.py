@@ -79,6 +79,7 @@ def test_after_some_orders_it_is_what_a_new_look_finds(
         if is_let_pass:
             side = held.buys if intent.side is Side.BUY else held.sells
             side[held.index[intent.symbol]] += float(intent.qty)
+            margin.count()
 
 
 def _demand(shares: float, mark: float) -> float:

@@ -259,6 +259,17 @@ def test_a_day_that_ended_is_seen_with_the_next_minute() -> None:
     assert seen.at(NOW + 2 * MINUTE) is not first
 
 
+def test_orders_before_and_after_the_end_of_a_day_are_each_judged_by_the_days_of_their_time() -> None:
+    days = dict(enumerate(np.geomspace(100.0, 110.0, 301), 20_200))
+    moving = Days(days)
+    seen = model(TIGHT, moving, moving, moving)
+    kept, book, asked = TailControl(seen), Book([0.0, 0.0, 0.0]), question("A", Side.BUY, 10)
+    assert kept.breaches(asked, book, nav=NAV) == []
+    moving.__init__({**days, 20_501: 50.0})  # type: ignore[misc]
+    later = msgspec.structs.replace(asked, now=NOW + 2 * MINUTE)
+    assert kept.breaches(later, book, nav=300.0) == TailControl(seen).breaches(later, book, nav=300.0) != []
+
+
 def test_limits_are_a_value_that_can_be_written_and_read() -> None:
     limits = VarLimits(max_var=Bound(hard=0.02, soft=0.01), scenarios=(CRASH,), method="historical")
     assert msgspec.json.decode(msgspec.json.encode(limits), type=VarLimits) == limits

@@ -95,6 +95,10 @@ class ConductControls:
             _look(plan, _Seen(question, conduct.account, own, conduct, self._margin, limits, reserved), found)
         return found
 
+    def count(self) -> None:
+        """Count the opening that was asked about last: it was let pass. The books count all the rest."""
+        self._margin.count()
+
 
 class _Seen(NamedTuple):
     """What measures look at; ``tally`` is that of the scope whose limit it is."""

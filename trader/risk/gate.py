@@ -82,6 +82,8 @@ class Gate:
         if broken is None:
             if not self._is_plain:
                 self._sums.count(reserved)
+                if self._conduct is not None:
+                    self._conduct.count()
             return Approved(question.order_id, intent, reserved)
         return Denied(
             intent, broken.rule, broken.limit, broken.value,

@@ -25,29 +25,30 @@ class IntradayMargin:
         """Look into ``exposures`` whenever asked."""
         self._of = exposures
         self._is_stock = np.array(["/" not in symbol for symbol in exposures.symbols], dtype=bool)
-        # Demand and equity with all that was let pass, as of a version of the exposures; and what of them is of the
-        # place that was asked about last, which alone may have changed since.
+        # Demand and equity with all that was let pass, as of a version of the exposures; what an opening adds to them
+        # that was asked about last.
         self._version = -1
         self._required = self._equity = 0.0
-        self._asked = (0, 0.0, 0.0)
+        self._asked = (0.0, 0.0)
         # The next are of these marks, which are replaced and never written into: the demand for each share, its worth.
         self._marks: Floats | None = None
         self._long = self._short = self._stocks = self._coins = np.zeros(0)
 
     def after(self, intent: OrderIntent) -> float:
         """Return it with an opening on its way; infinite where there is no equity, NaN where a mark is missing."""
-        of, place = self._of, self._of.index[intent.symbol]
-        of.sync()
+        of = self._of
         if of.version != self._version or math.isnan(self._required + self._equity):
             self._add_up()
-        else:
-            self._catch_up()
-        signed = float(intent.qty) * intent.side.sign
-        before, cost_before = self._at(place, 0.0)
-        after, cost_after = self._at(place, signed)
-        self._asked = place, before, cost_before
-        equity = self._equity - (cost_after - cost_before)
-        return math.inf if equity <= 0 else (self._required + (after - before)) / equity
+        more, cost = self._asked = self._added(of.index[intent.symbol], float(intent.qty) * intent.side.sign)
+        equity = self._equity - cost
+        return math.inf if equity <= 0 else (self._required + more) / equity
+
+    def count(self) -> None:
+        """Add the opening that was asked about last: it was let pass."""
+        more, cost = self._asked
+        self._required += more
+        self._equity -= cost
+        self._asked = 0.0, 0.0
 
     def _add_up(self) -> None:
         """Look at every symbol; what is neither held nor on its way needs no mark."""
@@ -64,26 +65,15 @@ class IntradayMargin:
         self._required = float(required.sum())
         self._equity = float(of.cash.sum()) + of.unallocated + float(worth.sum())
 
-    def _catch_up(self) -> None:
-        """Take over what became of the opening that was asked about last."""
-        place, before, cost_before = self._asked
-        now, cost = self._at(place, 0.0)
-        self._required += now - before
-        self._equity -= cost - cost_before
-        self._asked = place, now, cost
-
-    def _at(self, place: int, signed: float) -> tuple[float, float]:
-        """Return the demand for one symbol, with so much more on its way, and what coins on their way cost."""
-        of = self._of
+    def _added(self, place: int, signed: float) -> tuple[float, float]:
+        """Return by how much more of one symbol on its way raises the demand, and what that costs if it is a coin."""
+        of, long, short = self._of, self._long.item(place), self._short.item(place)
         net, buys, sells = of.net.item(place), of.buys.item(place), of.sells.item(place)
+        high, low = net + buys, sells - net
+        before = max(high * long, low * short) if high or low or net else 0.0
         if signed > 0:
-            buys += signed
-        else:
-            sells -= signed
-        if not (net or buys or sells):
-            return 0.0, 0.0
-        demand = max((net + buys) * self._long.item(place), (sells - net) * self._short.item(place))
-        return demand, buys * self._coins.item(place)
+            return max((high + signed) * long, low * short) - before, signed * self._coins.item(place)
+        return max(high * long, (low - signed) * short) - before, 0.0
 
     def _price(self, marks: Floats) -> None:
         self._marks, is_stock = marks, self._is_stock

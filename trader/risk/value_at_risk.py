@@ -5,8 +5,8 @@ hurts most. An order that leaves the account with less to lose passes, however m
 """
 
 from collections.abc import Mapping
-from math import isnan, nan, sqrt
-from operator import is_not
+from math import isnan, nan
+from operator import add, is_not, le
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -122,8 +122,13 @@ class TailControl:
             if bound
         }
         self.is_on = bool(self._checks)
-        self._unit = parametric(1.0, confidence=limits.confidence, horizon=limits.horizon)
-        self._known: tuple[int, Past, dict[str, float]] | None = None  # the most that may be lost by now
+        unit = parametric(1.0, confidence=limits.confidence, horizon=limits.horizon)
+        self._units = [{"max_var": unit.var, "max_es": unit.es}.get(rule, nan) for rule in self._checks]
+        self._firsts = [check.first for check in self._checks.values()]
+        self._past: Past | None = None  # of which the next are
+        self._spreads: list[float] = []  # the deviations of single symbols
+        self._version = -1  # of the exposures, where the most that may be lost by now is known, rule by rule
+        self._most: list[float] = []
 
     def breaches(self, question: Question, exposures: Exposures, *, nav: float, tightness: float = 1.0) -> list[Breach]:
         """Return each limit that an opening breaks; ``nav`` is the account's net asset value in dollars.
@@ -133,42 +138,44 @@ class TailControl:
         past, intent = self._model.at(question.now), question.intent
         number = exposures.index[intent.symbol]
         worth = float(intent.qty) * intent.side.sign * exposures.marks.item(number)
-        if self._is_within(exposures.version, past, self._alone(number, worth, past), limit=nav / tightness):
+        if past is not self._past:
+            self._take(past)
+        is_known = exposures.version == self._version
+        if is_known and self._is_within(self._alone(number, worth), limit=nav / tightness):
             return []
         box = _box(exposures)
         filled = box.with_order(number, worth)
         measures = self._measures(filled, past)
         broken = self._broken(filled, past, measures, nav=nav, tightness=tightness)
-        unfilled = self._alone(number, -worth, past)  # let pass, it may still stay away
-        most = {rule: measure.loss + max(0.0, unfilled.get(rule, nan)) for rule, measure in measures.items()}
-        self._known = None if broken else (exposures.version, past, most)
+        unfilled = self._alone(number, -worth)  # let pass, it may still stay away
+        self._most = [one.loss + max(0.0, loss) for one, loss in zip(measures.values(), unfilled, strict=True)]
+        self._version = -1 if broken else exposures.version
         before = self._measures(box, past) if broken else {}
         return [breach for rule, loss, breach in broken if not loss < before[rule].loss]
 
-    def _is_within(self, version: int, past: Past, alone: dict[str, float], *, limit: float) -> bool:
+    def _is_within(self, alone: list[float], *, limit: float) -> bool:
         """Tell whether an opening surely stays within the limits: together no more is lost than one by one.
 
         That holds for normal tails and for stresses, and spares most orders of a step the account's whole tail.
         """
-        if self._known is None or self._known[0] != version or self._known[1] is not past or not limit > 0.0:
-            return False
-        most, together = self._known[2], dict[str, float]()
-        for rule, check in self._checks.items():
-            loss = alone.get(rule, nan)
-            if not most[rule] + loss <= check.first * limit:
-                return False
-            together[rule] = most[rule] + loss if loss > 0.0 else most[rule]
-        self._known = version, past, together
-        return True
+        together = [*map(add, self._most, alone)]
+        if limit > 0.0 and all(map(le, together, [first * limit for first in self._firsts])):
+            self._most = [*map(max, together, self._most)]
+            return True
+        return False
 
-    def _alone(self, number: int, worth: float, past: Past) -> dict[str, float]:
-        """Return what one order may lose by itself; not what makes no sense by itself."""
-        limits, losses = self._model.limits, dict[str, float]()
-        if limits.method == "parametric" or not len(past.days):
-            spread = abs(worth) * (sqrt(past.covariance.item(number, number)) + past.alone.item(number))
-            losses = {"max_var": spread * self._unit.var, "max_es": spread * self._unit.es}
+    def _take(self, past: Past) -> None:
+        """Begin anew with other days."""
+        is_normal = self._model.limits.method == "parametric" or not len(past.days)
+        spreads = np.sqrt(past.covariance.diagonal()) + past.alone
+        self._past, self._spreads, self._version = past, np.where(is_normal, spreads, nan).tolist(), -1
+
+    def _alone(self, number: int, worth: float) -> list[float]:
+        """Return what one order may lose by itself, rule by rule; NaN where that makes no sense."""
+        spread = abs(worth) * self._spreads[number]
+        losses = [spread * unit for unit in self._units]
         if "max_stress" in self._checks:
-            losses["max_stress"] = float((self._model.shocks[:, number] * -worth).max())
+            losses[-1] = float((self._model.shocks[:, number] * -worth).max())
         return losses
 
     def tail(self, exposures: Exposures, now: int) -> Tail:
@@ -211,7 +218,7 @@ class TailControl:
             losses = -np.where(box.is_held, gains, 0.0).sum(axis=1)
             worst = int(np.argmax(losses))
             measures["max_stress"] = _Measure(float(losses[worst]), limits.scenarios[worst].name)
-        return {rule: measure for rule, measure in measures.items() if rule in checks}
+        return {rule: measures[rule] for rule in checks}
 
     def _missing(self, box: "_Box", past: Past, nav: float) -> str:
         """Say what was not known."""
