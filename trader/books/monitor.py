@@ -21,7 +21,11 @@ from trader.model.time import SECOND
 from trader.model.views import Exposures
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from trader.model.views import Floats
+
+    Places = NDArray[np.intp]
 
 ACCOUNT = "account"
 
@@ -89,6 +93,24 @@ class Catalogue(NamedTuple):
     marked_at: Mapping[str, int]
 
 
+class Held(NamedTuple):
+    """The books at one moment, as far as they do not move with the marks.
+
+    ``symbols`` are the numbers of what anybody holds or has on its way. ``qty`` is what the strategies' slots hold that
+    hold anything, shape (k,), ``places`` where their symbols stand in ``symbols``, ``owners`` whose they are. ``cash``
+    is by strategy; ``others`` what those are worth that are no longer traded, by now, or whatever the marks do
+    (``is_lasting``).
+    """
+
+    symbols: "Places"
+    qty: "Floats"
+    places: "Places"
+    owners: "Places"
+    cash: "Floats"
+    others: float
+    is_lasting: bool
+
+
 class Monitor:
     """Sums up one desk by scope: the account first, then groups, then strategies."""
 
@@ -116,20 +138,40 @@ class Monitor:
         for place, members in enumerate(groups.values()):
             self.members[place, [exposures.rank[name] for name in members if name in exposures.rank]] = 1.0
 
-    def equities(self, bids: "Floats | None" = None, asks: "Floats | None" = None) -> "Floats":
+    def held(self) -> Held:
+        """Return the books as they are now, of exposures that are up to date."""
+        seen = self._exposures
+        at_stake = np.abs(seen.net) + seen.buys + seen.sells
+        at_stake += np.bincount(seen.symbol_of, np.abs(seen.held), len(seen.symbols))
+        symbols, slots = np.flatnonzero(at_stake), np.flatnonzero(seen.held)
+        return Held(
+            symbols,
+            seen.held[slots],
+            np.searchsorted(symbols, seen.symbol_of[slots]),
+            self.owner[slots],
+            seen.cash.copy(),
+            sum(map(self._worth_of, self._retired)),
+            not any(book.positions for book in self._retired),
+        )
+
+    def equities(
+        self, held: Held, marks: "Floats", bids: "Floats | None" = None, asks: "Floats | None" = None
+    ) -> "Floats":
         """Return cash plus positions of every scope, at the marks or at what an exit brings.
 
-        ``bids`` and ``asks`` are of symbols, shape (n,). Where one is NaN, or better than the mark, the mark counts.
+        Prices are of ``held.symbols``. Where a bid or an ask is NaN, or better than the mark, the mark counts.
         """
-        seen = self._exposures
-        held, of = seen.held, seen.symbol_of
-        prices = seen.marks[of]
+        prices = marks[held.places]
         if bids is not None and asks is not None:
-            prices = np.where(held > 0.0, np.fmin(prices, bids[of]), np.fmax(prices, asks[of]))
-        worth = np.where(held == 0.0, 0.0, held * prices)
-        equities = self._by_scope(seen.cash + self._of_strategies(worth))
-        equities[0] += sum(map(self._worth_of, self._retired))
+            exits = np.fmin(prices, bids[held.places]), np.fmax(prices, asks[held.places])
+            prices = np.where(held.qty > 0.0, *exits)
+        equities = self._by_scope(held.cash + self._of_strategies(held, held.qty * prices))
+        equities[0] += held.others
         return equities
+
+    def swings(self, held: Held, marks: "Floats") -> "Floats":
+        """Return what the positions of every scope come to without their signs."""
+        return self._by_scope(self._of_strategies(held, np.abs(held.qty * marks[held.places])))
 
     def _worth_of(self, book: Book) -> float:
         """Return what a strategy that is no longer traded is worth."""
@@ -145,8 +187,9 @@ class Monitor:
         """Return the sums of a value of each strategy: of all, of each group, and the values themselves."""
         return np.concatenate(((of_strategies.sum(),), self.members @ of_strategies, of_strategies))
 
-    def _of_strategies(self, of_slots: "Floats") -> "Floats":
-        return np.bincount(self.owner, of_slots, len(self._exposures.strategies)).astype(np.float64, copy=False)
+    @staticmethod
+    def _of_strategies(held: Held, values: "Floats") -> "Floats":
+        return np.bincount(held.owners, values, len(held.cash)).astype(np.float64, copy=False)
 
     def figures(self, ts: int, catalogue: Catalogue, *, tail: Tail, tightness: float) -> ControlRoomFigures:
         """Put together what is shown of the desk at ``ts``; ``tail`` is that of all it holds."""
@@ -183,14 +226,15 @@ class Monitor:
         """Return every scope's figures; the account's exposure is what its strategies' slots add up to."""
         seen, names = self._exposures, self._exposures.strategies
         books = [self._ledger.books[name] for name in names]
-        worth = np.where(seen.held == 0.0, 0.0, seen.held * seen.marks[seen.symbol_of])
-        equities = self.equities()
+        held = self.held()
+        marks = seen.marks[held.symbols]
+        worth, equities = held.qty * marks[held.places], self.equities(held, marks)
         opening = self._by_scope(np.array([float(book.opening_cash) for book in books]))
         opening[0] += sum(float(book.opening_cash) for book in self._retired)
         realized = self._by_scope(np.array([_earned(book) for book in books]))
         realized[0] += sum(map(_earned, self._retired))
         gross, net, count = (
-            self._by_scope(self._of_strategies(each)) for each in (np.abs(worth), worth, (worth != 0.0) * 1.0)
+            self._by_scope(self._of_strategies(held, each)) for each in (np.abs(worth), worth, (worth != 0.0) * 1.0)
         )
         return [
             ScopeFigures(

@@ -4,16 +4,17 @@ Orders never wait for it: the gate reads the flags that stand. A flag is an even
 does what it is latched to. What a flag leads to is the escalation's word (:mod:`trader.risk.escalation`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from math import isnan, nan
-from typing import TYPE_CHECKING, Final
+from operator import le
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 import numpy as np
 
 from trader.books.book import flag_key
-from trader.books.monitor import ACCOUNT, Catalogue, ControlRoomFigures, Monitor
+from trader.books.monitor import ACCOUNT, Catalogue, ControlRoomFigures, Held, Monitor
 from trader.engine.desk import Desk
 from trader.engine.loads import Loads
 from trader.engine.losses import Losses
@@ -24,7 +25,6 @@ from trader.model.events import CapitalChanged, Event, FlagCleared, FlagRaised, 
 from trader.model.inputs import Control
 from trader.model.money import EXACT, ZERO
 from trader.model.orders import Reason, TradingState
-from trader.model.ticks import Quote
 from trader.model.time import HOUR, MINUTE, NEW_YORK
 from trader.risk.bounds import Bound, Breach
 from trader.risk.escalation import NAV, REGIME, Action, closing
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from trader.model.views import Floats
 
 NAME: Final = "control room"  # by whom it halts
+_SURELY: Final = 0.9  # of the leeway that is reckoned with
 _WIDEST: Final = 1.1  # an ask over a bid; a wider quote is nobody's offer
 _QUOTE_FRESH: Final = MINUTE  # a quote that is older than the newest price by more tells nothing of a way out
 
@@ -49,6 +50,17 @@ def is_needed(desk: Desk, rules: Rules) -> bool:
     limits = [value for sandbox in desk.sandboxes.values() for value in msgspec.structs.astuple(sandbox.spec.limits)]
     has_bounds, account = any(isinstance(value, Bound) and value for value in limits), desk.ledger.account
     return rules != Rules() or has_bounds or bool(account.flags or account.bases or account.peaks)
+
+
+class Seen(NamedTuple):
+    """What was seen in one look: the books, and the listings and marks of ``held.symbols``."""
+
+    held: Held
+    listings: list[Listing]
+    marks: list[float]
+
+
+_Box = tuple[list[float], list[float]]  # the lowest and the highest marks
 
 
 class ControlRoom:
@@ -68,36 +80,42 @@ class ControlRoom:
         self._loads = Loads(desk, listings, rules, Layout(self.monitor.owner, self.monitor.members))
         self._losses.shift(desk.now, self._flows(desk.events))
         self._hour = -1  # of the newest measure of the market
-        self._before = self._equities()
+        self._known: tuple[object, ...] = ()
+        self._seen = self._see()  # of the last look
+        # The prices within which neither a loss nor a load crosses a limit, as long as the books are what they were.
+        self._no_loss: _Box | None = None
+        self._no_load: _Box | None = None
 
     def glance(self, ts: int) -> None:
         """Learn from a minute of history what all was worth when the periods ended that are over by now."""
         if not 0 < self._losses.next_end <= ts:
             self._desk.portfolio.move()  # a step of history has many minutes
-            self._before = self._equities()
+            self._seen = self._see()
 
     def look(self, ts: int) -> None:
-        """Compare books and market with the rules at the end of a minute; raise flags, clear them, act."""
-        content, equities = ts - MINUTE, self._equities()
+        """Compare books and market with the rules at the end of a minute; raise flags, clear them, act.
+
+        As long as the books are those of the last look and no price has gone far, all is as it was.
+        """
+        content, before = ts - MINUTE, self._seen
         for flag in [flag for flag in self._account.flags.values() if 0 < flag.until <= content]:
             if flag.kind != REGIME:
                 self._clear(ts, flag, "time")
         self._tighten(ts)
-        self._note(ts)
-        cautious = partial(self._cautious, equities)
-        broken = self._losses.look(content, equities, cautious=cautious, before=self._before)
-        for rung, limit, value in broken:
-            breach = Breach(rung.kind, rung.scope, limit, value, rung.level)
-            self._raise(ts, breach, until=latched_until(rung.kind, content, self._zone))
-        known = {(rung.scope, rung.kind, rung.level) for rung, _, _ in broken}
-        told = [flag for flag in self._account.flags.values() if flag.action == Action.ALERT and flag.kind in LOSSES]
-        for flag in told:
-            if flag.until == BY_A_PERSON and (flag.scope, flag.kind, flag.level) not in known:
-                self._clear(ts, flag, "measure")  # nothing waits for a person
-        if equities[0] <= 0.0:
-            self._raise(ts, Breach(NAV, ACCOUNT, "> $0", f"${equities[0]:.2f}"), until=BY_A_PERSON)
-        self._gauge(ts)
-        self._before = equities
+        if self._desk.warned:
+            self._note(ts)
+        if self._known == (known := self._state(ts)) and before.held.is_lasting:
+            self._seen = Seen(before.held, before.listings, [listing.mark for listing in before.listings])
+        else:
+            self._known, self._seen = known, self._see()
+            self._no_loss = self._no_load = None
+        marks, listings = self._seen.marks, self._seen.listings
+        is_quoted = self._losses.is_daily and any(listing.quote for listing in listings)
+        if is_quoted or content >= self._losses.next_end or not _is_within(marks, self._no_loss):
+            self._weigh(ts, before)
+        is_older = bool(listings) and self._loads.is_older(ts)
+        if is_older or not _is_within(marks, self._no_load) or self._known != self._state(ts):
+            self._gauge(ts)
 
     def resume(self, message: Control) -> None:
         """Lift what is latched on a strategy, or on all else: a person has looked at it. Its losses begin anew here."""
@@ -110,7 +128,7 @@ class ControlRoom:
         for flag in flags:
             if (flag.scope, flag.kind) in lifted:
                 self._clear(message.ts, flag, message.by)
-        equities = self._equities()
+        equities = self._equities(self._see())
         for scope in sorted({scope for scope, _ in lifted}):
             kinds = [kind for kind in LOSSES if (scope, kind) in lifted]
             self._losses.rebase(message.ts, scope, kinds, equities=equities)
@@ -134,20 +152,46 @@ class ControlRoom:
 
     # --- what is seen -------------------------------------------------------------------------------------------
 
-    def _equities(self) -> "Floats":
+    def _state(self, ts: int) -> tuple[object, ...]:
+        """Return what differs when anything but a price may have changed; days that ended are read every hour."""
+        desk = self._desk
+        return desk.portfolio.booked, desk.ledger.orders_created, ts // HOUR, [*self._account.flags.values()]
+
+    def _see(self) -> "Seen":
         self._desk.portfolio.sync()
-        return self.monitor.equities()
+        held, symbols = self.monitor.held(), self._desk.portfolio.symbols
+        listings = [self._listings[symbols[number]] for number in held.symbols.tolist()]
+        return Seen(held, listings, [listing.mark for listing in listings])
+
+    def _equities(self, seen: "Seen") -> "Floats":
+        return self.monitor.equities(seen.held, np.array(seen.marks))
+
+    def _weigh(self, ts: int, before: "Seen") -> None:
+        """Compare what all is worth with the ladder; ``before`` is the last look."""
+        content, equities = ts - MINUTE, self._equities(self._seen)
+        cautious, last = partial(self._cautious, equities), partial(self._equities, before)
+        broken = self._losses.look(content, equities, cautious=cautious, before=last)
+        for rung, limit, value in broken:
+            breach = Breach(rung.kind, rung.scope, limit, value, rung.level)
+            self._raise(ts, breach, until=latched_until(rung.kind, content, self._zone))
+        known = {(rung.scope, rung.kind, rung.level) for rung, _, _ in broken}
+        told = [flag for flag in self._account.flags.values() if flag.action == Action.ALERT and flag.kind in LOSSES]
+        for flag in told:
+            if flag.until == BY_A_PERSON and (flag.scope, flag.kind, flag.level) not in known:
+                self._clear(ts, flag, "measure")  # nothing waits for a person
+        if equities[0] <= 0.0:
+            self._raise(ts, Breach(NAV, ACCOUNT, "> $0", f"${equities[0]:.2f}"), until=BY_A_PERSON)
+        swings = self.monitor.swings(self._seen.held, np.array(self._seen.marks))
+        self._no_loss = _box(self._seen.marks, self._losses.leeway(equities, swings))
 
     def _cautious(self, equities: "Floats") -> "Floats":
         """Return what all would be worth if it were sold at the bid and bought back at the ask, where that is known."""
-        seen = self._desk.portfolio
-        bids, asks = np.full((2, len(seen.symbols)), nan)
-        for number in np.unique(seen.symbol_of[seen.held != 0.0]).tolist():
-            listing = self._listings[seen.symbols[number]]
-            quote = listing.quote
-            if quote is not None and quote.ts >= listing.newest - _QUOTE_FRESH and _is_fair(quote):
-                bids[number], asks[number] = quote.bid, quote.ask
-        return self.monitor.equities(bids, asks) if np.isfinite(bids).any() else equities
+        held, listings, marks = self._seen
+        offers = [_offer(listing) for listing in listings]
+        if not any(offers):
+            return equities
+        bids, asks = np.array([offer or (nan, nan) for offer in offers]).T
+        return self.monitor.equities(held, np.array(marks), bids, asks)
 
     def _flows(self, events: Iterable[Event]) -> "dict[str, Decimal]":
         """Return the capital that came and went in ``events``, by scope."""
@@ -164,6 +208,7 @@ class ControlRoom:
     def _gauge(self, ts: int) -> None:
         """Compare what is held and on its way with every limit; what is not known raises nothing and clears nothing."""
         flags = self._account.flags
+        self._desk.portfolio.sync()
         breaches, unknown = self._loads.read(ts, flags)
         for breach in breaches:
             self._raise(ts, breach)
@@ -174,6 +219,9 @@ class ControlRoom:
                 self._clear(ts, flag, "measure")
         for flag in [flag for flag in flags.values() if flag.action == Action.FORCE_REDUCE]:
             self._reduce(ts, flag)
+            return
+        leeway = self._loads.leeway(ts, flags)
+        self._no_load = None if self._loads.is_older(ts) else _box(self._seen.marks, leeway)
 
     def _tighten(self, ts: int) -> None:
         """Take over how wild the market is: once an hour, for it is daily bars that tell, and until they do at once."""
@@ -279,9 +327,22 @@ class ControlRoom:
         return [slot for one in names if one in sandboxes for slot in sandboxes[one].slots.values()]
 
 
-def _is_fair(quote: Quote) -> bool:
-    """Tell whether somebody means a quote: at night and at the open some stand that nobody would trade at."""
-    return 0.0 < quote.bid <= quote.ask <= quote.bid * _WIDEST
+def _box(marks: Sequence[float], leeway: float) -> _Box | None:
+    """Return the marks that are within ``leeway``, a part of themselves."""
+    part = _SURELY * min(leeway, 1.0)
+    return ([mark * (1.0 - part) for mark in marks], [mark * (1.0 + part) for mark in marks]) if part > 0.0 else None
+
+
+def _is_within(marks: Sequence[float], box: _Box | None) -> bool:
+    return box is not None and all(map(le, box[0], marks)) and all(map(le, marks, box[1]))
+
+
+def _offer(listing: Listing) -> tuple[float, float] | None:
+    """Return bid and ask as far as somebody means them: at night and at the open some stand that nobody would take."""
+    quote = listing.quote
+    if quote is None or quote.ts < listing.newest - _QUOTE_FRESH:
+        return None
+    return (quote.bid, quote.ask) if 0.0 < quote.bid <= quote.ask <= quote.bid * _WIDEST else None
 
 
 def _is_ending(slot: Slot) -> bool:

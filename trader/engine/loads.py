@@ -1,6 +1,7 @@
 """What the account carries beside its limits, read once a minute: exposures, the tail, the age of marks."""
 
 from collections.abc import Iterator, Mapping
+from math import inf, nan
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -10,13 +11,14 @@ from trader.engine.desk import Desk
 from trader.engine.market import Listing
 from trader.model.calendar import session_of
 from trader.model.events import FlagRaised
+from trader.model.tail import parametric
 from trader.model.time import DAY, MINUTE, SECOND
-from trader.risk.bounds import Breach
-from trader.risk.gauges import EXPOSURES, TAILS, Gauges, Layout
+from trader.risk.bounds import Bound, Breach
+from trader.risk.gauges import EXPOSURES, TAILS, Gauges, Layout, leeway_of, levels_of
 from trader.risk.orders import CODES
 from trader.risk.regime import tightness_of
 from trader.risk.rules import Rules
-from trader.risk.value_at_risk import dollars
+from trader.risk.value_at_risk import dollars, tail_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,22 +39,30 @@ class Loads:
         self._portfolio = desk.portfolio
         self._factor = rules.ladder.weekly_factor
         self._listings = listings
+        self._model = desk.tails._model  # noqa: SLF001 -- the gate's: read once for both
+        self._past = self._model.at(desk.now)
+        self._booked, self._aging = -1, list[tuple[Listing, Bound, float]]()
         self._ages = {name: of.max_mark_age_s for name, of in rules.orders.items() if of.max_mark_age_s}
 
     def read(self, now: int, flags: Mapping[str, FlagRaised]) -> tuple[list[Breach], set[tuple[str, str]]]:
         """Return what is beyond a limit now, and the scopes and rules of which that is not known."""
         breaches, unknown = self._gauges.read(flags) if self._gauges else ([], set())
         if self._tails.is_on:
-            seen = self._portfolio
-            high = low = dollars(seen.net, seen.marks)
-            if seen.buys.any() or seen.sells.any():
-                high, low = dollars(seen.net + seen.buys, seen.marks), dollars(seen.net - seen.sells, seen.marks)
-            for breach in self._standing(high, low, now, flags):
+            for breach in self._standing(*self._box(), now, flags):
                 if breach.value.startswith("unknown"):
                     unknown.add((breach.scope, breach.rule))
                 else:
                     breaches.append(breach)
         return [*breaches, *self._stale(now)], unknown
+
+    def leeway(self, now: int, flags: Mapping[str, FlagRaised]) -> float:
+        """Return by what part of themselves prices may move before a limit is crossed, either way; NaN: not known."""
+        of_gauges = self._gauges.leeway(flags) if self._gauges else inf
+        return float(np.minimum(of_gauges, self._tail_leeway(now, flags))) if self._tails.is_on else of_gauges
+
+    def is_older(self, now: int) -> bool:
+        """Tell whether time alone may have changed what is read: a mark is too old, or another day is known."""
+        return any(self._stale(now)) or (self._tails.is_on and self._model.at(now) is not self._past)
 
     def surplus(
         self, flag: FlagRaised, flags: Mapping[str, FlagRaised], gone: "NDArray[np.bool_]", *, now: int
@@ -68,22 +78,71 @@ class Loads:
 
     def _stale(self, now: int) -> Iterator[Breach]:
         """Yield what is held and has not been priced for too long while its market was open."""
-        for number in np.flatnonzero(self._portfolio.net).tolist() if self._ages else ():
-            symbol = self._portfolio.symbols[number]
-            listing = self._listings[symbol]
-            bound, since = self._ages.get(listing.instrument.asset_class), _open_since(listing, now)
-            if bound is not None and since is not None:
+        for listing, bound, least_ns in self._held() if self._ages else ():
+            if now - listing.newest > least_ns and (since := _open_since(listing, now)) is not None:
                 age_s = (now - max(since, listing.newest, listing.quoted)) / SECOND
                 if (level := bound.broken(age_s)) is not None:
-                    yield Breach(
-                        CODES["max_mark_age_s"], f"symbol {symbol}", f"{bound.at(level):g} s", f"{age_s:g} s", level
-                    )
+                    scope = f"symbol {listing.instrument.symbol}"
+                    yield Breach(CODES["max_mark_age_s"], scope, f"{bound.at(level):g} s", f"{age_s:g} s", level)
+
+    def _held(self) -> list[tuple[Listing, Bound, float]]:
+        """Return what is held and may be too old, and from which age on (ns)."""
+        if self._portfolio.booked != self._booked:
+            self._booked, self._aging = self._portfolio.booked, []
+            for number in np.flatnonzero(self._portfolio.net).tolist():
+                listing = self._listings[self._portfolio.symbols[number]]
+                if bound := self._ages.get(listing.instrument.asset_class):
+                    self._aging.append((listing, bound, min(levels_of(bound)) * SECOND))
+        return self._aging
+
+    def _box(self) -> tuple["Floats", "Floats"]:
+        """Return what is held in dollars, were all that is on its way bought, or sold."""
+        seen = self._portfolio
+        if seen.buys.any() or seen.sells.any():
+            return dollars(seen.net + seen.buys, seen.marks), dollars(seen.net - seen.sells, seen.marks)
+        return (dollars(seen.net, seen.marks),) * 2
 
     def _standing(self, high: "Floats", low: "Floats", now: int, flags: Mapping[str, FlagRaised]) -> list[Breach]:
+        return self._tails.standing(high, low, now, nav=self._nav(), tightness=self._tightness(flags))
+
+    def _nav(self) -> float:
         seen = self._portfolio
-        nav = float(seen.cash.sum()) + seen.unallocated + float(dollars(seen.net, seen.marks).sum())
-        tightness = tightness_of(flags, _SCOPES, factor=self._factor)
-        return self._tails.standing(high, low, now, nav=nav, tightness=tightness)
+        return float(seen.cash.sum()) + seen.unallocated + float(dollars(seen.net, seen.marks).sum())
+
+    def _tightness(self, flags: Mapping[str, FlagRaised]) -> float:
+        return tightness_of(flags, _SCOPES, factor=self._factor)
+
+    def _tail_leeway(self, now: int, flags: Mapping[str, FlagRaised]) -> float:
+        """Return the leeway of the tail's limits: together no more is lost than one by one.
+
+        Where something is on its way, what is lost one by one must be within the limits itself.
+        """
+        past, limits, shocks = self._model.at(now), self._model.limits, self._model.shocks
+        (high, low), nav, self._past = self._box(), self._nav(), past
+        if limits.method != "parametric" and len(past.days):
+            return nan  # a quantile of past days moves as it likes
+        most, is_sure = np.maximum(np.abs(high), np.abs(low)), high is low
+        gross = float(most.sum())
+        alone = parametric(
+            float(dollars(most, np.sqrt(past.covariance.diagonal()) + past.alone).sum()),
+            confidence=limits.confidence, horizon=limits.horizon,
+        )  # fmt: skip
+        stress = float(dollars(most, np.abs(shocks)).sum(axis=1).max(initial=0.0))
+        tail = tail_of(high, past, limits) if is_sure else alone
+        gain = float(dollars(high, shocks).sum(axis=1).min(initial=0.0)) if is_sure else -stress
+        rows = [
+            (loss, level, swing)
+            for bound, loss, swing in (
+                (limits.max_var, tail.var, alone.var), (limits.max_es, tail.es, alone.es),
+                (limits.max_stress, -gain, stress),
+            )
+            for level in levels_of(bound)
+        ]  # fmt: skip
+        losses, levels, swings = np.array([*rows, (nav, 0.0, gross)]).T
+        levels /= self._tightness(flags)
+        if not nav > 0.0 or not (is_sure or (losses < levels * nav)[:-1].all()):
+            return nan
+        return leeway_of(losses, levels * nav, swings + levels * gross)
 
     def _tail_surplus(
         self, flag: FlagRaised, flags: Mapping[str, FlagRaised], gone: "NDArray[np.bool_]", *, now: int

@@ -12,12 +12,14 @@ from trader.books.book import AccountBook
 from trader.model.events import Event, PeakReached, PeriodStarted
 from trader.model.money import EXACT, decimal_of
 from trader.risk.bounds import Level
+from trader.risk.gauges import leeway_of
 from trader.risk.ladder import DRAWDOWN, LOSSES, PERIOD_OF, Ladder, end_of, floor_of
 
 if TYPE_CHECKING:
     from trader.model.views import Floats
 
 PEAK_STEP: Final = 1e-4  # a peak is journaled when it is so much higher: else every minute of a good day would be one
+_FAR: Final = 1e300  # no equity comes so far
 _DIGITS: Final = 6  # of a dollar: floats know no more of a large account
 
 
@@ -56,28 +58,38 @@ class Losses:
         self._zone = zone
         self._at = np.array([rung.place for rung in self._rungs], dtype=np.intp)
         self._is_daily = np.array([rung.kind == "daily_loss" for rung in self._rungs], dtype=bool)
+        self.is_daily = bool(self._is_daily.any())  # what an exit would bring is looked at
         self._bases, self._floors, self._summits = np.full((3, len(self._rungs)), nan)
         self.next_end = min(map(self._end_of, self._rungs), default=inf)  # of a period that is measured (ns UTC)
         self._learn(range(len(self._rungs)))
 
     def look(
-        self, ts: int, equities: "Floats", *, cautious: Callable[[], "Floats"], before: "Floats"
+        self, ts: int, equities: "Floats", *, cautious: Callable[[], "Floats"], before: Callable[[], "Floats"]
     ) -> list[tuple[Rung, str, str]]:
         """Return the rungs that are broken at ``ts``, each with its limit and the loss as text.
 
         The day's loss is of what ``cautious`` returns, the equities at what a way out would bring. A period that has
-        begun since the last look is measured from ``before``.
+        begun since the last look is measured from what ``before`` returns.
         """
         if not self._rungs:
             return []
         if ts >= self.next_end:
-            self._turn(ts, before)
+            self._turn(ts, before())
         self._climb(ts, equities)
         seen = equities[self._at]
-        if self._is_daily.any():
+        if self.is_daily:
             seen = np.where(self._is_daily, cautious()[self._at], seen)
         broken: list[int] = np.flatnonzero(seen <= self._floors).tolist()
         return [self._describe(number, float(seen[number])) for number in broken]
+
+    def leeway(self, equities: "Floats", swings: "Floats") -> float:
+        """Return by what part of themselves prices may move before a rung breaks or mends, or a peak is passed.
+
+        ``swings`` are what positions come to without their signs, by scope like ``equities``; NaN: not known.
+        """
+        lines = np.nan_to_num(np.stack((self._floors, self._summits)), nan=_FAR, posinf=_FAR, neginf=-_FAR)
+        of_rungs = leeway_of(equities[self._at], lines, swings[self._at])
+        return float(np.minimum(of_rungs, leeway_of(equities[:1], np.zeros(1), swings[:1])))  # nor is all lost
 
     def rebase(self, ts: int, scope: str, kinds: Collection[str], *, equities: "Floats") -> None:
         """Measure ``scope`` from here: a person has looked at these losses and lets it go on."""

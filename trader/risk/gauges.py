@@ -48,6 +48,24 @@ ORDER_KINDS: Final = tuple(sorted(
 _MEASURES: Final = len(Of)  # of each scope
 
 
+_DOUBT: Final = 1e-8  # of what is compared: more than floats err, and than limits are rounded up
+
+
+def leeway_of(values: "Floats", lines: "Floats", swings: "Floats") -> float:
+    """Return by what part of themselves prices may surely move before a value comes to its line; NaN: not known.
+
+    A value moves by at most that part of its swing.
+    """
+    gaps = np.abs(values - lines) - _DOUBT * (np.abs(values) + np.abs(lines))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return float(np.where(swings == 0.0, np.inf, gaps / swings).min(initial=np.inf))
+
+
+def levels_of(bound: Bound) -> list[float]:
+    """Return the levels that are set."""
+    return [level for level in (bound.soft, bound.hard) if level is not None]
+
+
 class Gauge(NamedTuple):
     """One limit, read from the ``number``-th measure; ``owner`` is the place of the scope whose equity it is part of.
 
@@ -69,6 +87,15 @@ class Layout(NamedTuple):
     members: "Floats"
 
 
+class _Read(NamedTuple):
+    """What each gauge measures and what that is part of (1 where of nothing); and by what both move with all prices."""
+
+    measures: "Floats"
+    equities: "Floats"
+    stakes: "Floats"
+    swings: "Floats"
+
+
 class Gauges:
     """All limits on exposure of one desk."""
 
@@ -85,6 +112,10 @@ class Gauges:
         self._owner = np.array([gauge.owner for gauge in self.all], dtype=np.intp)
         self._is_part = np.array([gauge.by in {By.EQUITY, By.EQUITY_ALWAYS} for gauge in self.all], dtype=bool)
         self._has_scopes = any(gauge.number < _MEASURES * scopes and gauge.number % scopes for gauge in self.all)
+        self._is_own = np.arange(scopes) > len(layout.members)  # of scopes: its limits are parts of its own equity
+        levels = [(number, level) for number, gauge in enumerate(self.all) for level in levels_of(gauge.check.bound)]
+        self._gauge_of = np.array([number for number, _ in levels], dtype=np.intp)
+        self._limits = np.array([level for _, level in levels])
         self._sign = np.array([gauge.check.sign for gauge in self.all])
         self._first = np.array([gauge.check.first for gauge in self.all])
         self._tightening: list[FlagRaised] = []
@@ -99,8 +130,7 @@ class Gauges:
 
         ``flags`` are those that stand: some tighten limits.
         """
-        with np.errstate(invalid="ignore"):  # a position may have no mark yet
-            values = self._values()
+        values = self._values()
         tightness = self._tightness(flags)
         beyond: list[int] = np.flatnonzero(values * tightness * self._sign > self._first).tolist()
         breaches = [
@@ -109,6 +139,17 @@ class Gauges:
         ]
         unknown = [self.all[number].check for number in np.flatnonzero(np.isnan(values)).tolist()]
         return [breach for breach in breaches if breach is not None], {(one.scope, one.rule) for one in unknown}
+
+    def leeway(self, flags: Mapping[str, FlagRaised]) -> float:
+        """Return by what part of themselves prices may move before a limit is crossed, either way; NaN: not known.
+
+        A sum of positions moves by at most that part of what its scope has at stake, and so does the equity that it is
+        part of: what is compared is the measure with the limit times that equity.
+        """
+        at, read = self._gauge_of, self._read()
+        limits = self._limits / self._tightness(flags)[at]
+        swings = read.stakes[at] + np.abs(limits) * read.swings[at]
+        return leeway_of(read.measures[at], limits * read.equities[at], swings)
 
     def surplus(self, flag: FlagRaised, flags: Mapping[str, FlagRaised], gone: "NDArray[np.bool_]") -> list[int]:
         """Return the slots to close, the largest first, until a flag's limit is met by what is held.
@@ -155,6 +196,12 @@ class Gauges:
 
     def _values(self, left: "Floats | None" = None) -> "Floats":
         """Return what each gauge reads, shape (gauges,), now, or if only ``left`` were held, shape (m,)."""
+        read = self._read(left)
+        with np.errstate(divide="ignore", invalid="ignore"):  # of nothing, and of less, anything is too much
+            return read.measures / read.equities
+
+    @np.errstate(invalid="ignore")  # a position may have no mark yet
+    def _read(self, left: "Floats | None" = None) -> "_Read":
         seen, count = self._exposures, len(self._exposures.symbols)
         net, buys, sells, cash = seen.net, seen.buys, seen.sells, float(seen.cash.sum()) + seen.unallocated
         if left is not None:
@@ -164,14 +211,18 @@ class Gauges:
         worth = dollars(net, seen.marks)
         high, low = worth + dollars(buys, seen.marks), worth - dollars(sells, seen.marks)
         largest = np.maximum(high, -low)
-        nav = cash + float(worth.sum())
-        account = (np.nan, largest.sum(), np.maximum(high.sum(), -low.sum()), np.count_nonzero(largest))
+        nav, gross = cash + float(worth.sum()), largest.sum()
+        account = (np.nan, gross, np.maximum(high.sum(), -low.sum()), np.count_nonzero(largest))
         scopes = np.concatenate((np.array(account)[:, None], self._of_scopes_held(left)), axis=1)
         money = (nav, cash + float(np.minimum(worth, 0.0).sum()) - float(seen.reserved.sum()))
-        measures = np.concatenate((scopes.ravel(), largest, self._buckets @ largest, money))
-        equities = np.maximum(self._equities(nav), 0.0)  # of nothing, and of less, anything is too much
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return measures[self._number] / np.where(self._is_part, equities[self._owner], 1.0)
+        of_sets = np.concatenate((largest, self._buckets @ largest))
+        measures = np.concatenate((scopes.ravel(), of_sets, money))
+        at_stake = scopes[Of.GROSS]
+        stakes = np.concatenate((*[at_stake] * Of.NUMBER, np.zeros(len(at_stake)), of_sets, (gross, gross)))
+        swings = np.where(self._is_own, at_stake, gross)
+        at, is_part, of = self._number, self._is_part, self._owner
+        equities = np.where(is_part, np.maximum(self._equities(nav), 0.0)[of], 1.0)
+        return _Read(measures[at], equities, stakes[at], np.where(is_part, swings[of], 0.0))
 
     def _of_scopes_held(self, left: "Floats | None") -> "Floats":
         """Return the four measures of groups and strategies, shape (4, groups + strategies); NaN if nobody asks."""
