@@ -19,15 +19,14 @@ STRATEGY_IN_ID: Final = 20  # characters of a strategy's name; the whole id stay
 
 
 class Side(StrEnum):
-    """Buy or sell; the sign is +1 or −1."""
+    """Buy or sell; ``sign`` is +1 for a buy, −1 for a sell."""
 
     BUY = "buy"
     SELL = "sell"
 
-    @property
-    def sign(self) -> int:
-        """Return +1 for a buy, −1 for a sell."""
-        return 1 if self is Side.BUY else -1
+    def __init__(self, value: str) -> None:
+        """Keep the sign: every order asks for it."""
+        self.sign = 1 if value == "buy" else -1
 
 
 class OrderStatus(StrEnum):

@@ -100,7 +100,7 @@ class ConductControls:
         self._margin.count()
 
 
-class _Seen(NamedTuple):
+class _Seen(msgspec.Struct, frozen=True, gc=False):
     """What measures look at; ``tally`` is that of the scope whose limit it is."""
 
     question: Question

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from math import isnan, nan, sqrt
 from operator import le
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from trader.model.instruments import AssetClass
 from trader.model.money import EXACT, ONE
@@ -21,7 +23,7 @@ from trader.risk.hours import Hours
 from trader.risk.limits import Limits, OrderLimits
 
 
-class Facts(NamedTuple):
+class Facts(msgspec.Struct, frozen=True, gc=False):
     """An opening in floats, beside its market: what measures look at."""
 
     market: Market
