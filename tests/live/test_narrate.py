@@ -6,6 +6,7 @@ from typing import get_args
 from structlog.testing import capture_logs
 
 from tests.build import T0, Rehearsal, always, bar, by_minute, spec
+from tests.engine.rooms import Watched, ladder
 from trader.engine.summary import summarize
 from trader.live import narrate
 from trader.live.narrate import Narrator
@@ -128,3 +129,9 @@ def test_the_summary_names_what_waits_what_was_refused_and_what_is_not_active() 
     assert "  Denied: atr 1, max_daily_trades 1" in as_text(summary)
     assert "  Trimmed: atr 2" in as_text(summary)
     assert '"initial_cash":"10000"' in as_json(summary)
+
+
+def test_what_was_earned_is_no_loss_below_zero() -> None:
+    desk = Watched(ladder(daily_loss=0.5, drawdown=0.5), spec(always(0.5)))
+    desk.closes(100, 100, 120, 119)
+    assert "  Lost: day 0.00%, peak 0.45%" in as_text(summarize(desk.engine, "SIM"))

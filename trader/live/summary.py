@@ -55,7 +55,7 @@ def _scope(figures: ScopeFigures) -> list[str]:
         f"  Exposure: gross {_usd(exposure.gross)}, net {_usd(exposure.net)}, {figures.positions} positions",
     ]
     if figures.losses:
-        lines.append("  Lost: " + ", ".join(f"{name} {loss:.2%}" for name, loss in figures.losses.items()))
+        lines.append("  Lost: " + ", ".join(f"{name} {max(loss, 0.0):.2%}" for name, loss in figures.losses.items()))
     return lines
 
 
