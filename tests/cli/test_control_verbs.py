@@ -370,7 +370,7 @@ def _fill(number: int) -> OrderFilled:
 async def test_where_nothing_was_ever_traded_is_said(tmp_path: Path, say: Say) -> None:
     code, _, err = await say("trades")
     assert code == 3
-    assert err.startswith(f"error: {tmp_path} holds no journal")
+    assert err.startswith(f"error: no trader runs with {tmp_path}, and it holds no journal")
     assert not (tmp_path / JOURNAL).exists()
 
 

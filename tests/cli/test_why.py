@@ -124,7 +124,9 @@ async def test_without_a_desk_a_misspelt_name_is_a_mistake_too(tmp_path: Path, s
 async def test_a_folder_without_books_says_which_ones_can_be_named(say: Say) -> None:
     code, _, err = await say("Momentum")
     assert code == 3
-    assert "holds no journal" in err
+    assert "no trader runs with" in err
+    assert "it holds no journal" in err
+    assert "a simulated market has one only where `run` was given it" in err
 
 
 def test_the_command_lines_bound_is_the_desks() -> None:
