@@ -16,7 +16,8 @@ from trader.model.views import Market, Question, Standing
 from trader.risk.bounds import Bound
 from trader.risk.conduct import ConductControls, ConductLimits, ConductOfAccount, ConductOfOne
 from trader.risk.gate import Gate
-from trader.risk.limits import Limits
+from trader.risk.limits import Limits, reservation_of
+from trader.risk.opening import opening_of
 from trader.risk.rules import Rules
 
 NOW = 1_000 * 5 * MINUTE
@@ -348,4 +349,5 @@ def test_margin_without_equity_or_without_a_mark_is_refused() -> None:
     for held, said in ((Held(cash=0.0), "no equity"), (Held(10.0, mark=float("nan")), "unknown: no mark yet")):
         controls = ConductControls(limits, world.conduct, held)
         question = Question(ENTRY, "o1", instrument_of("SPY"), STANDING, Market(), NOW)
-        assert [(one.value, one.level) for one in controls.breaches(question, Decimal(0))] == [(said, "hard")]
+        opening = opening_of(question, held.index[ENTRY.symbol], reservation_of(ENTRY))
+        assert [(one.value, one.level) for one in controls.breaches(opening)] == [(said, "hard")]

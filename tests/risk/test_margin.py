@@ -10,9 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.risk.test_conduct import ENTRY, Held
+from tests.risk.test_conduct import ENTRY, NOW, STANDING, Held
+from trader.model.instruments import instrument_of
 from trader.model.orders import OrderIntent, Side
+from trader.model.views import Market, Question
+from trader.risk.limits import reservation_of
 from trader.risk.margin import IntradayMargin
+from trader.risk.opening import opening_of
 
 SHORT = msgspec.structs.replace(ENTRY, side=Side.SELL)
 COIN = msgspec.structs.replace(ENTRY, symbol="BTC/USD", qty=Decimal(1), decision_price=Decimal(1000))
@@ -28,26 +32,31 @@ CASES: dict[str, tuple[Held, OrderIntent, float]] = {
 }
 
 
+def after(margin: IntradayMargin, intent: OrderIntent) -> float:
+    question = Question(intent, "o1", instrument_of(intent.symbol), STANDING, Market(), NOW)
+    return margin.after(opening_of(question, Held().index[intent.symbol], reservation_of(intent)))
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_the_demand_is_a_part_of_the_equity(case: str) -> None:
     held, intent, expected = CASES[case]
-    assert IntradayMargin(held).after(intent) == pytest.approx(expected, rel=1e-12)
+    assert after(IntradayMargin(held), intent) == pytest.approx(expected, rel=1e-12)
 
 
 def test_only_what_is_held_or_on_its_way_needs_a_mark() -> None:
     held = Held()
     held.marks[1] = math.nan
-    assert IntradayMargin(held).after(ENTRY) == pytest.approx(0.03)
-    assert math.isnan(IntradayMargin(held).after(COIN))
-    assert math.isnan(IntradayMargin(Held(10, mark=math.nan)).after(COIN))
+    assert after(IntradayMargin(held), ENTRY) == pytest.approx(0.03)
+    assert math.isnan(after(IntradayMargin(held), COIN))
+    assert math.isnan(after(IntradayMargin(Held(10, mark=math.nan)), COIN))
 
 
 def test_new_marks_are_seen() -> None:
     held = Held()
     margin = IntradayMargin(held)
-    assert margin.after(ENTRY) == margin.after(ENTRY) == pytest.approx(0.03)
+    assert after(margin, ENTRY) == after(margin, ENTRY) == pytest.approx(0.03)
     held.marks, held.version = np.array([200.0, 1000.0]), 1
-    assert margin.after(ENTRY) == pytest.approx(0.06)
+    assert after(margin, ENTRY) == pytest.approx(0.06)
 
 
 _AMOUNTS = st.lists(st.integers(-50, 50), min_size=6, max_size=6)
@@ -65,7 +74,7 @@ def test_the_demand_is_that_of_the_worst_of_all_ways_orders_can_fill(
     ways = [amounts[0] + buys[0], amounts[0] - sells[0]]
     demand = max(_demand(shares, mark) for shares in ways)
     equity = 1e6 + amounts[0] * mark - buys[1] * 1000.0
-    assert IntradayMargin(held).after(intent) == pytest.approx(demand / equity, rel=1e-9, abs=1e-12)
+    assert after(IntradayMargin(held), intent) == pytest.approx(demand / equity, rel=1e-9, abs=1e-12)
 
 
 @given(st.lists(st.tuples(st.sampled_from([ENTRY, SHORT, COIN]), st.booleans()), max_size=6), st.booleans())
@@ -75,7 +84,7 @@ def test_after_some_orders_it_is_what_a_new_look_finds(
     held = Held(-30 if is_short else 30, 2, cash=20_000)
     margin = IntradayMargin(held)
     for intent, is_let_pass in orders:
-        assert margin.after(intent) == pytest.approx(IntradayMargin(held).after(intent))
+        assert after(margin, intent) == pytest.approx(after(IntradayMargin(held), intent))
         if is_let_pass:
             side = held.buys if intent.side is Side.BUY else held.sells
             side[held.index[intent.symbol]] += float(intent.qty)

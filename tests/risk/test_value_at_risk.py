@@ -16,6 +16,8 @@ from trader.model.tail import historical, sigma_of, var_parametric
 from trader.model.time import DAY, MINUTE
 from trader.model.views import Market, Question, Standing
 from trader.risk.bounds import Bound, Breach
+from trader.risk.limits import reservation_of
+from trader.risk.opening import opening_of
 from trader.risk.past import past_of
 from trader.risk.stress import Scenario
 from trader.risk.value_at_risk import TailControl, TailModel, VarLimits, tail_of, worst_corner
@@ -60,8 +62,13 @@ def question(symbol: str, side: Side, qty: int, now: int = NOW) -> Question:
     return Question(intent, "o1", instrument_of("SPY"), STANDING, Market(), now)
 
 
+def breaches(control: TailControl, asked: Question, book: Book, *, nav: float, tightness: float = 1.0) -> list[Breach]:
+    opening = opening_of(asked, book.index[asked.intent.symbol], reservation_of(asked.intent))
+    return control.breaches(opening, book, nav=nav, tightness=tightness)
+
+
 def judge(limits: VarLimits, book: Book, asked: Question, *histories: Days, nav: float = NAV) -> list[Breach]:
-    return TailControl(model(limits, *histories)).breaches(asked, book, nav=nav)
+    return breaches(TailControl(model(limits, *histories)), asked, book, nav=nav)
 
 
 # --- the tail ---------------------------------------------------------------------------------------------------------
@@ -150,7 +157,7 @@ def test_an_order_within_the_limit_passes_and_one_beyond_it_is_told_with_its_fig
 def test_without_limits_nothing_is_measured() -> None:
     control = TailControl(model(VarLimits()))
     assert not control.is_on
-    assert control.breaches(question("A", Side.BUY, 10**6), Book([0.0, 0.0, 0.0]), nav=NAV) == []
+    assert breaches(control, question("A", Side.BUY, 10**6), Book([0.0, 0.0, 0.0]), nav=NAV) == []
 
 
 def test_a_soft_level_is_told_of_and_a_hard_one_beside_it_is_another_rule() -> None:
@@ -199,8 +206,8 @@ def test_a_tightened_limit_is_a_lower_one() -> None:
     limits = VarLimits(max_var=Bound(hard=0.0025))
     control = TailControl(model(limits))
     asked, book = question("A", Side.BUY, 1000), Book([0.0, 0.0, 0.0])
-    assert control.breaches(asked, book, nav=NAV) == []
-    (breach,) = control.breaches(asked, book, nav=NAV, tightness=2.0)
+    assert breaches(control, asked, book, nav=NAV) == []
+    (breach,) = breaches(control, asked, book, nav=NAV, tightness=2.0)
     assert breach.limit == "0.00125 of equity (0.0025 of equity tightened by 2)"
 
 
@@ -264,10 +271,10 @@ def test_orders_before_and_after_the_end_of_a_day_are_each_judged_by_the_days_of
     moving = Days(days)
     seen = model(TIGHT, moving, moving, moving)
     kept, book, asked = TailControl(seen), Book([0.0, 0.0, 0.0]), question("A", Side.BUY, 10)
-    assert kept.breaches(asked, book, nav=NAV) == []
+    assert breaches(kept, asked, book, nav=NAV) == []
     moving.__init__({**days, 20_501: 50.0})  # type: ignore[misc]
     later = msgspec.structs.replace(asked, now=NOW + 2 * MINUTE)
-    assert kept.breaches(later, book, nav=300.0) == TailControl(seen).breaches(later, book, nav=300.0) != []
+    assert breaches(kept, later, book, nav=300.0) == breaches(TailControl(seen), later, book, nav=300.0) != []
 
 
 def test_limits_are_a_value_that_can_be_written_and_read() -> None:
@@ -288,7 +295,7 @@ def test_orders_of_one_step_are_answered_as_if_everything_was_measured_for_each(
         for _ in range(12):
             side = Side.BUY if dice.random() < 0.5 else Side.SELL
             asked = question(book.symbols[int(dice.integers(3))], side, int(dice.integers(1, 60)))
-            answer = kept.breaches(asked, book, nav=NAV)
+            answer = breaches(kept, asked, book, nav=NAV)
             assert [one.rule for one in answer] == [one.rule for one in judge(limits, book, asked)]
             refused += bool(answer)
             if not answer:  # it is on its way from then on

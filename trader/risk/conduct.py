@@ -7,7 +7,6 @@ and an opening walks through it. Strategies with equal limits share one, so that
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from enum import IntEnum
 from operator import attrgetter, le
 from typing import Final, NamedTuple
@@ -16,12 +15,13 @@ import msgspec
 
 from trader.model.conduct import RECENT, Conduct, SlotTally, StrategyTally, SymbolTally, Tally
 from trader.model.money import ZERO
-from trader.model.orders import Side
+from trader.model.orders import OrderIntent
 from trader.model.time import MINUTE, SECOND
-from trader.model.views import Exposures, Question
+from trader.model.views import Exposures
 from trader.risk.bounds import NONE, Bound, Breach, Level
 from trader.risk.checks import RESTART
 from trader.risk.margin import IntradayMargin
+from trader.risk.opening import Opening
 from trader.risk.overrides import Overrides
 
 ORDERS_FOR_A_RATIO: Final = 20  # of fewer orders of the day no part is taken: one of three means nothing
@@ -84,15 +84,16 @@ class ConductControls:
         plans = {own: _planned(own, is_own=True) for own in limits.strategies.values()}
         self._plans = {name: plans[own] for name, own in limits.strategies.items()}
 
-    def breaches(self, question: Question, reserved: Decimal) -> list[Breach]:
-        """Return each limit that an opening breaks, the strategy's own first; it would reserve so many dollars."""
-        conduct, name, found = self._conduct, question.intent.strategy, list[Breach]()
+    def breaches(self, opening: Opening) -> list[Breach]:
+        """Return each limit that an opening breaks, the strategy's own first."""
+        conduct, name = self._conduct, opening.intent.strategy
+        found: list[Breach] = []
         own = conduct.strategies.get(name, _NOTHING)
         limits = self._limits.strategies.get(name, _NO_LIMITS)
         if plan := self._plans.get(name):
-            _look(plan, _Seen(question, own.tally, own, conduct, self._margin, limits, reserved), found)
+            _look(plan, _Seen(opening, opening.intent, own.tally, own, conduct, self._margin, limits), found)
         if plan := self._account:
-            _look(plan, _Seen(question, conduct.account, own, conduct, self._margin, limits, reserved), found)
+            _look(plan, _Seen(opening, opening.intent, conduct.account, own, conduct, self._margin, limits), found)
         return found
 
     def count(self) -> None:
@@ -103,13 +104,13 @@ class ConductControls:
 class _Seen(msgspec.Struct, frozen=True, gc=False):
     """What measures look at; ``tally`` is that of the scope whose limit it is."""
 
-    question: Question
+    opening: Opening
+    intent: OrderIntent
     tally: Tally
     own: StrategyTally
     conduct: Conduct
     margin: IntradayMargin
     limits: ConductOfOne
-    reserved: Decimal
 
 
 class _Kind(IntEnum):
@@ -190,7 +191,7 @@ def _level(row: _Row, value: float) -> Level | None:
 
 
 def _breach(row: _Row, level: Level, value: float, seen: _Seen) -> Breach:
-    rule, unit, intent = row.rule, row.measure.unit, seen.question.intent
+    rule, unit, intent = row.rule, row.measure.unit, seen.intent
     scope, key, resumed = "account", f"risk.conduct.{rule}", ""
     if row.is_own:
         scope, resumed = f"strategy {intent.strategy}", f" {intent.strategy}"
@@ -224,7 +225,7 @@ def _shown(value: float, unit: str) -> str:
 
 def _sent_within(span: int) -> Callable[[_Seen], float]:
     def count(seen: _Seen) -> float:
-        messages, before = seen.tally.messages, seen.question.intent.ts - span
+        messages, before = seen.tally.messages, seen.intent.ts - span
         if not messages or messages[-1] <= before:
             return 0
         return len(messages) - bisect_right(messages, before)
@@ -237,13 +238,13 @@ def _part(part: int, orders: int) -> float:
 
 
 def _open_in_symbol(seen: _Seen) -> float:
-    return seen.conduct.symbols.get(seen.question.intent.symbol, _UNSEEN).open_orders
+    return seen.conduct.symbols.get(seen.intent.symbol, _UNSEEN).open_orders
 
 
 def _walked(seen: _Seen) -> float:
     """Return by how much of the price own executions on this side moved it, against us, up to this order."""
-    intent = seen.question.intent
-    tally, is_buy = seen.conduct.symbols.get(intent.symbol, _UNSEEN), intent.side is Side.BUY
+    intent = seen.intent
+    tally, is_buy = seen.conduct.symbols.get(intent.symbol, _UNSEEN), intent.side.sign > 0
     newest, before = (tally.lowest, tally.lowest_before) if is_buy else (tally.highest, tally.highest_before)
     periods = intent.ts // RECENT - tally.period
     if periods > 0:
@@ -251,15 +252,15 @@ def _walked(seen: _Seen) -> float:
     best = newest if before is None or (newest is not None and (newest < before) is is_buy) else before
     if best is None:
         return 0.0
-    walked = float(intent.decision_price) / float(best) - 1.0
+    walked = seen.opening.price / float(best) - 1.0
     return walked if is_buy else -walked
 
 
 def _since_the_same(seen: _Seen) -> float:
     """Return the seconds since the last entry, where this one is the same."""
-    intent = seen.question.intent
+    intent = seen.intent
     slot = seen.own.slots.get(intent.symbol, _UNTRADED)
-    last = slot.bought if intent.side is Side.BUY else slot.sold
+    last = slot.bought if intent.side.sign > 0 else slot.sold
     if last is None or last.qty != intent.qty or last.decision_price != intent.decision_price:
         return -math.inf
     return (last.ts - intent.ts) / SECOND
@@ -269,11 +270,11 @@ def _size_ratio(seen: _Seen) -> float:
     own = seen.own
     largest = max(own.largest, own.largest_before)
     is_known = own.entries >= SIZES_FOR_A_RATIO and largest > ZERO
-    return float(seen.reserved) / float(largest) if is_known else 0.0
+    return seen.opening.reserved / float(largest) if is_known else 0.0
 
 
 def _repeated(seen: _Seen) -> float:
-    intent = seen.question.intent
+    intent = seen.intent
     slot = seen.own.slots.get(intent.symbol, _UNTRADED)
     if seen.own.is_spent:
         return math.inf
@@ -282,13 +283,13 @@ def _repeated(seen: _Seen) -> float:
 
 def _lost_in_row(seen: _Seen) -> float:
     """Return the losing trades in a row; none once the pause after them is over."""
-    is_over = seen.question.intent.ts - seen.own.lost_at >= seen.limits.loss_streak_pause_s * SECOND
+    is_over = seen.intent.ts - seen.own.lost_at >= seen.limits.loss_streak_pause_s * SECOND
     return 0 if is_over else seen.own.losses
 
 
 def _since_exit(seen: _Seen) -> float:
     """Return the seconds since the strategy was flat again in the symbol."""
-    intent = seen.question.intent
+    intent = seen.intent
     slot = seen.own.slots.get(intent.symbol, _UNTRADED)
     return (slot.left_at - intent.ts) / SECOND if slot.left_at else -math.inf
 
@@ -316,5 +317,5 @@ _MEASURES: Final[Mapping[str, _Measure]] = {
     "max_repeats": _Measure(_repeated),
     "loss_streak": _Measure(_lost_in_row),
     "cooldown": _Measure(_since_exit, _Kind.BELOW, "s"),
-    "intraday_margin": _Measure(lambda seen: seen.margin.after(seen.question.intent), _Kind.ABOVE, "of equity"),
+    "intraday_margin": _Measure(lambda seen: seen.margin.after(seen.opening), _Kind.ABOVE, "of equity"),
 }

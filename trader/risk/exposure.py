@@ -5,15 +5,15 @@ worse passes. Fractions are of the account's net asset value, a strategy's own o
 """
 
 from collections.abc import Mapping
-from decimal import Decimal
 from math import isnan, nan
 from typing import Final
 
 from trader.model.events import FlagRaised
-from trader.model.views import Exposures, Question
+from trader.model.views import Exposures
 from trader.risk.bounds import Bound, Breach
 from trader.risk.checks import Check, Unit, breach_of, check_of, shown
 from trader.risk.limits import Limits
+from trader.risk.opening import Opening
 from trader.risk.regime import tightness_of
 from trader.risk.rings import By, OfAccount, Ring, Rings
 from trader.risk.rules import Rules
@@ -23,9 +23,9 @@ _ACCOUNT: Final = frozenset({"account"})
 _TIGHTENED: Final = frozenset({By.EQUITY, By.DOLLARS})
 
 
-# An opening that was asked about: the number of its symbol and its signed quantity, what it meets in the account and
-# changes there; the slot's number, what changes there (None where nobody asks), and the sums that this goes into.
-_Asked = tuple[int, float, OfAccount, Change, int, Change | None, list[Totals]]
+# An opening that was asked about: what it meets in the account and changes there; the slot's number, what changes there
+# (None where nobody asks), and the sums that this goes into.
+_Asked = tuple[Opening, OfAccount, Change, int, Change | None, list[Totals]]
 
 
 class _Tightness(dict[frozenset[str], float]):
@@ -82,15 +82,14 @@ class ExposureControls:
         """Return what the account's limits are divided by now."""
         return self._tightened()[_ACCOUNT]
 
-    def beyond(self, question: Question, reserved: Decimal) -> list[Breach]:
-        """Return every level that an opening, which would reserve so many dollars, goes beyond."""
-        sums, intent, tight = self._summed(), question.intent, self._tightened()
-        nav, found = sums.nav, list[Breach]()
-        number = self._exposures.index[intent.symbol]
-        signed, mark = float(intent.qty) * intent.side.sign, self._exposures.marks.item(number)
+    def beyond(self, opening: Opening) -> list[Breach]:
+        """Return every level that an opening goes beyond."""
+        sums, intent, signed, tight = self._summed(), opening.intent, opening.signed, self._tightened()
+        nav, mark = sums.nav, self._exposures.marks.item(opening.number)
+        found: list[Breach] = []
         of = self._rings.account(intent.symbol)
-        change, tightness = sums.symbols.change(number, signed, mark), tight[of.tightened_by]
-        self._least(found, sums, reserved)
+        change, tightness = sums.symbols.change(opening.number, signed, mark), tight[of.tightened_by]
+        self._least(found, sums, opening.reserved)
         if not sums.account.fits(change, of.most, equity=nav, tightness=tightness):
             self._over(found, of, sums.account, change, equity=nav, tightness=tightness)
         share, grown = tightness / nav if nav > 0 else nan, change[1] - change[0]
@@ -98,7 +97,8 @@ class ExposureControls:
             before = sums.sets[row]
             if not (before + grown) * share <= first and not before + grown <= before:
                 self._tell(found, check, (before + grown) * share / tightness, tightness)
-        place, own, counted = 0, None, list[Totals]()
+        place, own = 0, None
+        counted: list[Totals] = []
         if rings := self._rings.rings(intent.strategy):
             slots, place = sums.slots, self._rings.place(intent.strategy, intent.symbol)
             own = slots.positions.change(place, signed, mark)
@@ -107,27 +107,27 @@ class ExposureControls:
                 totals, tightness = slots.totals(ring.scope, ring.rows), tight[ring.tightened_by]
                 if totals is not counted[0]:  # which a group of one has too
                     counted.append(totals)
-                equity = float(question.standing.equity) if ring.is_own else nav
+                equity = float(opening.question.standing.equity) if ring.is_own else nav
                 if not totals.fits(own, ring.most, equity=equity, tightness=tightness):
                     self._over(found, ring, totals, own, equity=equity, tightness=tightness)
-        self._asked = number, signed, of, change, place, own, counted
+        self._asked = opening, of, change, place, own, counted
         return found
 
-    def count(self, reserved: Decimal) -> None:
+    def count(self) -> None:
         """Add the opening that was asked about last to the sums that are kept: it was let pass."""
         assert self._asked is not None, "nothing was asked about"
         sums = self._summed()
-        number, signed, of, change, place, own, counted = self._asked
+        opening, of, change, place, own, counted = self._asked
         if isnan(change[1]):  # without a mark it makes every sum unknown
             self.forget()
             return
-        sums.symbols.add(number, signed, change)
+        sums.symbols.add(opening.number, opening.signed, change)
         add([sums.account], change)
-        sums.free -= float(reserved)
+        sums.free -= opening.reserved
         for _, row, _ in of.buckets:
             sums.sets[row] += change[1] - change[0]
         if own is not None:
-            sums.slots.positions.add(place, signed, own)
+            sums.slots.positions.add(place, opening.signed, own)
             add(counted, own)
 
     def _over(
@@ -144,7 +144,7 @@ class ExposureControls:
                 tightened = tightness if by in _TIGHTENED else 1.0
                 self._tell(found, check, scaled / tightened, tightened)
 
-    def _least(self, found: list[Breach], sums: Sums, reserved: Decimal) -> None:
+    def _least(self, found: list[Breach], sums: Sums, reserved: float) -> None:
         """Add to ``found`` what the account as a whole has too little of."""
         nav, min_equity, min_buffer = sums.nav, self._min_equity, self._min_cash_buffer
         if not nav > 0:
@@ -153,7 +153,7 @@ class ExposureControls:
             return
         if min_equity is not None and not -nav <= min_equity.first:
             self._tell(found, min_equity, nav)
-        if min_buffer is not None and not -(buffer := (sums.free - float(reserved)) / nav) <= min_buffer.first:
+        if min_buffer is not None and not -(buffer := (sums.free - reserved) / nav) <= min_buffer.first:
             self._tell(found, min_buffer, buffer)
 
     def _tell(self, found: list[Breach], check: Check, value: float, tightness: float = 1.0) -> None:

@@ -23,6 +23,7 @@ from trader.risk.exposure import ExposureControls
 from trader.risk.hours import Hours
 from trader.risk.limits import Limits, OrderLimits, reservation_of
 from trader.risk.lists import Lists
+from trader.risk.opening import opening_of
 from trader.risk.orders import OrderControls
 from trader.risk.rules import Rules
 from trader.risk.tiers import AGE_NS, BY_URGENCY
@@ -81,7 +82,7 @@ class Gate:
             broken = _failed(error)
         if broken is None:
             if not self._is_plain:
-                self._sums.count(reserved)
+                self._sums.count()
                 if self._conduct is not None:
                     self._conduct.count()
             return Approved(question.order_id, intent, reserved)
@@ -120,14 +121,15 @@ class Gate:
             yield broken
         self._freshen(question)
         of, controls = self._exposures, self._of_order(strategy, question.instrument.asset_class)
-        if broken := controls.broken(question, of.net.item(of.index[symbol])):
+        opening = opening_of(question, of.index[symbol], reserved)
+        if broken := controls.broken(question, of.net.item(opening.number)):
             yield broken
-        yield from controls.beyond(question)
-        yield from self._sums.beyond(question, reserved)
+        yield from controls.beyond(opening)
+        yield from self._sums.beyond(opening)
         if self._conduct is not None:
-            yield from self._conduct.breaches(question, reserved)
+            yield from self._conduct.breaches(opening)
         if self._tails is not None:
-            yield from self._tails.breaches(question, of, nav=self._sums.nav, tightness=self._sums.tightness())
+            yield from self._tails.breaches(opening, of, nav=self._sums.nav, tightness=self._sums.tightness())
 
     def _of_order(self, strategy: str, asset_class: AssetClass) -> OrderControls:
         controls = self._controls.get((strategy, asset_class))

@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from trader.model.orders import OrderIntent
 from trader.model.views import Exposures, Floats
+from trader.risk.opening import Opening
 
 # Source: Alpaca, margin and short selling: maintenance of a long stock 30 %, all below $2.50; of a short one the
 # greater of 30 % and $5 a share.
@@ -34,12 +34,12 @@ class IntradayMargin:
         self._marks: Floats | None = None
         self._long = self._short = self._stocks = self._coins = np.zeros(0)
 
-    def after(self, intent: OrderIntent) -> float:
+    def after(self, opening: Opening) -> float:
         """Return it with an opening on its way; infinite where there is no equity, NaN where a mark is missing."""
         of = self._of
         if of.version != self._version or math.isnan(self._required + self._equity):
             self._add_up()
-        more, cost = self._asked = self._added(of.index[intent.symbol], float(intent.qty) * intent.side.sign)
+        more, cost = self._asked = self._added(opening.number, opening.signed)
         equity = self._equity - cost
         return math.inf if equity <= 0 else (self._required + more) / equity
 

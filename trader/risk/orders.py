@@ -10,96 +10,82 @@ from math import isnan, nan, sqrt
 from operator import le
 from typing import Final
 
-import msgspec
-
 from trader.model.instruments import AssetClass
 from trader.model.money import EXACT, ONE
-from trader.model.orders import Side
 from trader.model.time import SECOND
-from trader.model.views import Market, Question
+from trader.model.views import Question
 from trader.risk.bounds import TOLERANCE, Bound, Breach
 from trader.risk.checks import RESTART, Check, Unit, breach_of, check_of
 from trader.risk.hours import Hours
 from trader.risk.limits import Limits, OrderLimits
+from trader.risk.opening import Opening
 
-
-class Facts(msgspec.Struct, frozen=True, gc=False):
-    """An opening in floats, beside its market: what measures look at."""
-
-    market: Market
-    qty: float
-    price: float  # it was decided at
-    is_buy: bool
-    decided_at: int
-    now: int
-
-
-Measure = Callable[[Facts], float]
+Measure = Callable[[Opening], float]
 ORDER_TYPE: Final = "market"  # all that the desk sends as yet
 FINEST: Final = 9  # decimals of the smallest increment, which every quantity is a multiple of
 
 
-def _intent_age(facts: Facts) -> float:
-    return (facts.now - facts.decided_at) / SECOND
+def _intent_age(opening: Opening) -> float:
+    return (opening.question.now - opening.intent.ts) / SECOND
 
 
-def _move(facts: Facts) -> float:
-    return abs(facts.market.mark / facts.price - 1.0) if facts.price else nan
+def _move(opening: Opening) -> float:
+    return abs(opening.market.mark / opening.price - 1.0) if opening.price else nan
 
 
-def _collar(facts: Facts) -> float:
+def _collar(opening: Opening) -> float:
     """Return how far from the mark the order would trade: at the quote it meets, else where it was decided."""
-    market = facts.market
-    price = market.ask if facts.is_buy else market.bid
+    market = opening.market
+    price = market.ask if opening.signed > 0 else market.bid
     if isnan(price):
-        price = facts.price
+        price = opening.price
     return abs(price / market.mark - 1.0) if market.mark else nan
 
 
-def _mark_age(facts: Facts) -> float:
-    marked_at = facts.market.marked_at
-    return (facts.now - marked_at) / SECOND if marked_at else nan
+def _mark_age(opening: Opening) -> float:
+    marked_at = opening.market.marked_at
+    return (opening.question.now - marked_at) / SECOND if marked_at else nan
 
 
-def _jump(facts: Facts) -> float:
-    market = facts.market
+def _jump(opening: Opening) -> float:
+    market = opening.market
     return abs(market.mark / market.before - 1.0) if market.before else nan
 
 
-def _spread(facts: Facts) -> float:
-    bid, ask = facts.market.bid, facts.market.ask
+def _spread(opening: Opening) -> float:
+    bid, ask = opening.market.bid, opening.market.ask
     return (ask - bid) / (ask + bid) * 2.0 if bid + ask else nan
 
 
-def _depth(facts: Facts) -> float:
-    market = facts.market
-    return market.ask_size * market.ask if facts.is_buy else market.bid_size * market.bid
+def _depth(opening: Opening) -> float:
+    market = opening.market
+    return market.ask_size * market.ask if opening.signed > 0 else market.bid_size * market.bid
 
 
-def _qty(facts: Facts) -> float:
-    return facts.qty
+def _qty(opening: Opening) -> float:
+    return opening.qty
 
 
-def _value(facts: Facts) -> float:
-    return facts.qty * facts.price
+def _value(opening: Opening) -> float:
+    return opening.qty * opening.price
 
 
-def _volume_share(facts: Facts) -> float:
-    volume = facts.market.volume_day
-    return facts.qty / volume if volume > 0 else nan
+def _volume_share(opening: Opening) -> float:
+    volume = opening.market.volume_day
+    return opening.qty / volume if volume > 0 else nan
 
 
-def _depth_share(facts: Facts) -> float:
-    size = facts.market.ask_size if facts.is_buy else facts.market.bid_size
-    return facts.qty / size if size > 0 else nan
+def _depth_share(opening: Opening) -> float:
+    size = opening.market.ask_size if opening.signed > 0 else opening.market.bid_size
+    return opening.qty / size if size > 0 else nan
 
 
-def _impact(facts: Facts) -> float:
+def _impact(opening: Opening) -> float:
     """Return the daily deviation times the root of the share of the day's volume: impact at a coefficient of 1.
 
     Source: Toth et al. (2011), "Anomalous price impact", eq. 1.
     """
-    return facts.market.sigma_day * sqrt(_volume_share(facts))
+    return opening.market.sigma_day * sqrt(_volume_share(opening))
 
 
 MEASURES: Final[dict[str, tuple[Measure, Unit, str]]] = {
@@ -142,24 +128,17 @@ class OrderControls:
         """Return the first rule that has no levels and that an opening breaks; ``net`` is the account's position."""
         return (
             self._kind(question)
-            or (None if question.intent.side is Side.BUY else _short(question, net))
+            or (None if question.intent.side.sign > 0 else _short(question, net))
             or (_through_zero(question, net) if net or question.standing.position else None)
             or self._hours.broken(question.now)
         )
 
-    def beyond(self, question: Question) -> list[Breach]:
+    def beyond(self, opening: Opening) -> list[Breach]:
         """Return every level that an opening is beyond."""
         found: list[Breach] = []
-        if self._plan:
-            intent = question.intent
-            facts = Facts(
-                question.market, float(intent.qty), float(intent.decision_price), intent.side is Side.BUY,
-                intent.ts, question.now,
-            )  # fmt: skip
-            if all(map(le, [measure(facts) for measure in self._measures], self._firsts)):
-                return found
+        if not all(map(le, [measure(opening) for measure in self._measures], self._firsts)):
             for measure, check, missing in self._plan:
-                if breach := breach_of(check, measure(facts), missing=missing):
+                if breach := breach_of(check, measure(opening), missing=missing):
                     found.append(breach)
         return found
 
@@ -221,8 +200,8 @@ def _within(qty: float) -> float:
 
 
 def _negated(measure: Measure) -> Measure:
-    return lambda facts: -measure(facts)
+    return lambda opening: -measure(opening)
 
 
 def _weighed(measure: Measure, factor: float) -> Measure:
-    return lambda facts: factor * measure(facts)
+    return lambda opening: factor * measure(opening)

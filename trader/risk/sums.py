@@ -103,7 +103,7 @@ class Positions:
         else:
             low += signed
             up, down = 0.0, signed * mark
-        return before, max(-low, high) * mark, up, down, int(before == 0.0)
+        return before, (max(-low, high)) * mark, up, down, int(before == 0.0)
 
     def add(self, place: int, signed: float, change: Change) -> None:
         """Count an order as let pass."""

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from trader.model.instruments import AssetClass
 from trader.model.tail import Floats, Tail, cornish_fisher, historical, parametric, sigma_of
 from trader.model.time import MINUTE
-from trader.model.views import Exposures, Question
+from trader.model.views import Exposures
 from trader.risk.bounds import NONE, Bound, Breach
 from trader.risk.checks import breach_of, check_of
+from trader.risk.opening import Opening
 from trader.risk.past import History, Past, past_of
 from trader.risk.stress import Scenario, moves_of
 
@@ -130,14 +131,13 @@ class TailControl:
         self._version = -1  # of the exposures, where the most that may be lost by now is known, rule by rule
         self._most: list[float] = []
 
-    def breaches(self, question: Question, exposures: Exposures, *, nav: float, tightness: float = 1.0) -> list[Breach]:
+    def breaches(self, opening: Opening, exposures: Exposures, *, nav: float, tightness: float = 1.0) -> list[Breach]:
         """Return each limit that an opening breaks; ``nav`` is the account's net asset value in dollars.
 
         What cannot be known is beyond any limit.
         """
-        past, intent = self._model.at(question.now), question.intent
-        number = exposures.index[intent.symbol]
-        worth = float(intent.qty) * intent.side.sign * exposures.marks.item(number)
+        past, number = self._model.at(opening.question.now), opening.number
+        worth = opening.signed * exposures.marks.item(number)
         if past is not self._past:
             self._take(past)
         is_known = exposures.version == self._version
