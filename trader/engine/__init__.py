@@ -1,8 +1,11 @@
 """The desk: joins the pure rooms behind one synchronous door, ``Engine.handle(input) -> Step(events, commands)``.
 
-``engine.py`` takes inputs and keeps the minute's order, ``desk.py`` turns wishes into orders and reports into books,
-``traffic.py`` (with ``crossing.py``, ``conflicts.py``) sends orders, ``restraints.py`` stops strategies, ``account.py``
-books what is nobody's, ``market.py`` has marks and windows, ``sandbox.py`` one strategy's world. Joins pure rooms.
+``engine.py`` takes inputs and keeps the minute's order, ``desk.py`` turns wishes into orders and reports into books;
+``openings.py`` shows them to the Director (``portfolio_view.py``), ``traffic.py`` (``crossing.py``, ``conflicts.py``)
+sends them. ``restraints.py`` stops strategies, ``account.py`` books what is nobody's, ``sandbox.py`` is one strategy's
+world. Prices: ``market.py`` has marks and windows, ``minutes.py``, ``learning.py`` and ``dailies.py`` fill them.
+Exposure: ``portfolio.py`` has it as arrays for gate and filters, ``control_room.py`` (``losses.py``, ``loads.py``)
+looks at it once a minute and raises the flags that the gate reads.
 
 One minute, on the UTC grid: fills of the minute's opens first, as reports; then stops and targets against each bar's
 low and high; then marks move to the closes; then the day's loss; then sandboxes decide in config order, tickers in
