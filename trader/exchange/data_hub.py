@@ -10,22 +10,9 @@ from typing import Final
 
 from websockets.http11 import Request
 
+from trader.access.alpaca import wire_data
 from trader.access.alpaca.wire import JSON, MSGPACK
-from trader.access.alpaca.wire_data import (
-    BarMessage,
-    CancelErrorMessage,
-    Channel,
-    CorrectionMessage,
-    DailyBarMessage,
-    DataMessage,
-    ImbalanceMessage,
-    LuldMessage,
-    OrderbookMessage,
-    QuoteMessage,
-    StatusMessage,
-    TradeMessage,
-    UpdatedBarMessage,
-)
+from trader.access.alpaca.wire_data import Channel, DataMessage
 from trader.exchange.data_session import (
     CRYPTO,
     EVERYTHING,
@@ -52,17 +39,17 @@ PATHS: Final[Mapping[str, Feed]] = {
     "/v2/test": TEST,
 }
 CHANNELS: Final[Mapping[type, Channel]] = {
-    TradeMessage: Channel.TRADES,
-    QuoteMessage: Channel.QUOTES,
-    BarMessage: Channel.BARS,
-    UpdatedBarMessage: Channel.UPDATED_BARS,
-    DailyBarMessage: Channel.DAILY_BARS,
-    StatusMessage: Channel.STATUSES,
-    LuldMessage: Channel.LULDS,
-    ImbalanceMessage: Channel.IMBALANCES,
-    CorrectionMessage: Channel.CORRECTIONS,
-    CancelErrorMessage: Channel.CANCEL_ERRORS,
-    OrderbookMessage: Channel.ORDERBOOKS,
+    wire_data.TradeMessage: Channel.TRADES,
+    wire_data.QuoteMessage: Channel.QUOTES,
+    wire_data.BarMessage: Channel.BARS,
+    wire_data.UpdatedBarMessage: Channel.UPDATED_BARS,
+    wire_data.DailyBarMessage: Channel.DAILY_BARS,
+    wire_data.StatusMessage: Channel.STATUSES,
+    wire_data.LuldMessage: Channel.LULDS,
+    wire_data.ImbalanceMessage: Channel.IMBALANCES,
+    wire_data.CorrectionMessage: Channel.CORRECTIONS,
+    wire_data.CancelErrorMessage: Channel.CANCEL_ERRORS,
+    wire_data.OrderbookMessage: Channel.ORDERBOOKS,
 }
 # Messages that a slow endpoint holds back: minutes of a lively market. Older ones are then sent before their time.
 LATE_BATCHES: Final = 10_000

@@ -6,51 +6,20 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
+from trader.exchange import faults_connections as connections
+from trader.exchange import faults_market as market
+from trader.exchange import faults_orders as orders
 from trader.exchange.fault_terms import Chance, Count, Fault, Moment, Span
-from trader.exchange.faults_connections import (
-    AcceptedThen504,
-    AnswerLate,
-    AnswerLost,
-    ConnectionLimit,
-    Drop,
-    DuplicateUpdate,
-    FillBeforeAnswer,
-    GarbageAnswer,
-    HalfOpen,
-    MissingUpdate,
-    Mute,
-    ReorderUpdates,
-    RestStatus,
-    Slow,
-    TooManyRequests,
-)
-from trader.exchange.faults_market import (
-    Asset,
-    BadBar,
-    CorrectedBar,
-    DuplicateBar,
-    Halt,
-    LateBar,
-    Resume,
-    Split,
-    TradeCorrection,
-)
-from trader.exchange.faults_orders import (
-    Bust,
-    CorrectExecution,
-    ManualOrder,
-    MoneyMoved,
-    RejectAfterAccept,
-    UnsolicitedCancel,
-)
 from trader.model.time import SECOND
 
 _CLASSES: Final[tuple[type[Fault], ...]] = (
-    Drop, HalfOpen, Mute, Slow, ConnectionLimit, TooManyRequests,
-    RestStatus, AcceptedThen504, AnswerLost, AnswerLate, GarbageAnswer, FillBeforeAnswer,
-    DuplicateUpdate, ReorderUpdates, MissingUpdate,
-    UnsolicitedCancel, RejectAfterAccept, Bust, CorrectExecution, ManualOrder, MoneyMoved,
-    BadBar, LateBar, DuplicateBar, CorrectedBar, TradeCorrection, Halt, Resume, Asset, Split,
+    connections.Drop, connections.HalfOpen, connections.Mute, connections.Slow, connections.ConnectionLimit,
+    connections.TooManyRequests, connections.RestStatus, connections.AcceptedThen504, connections.AnswerLost,
+    connections.AnswerLate, connections.GarbageAnswer, connections.FillBeforeAnswer, connections.DuplicateUpdate,
+    connections.ReorderUpdates, connections.MissingUpdate, orders.UnsolicitedCancel, orders.RejectAfterAccept,
+    orders.Bust, orders.CorrectExecution, orders.ManualOrder, orders.MoneyMoved, market.BadBar, market.LateBar,
+    market.DuplicateBar, market.CorrectedBar, market.TradeCorrection, market.Halt, market.Resume, market.Asset,
+    market.Split,
 )  # fmt: skip
 KINDS: Final[dict[str, type[Fault]]] = {str(cls.__struct_config__.tag): cls for cls in _CLASSES}
 

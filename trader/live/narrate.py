@@ -5,47 +5,8 @@ from typing import Any
 import msgspec
 import structlog
 
-from trader.model.events import (
-    AccountReconciled,
-    BarLate,
-    BarRefused,
-    BarRevised,
-    BarsBackfilled,
-    BooksCreated,
-    BooksOpened,
-    CapitalChanged,
-    CashBooked,
-    DailyLossReached,
-    DayStarted,
-    EntriesHeld,
-    EntriesReleased,
-    Event,
-    ExternalFilled,
-    ExternalReversed,
-    FillReversed,
-    FlagCleared,
-    FlagRaised,
-    IntentTrimmed,
-    OrderCreated,
-    OrderDenied,
-    OrderFilled,
-    OrderMoved,
-    OverrideGranted,
-    OverrideProposed,
-    OverrideUsed,
-    PeakReached,
-    PeriodStarted,
-    PositionSplit,
-    ReportIgnored,
-    SandboxOpened,
-    SandboxWarmed,
-    SessionStarted,
-    StateSet,
-    StrategyFailed,
-    SymbolLocked,
-    SymbolUnlocked,
-    TargetSet,
-)
+from trader.model import events
+from trader.model.events import Event, FlagCleared, FlagRaised, OrderMoved
 from trader.model.orders import OrderIntent, OrderStatus
 from trader.risk.escalation import Action
 
@@ -64,19 +25,19 @@ class Narrator:
     def narrate(self, event: Event) -> None:
         """Write one line for one event."""
         level, name = _LINES[type(event)]
-        if isinstance(event, DayStarted):
+        if isinstance(event, events.DayStarted):
             self._said = {key for key in self._said if key[0] not in {"", event.strategy}}
-        elif isinstance(event, EntriesHeld):
+        elif isinstance(event, events.EntriesHeld):
             level = "info" if event.cause == COMPARING else level  # every start begins so
-        elif isinstance(event, BooksCreated):
+        elif isinstance(event, events.BooksCreated):
             level = level if event.account else "debug"  # of a made-up market they say nothing
         elif isinstance(event, OrderMoved) and event.status is OrderStatus.ABSENT:
             level = "warning"
         elif isinstance(event, OrderMoved) and event.status in {OrderStatus.REJECTED, OrderStatus.EXPIRED}:
             level = self._once_a_day("warning", event.strategy, event.symbol, event.text)
-        elif isinstance(event, OrderDenied):
+        elif isinstance(event, events.OrderDenied):
             level = self._once_a_day(level, *_of(event.denied.intent), event.denied.rule)
-        elif isinstance(event, IntentTrimmed):
+        elif isinstance(event, events.IntentTrimmed):
             level = self._once_a_day(level, event.strategy, event.symbol, event.filter, "" if event.kept else "0")
         elif isinstance(event, FlagRaised | FlagCleared):
             is_alert = isinstance(event, FlagCleared) or event.action == Action.ALERT
@@ -98,17 +59,17 @@ def _of(intent: OrderIntent) -> tuple[str, str]:
 def _values_of(event: Event) -> dict[str, Any]:
     """Return what a line shows of an event: flat, and no more than people look for."""
     match event:
-        case OrderCreated(approved=approved):
+        case events.OrderCreated(approved=approved):
             order = {"order_id": approved.order_id, "reserved": approved.reserved}
             return msgspec.structs.asdict(approved.intent) | order
-        case OrderDenied(denied=denied):
+        case events.OrderDenied(denied=denied):
             values = {key: getattr(denied.intent, key) for key in ("ts", "strategy", "symbol", "side", "qty")}
             return values | {key: getattr(denied, key) for key in ("rule", "limit", "value", "scope", "hint")}
-        case OverrideProposed() | OverrideGranted():
+        case events.OverrideProposed() | events.OverrideGranted():
             return {"ts": event.ts} | msgspec.structs.asdict(event.override)
-        case BooksOpened():
+        case events.BooksOpened():
             return {"ts": event.ts, "bytes": len(event.state)}
-        case BooksCreated():
+        case events.BooksCreated():
             account = f"…{event.account[-3:]}"
             return {"ts": event.ts, "book_id": event.book_id, "account": account, "cash": event.cash}
     values = msgspec.structs.asdict(event)
@@ -118,42 +79,42 @@ def _values_of(event: Event) -> dict[str, Any]:
 
 
 _LINES: dict[type[Event], tuple[str, str]] = {
-    OrderFilled: ("info", "order.filled"),
-    OrderCreated: ("debug", "order.created"),
+    events.OrderFilled: ("info", "order.filled"),
+    events.OrderCreated: ("debug", "order.created"),
     OrderMoved: ("debug", "order.moved"),
-    OrderDenied: ("info", "order.denied"),
-    SandboxOpened: ("debug", "sandbox.opened"),
-    SandboxWarmed: ("info", "warmup.completed"),
-    DayStarted: ("debug", "day.started"),
-    DailyLossReached: ("warning", "loss.reached"),
-    StrategyFailed: ("error", "strategy.failed"),
-    EntriesHeld: ("warning", "entries.held"),
-    EntriesReleased: ("info", "entries.released"),
-    FillReversed: ("warning", "fill.reversed"),
-    PositionSplit: ("warning", "position.split"),
-    BarLate: ("warning", "bar.late"),
-    BarsBackfilled: ("info", "bars.backfilled"),
-    BarRevised: ("debug", "bar.revised"),
-    BarRefused: ("warning", "bar.refused"),
-    ReportIgnored: ("warning", "report.ignored"),
-    IntentTrimmed: ("info", "intent.trimmed"),
+    events.OrderDenied: ("info", "order.denied"),
+    events.SandboxOpened: ("debug", "sandbox.opened"),
+    events.SandboxWarmed: ("info", "warmup.completed"),
+    events.DayStarted: ("debug", "day.started"),
+    events.DailyLossReached: ("warning", "loss.reached"),
+    events.StrategyFailed: ("error", "strategy.failed"),
+    events.EntriesHeld: ("warning", "entries.held"),
+    events.EntriesReleased: ("info", "entries.released"),
+    events.FillReversed: ("warning", "fill.reversed"),
+    events.PositionSplit: ("warning", "position.split"),
+    events.BarLate: ("warning", "bar.late"),
+    events.BarsBackfilled: ("info", "bars.backfilled"),
+    events.BarRevised: ("debug", "bar.revised"),
+    events.BarRefused: ("warning", "bar.refused"),
+    events.ReportIgnored: ("warning", "report.ignored"),
+    events.IntentTrimmed: ("info", "intent.trimmed"),
     FlagRaised: ("warning", "flag.raised"),
     FlagCleared: ("info", "flag.cleared"),
-    OverrideProposed: ("warning", "override.proposed"),
-    OverrideGranted: ("warning", "override.granted"),
-    OverrideUsed: ("warning", "override.used"),
-    PeriodStarted: ("debug", "period.started"),
-    PeakReached: ("debug", "peak.reached"),
-    BooksCreated: ("info", "books.created"),
-    BooksOpened: ("debug", "books.saved"),
-    SessionStarted: ("debug", "session.started"),
-    CapitalChanged: ("warning", "capital.changed"),
-    TargetSet: ("debug", "target.set"),
-    StateSet: ("warning", "state.set"),
-    SymbolLocked: ("error", "symbol.locked"),
-    SymbolUnlocked: ("warning", "symbol.unlocked"),
-    ExternalFilled: ("info", "external.filled"),
-    ExternalReversed: ("warning", "external.reversed"),
-    CashBooked: ("info", "cash.booked"),
-    AccountReconciled: ("debug", "account.reconciled"),
+    events.OverrideProposed: ("warning", "override.proposed"),
+    events.OverrideGranted: ("warning", "override.granted"),
+    events.OverrideUsed: ("warning", "override.used"),
+    events.PeriodStarted: ("debug", "period.started"),
+    events.PeakReached: ("debug", "peak.reached"),
+    events.BooksCreated: ("info", "books.created"),
+    events.BooksOpened: ("debug", "books.saved"),
+    events.SessionStarted: ("debug", "session.started"),
+    events.CapitalChanged: ("warning", "capital.changed"),
+    events.TargetSet: ("debug", "target.set"),
+    events.StateSet: ("warning", "state.set"),
+    events.SymbolLocked: ("error", "symbol.locked"),
+    events.SymbolUnlocked: ("warning", "symbol.unlocked"),
+    events.ExternalFilled: ("info", "external.filled"),
+    events.ExternalReversed: ("warning", "external.reversed"),
+    events.CashBooked: ("info", "cash.booked"),
+    events.AccountReconciled: ("debug", "account.reconciled"),
 }
