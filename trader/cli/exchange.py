@@ -115,19 +115,12 @@ def _options(given: dict[str, Any]) -> "ExchangeOptions":
     from trader.model.time import SECOND
 
     options = ExchangeOptions(
-        feed=given["feed"],
-        data=given["data"],
+        **{name: given[name] for name in ("feed", "data", "seed", "start", "speed", "cash", "port", "faults")},
         symbols=given["symbols"] or (),
-        seed=given["seed"],
-        start=given["start"],
-        speed=given["speed"],
         accounts=given["keys"],
         has_live_keys=given["live_keys"],
-        cash=given["cash"],
-        port=given["port"],
         plan=Plan(given["symbol_limit"] or (BASIC_SYMBOLS if given["basic_plan"] else None), given["basic_plan"]),
         per_minute=given["requests_per_minute"],
-        faults=given["faults"],
     )
     if given["latency_ms"] is not None:
         latency = round(given["latency_ms"] * SECOND / 1000)

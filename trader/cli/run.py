@@ -162,28 +162,21 @@ def _options(given: dict[str, Any], config: "Config") -> "RunOptions":
     if given["yes_live"] is not None and not given["live"]:
         raise click.UsageError("--yes-live answers the question that --live asks; add --live, or leave it out")
     return RunOptions(
+        **{name: given[name] for name in _AS_GIVEN},
         feed=given["feed"] or "auto",
         broker=given["broker"] or "auto",
-        yes_live=given["yes_live"],
         ask=input if sys.stdin is not None and sys.stdin.isatty() else None,
-        allow_overallocation=given["allow_overallocation"],
         data=(*given["data"], *given["more_data"]),
-        daily=given["daily"],
-        speed=given["speed"],
-        duration=given["duration"],
-        seed=given["seed"],
-        start=given["start"],
         report="json" if given["as_json"] else "text",
-        log_format=given["log_format"],
-        verbose=given["verbose"],
-        export_trades=given["export_trades"],
-        state_dir=given["state_dir"],
-        journal=given["journal"],
-        tape=given["tape"],
-        accept_looser=given["accept_looser"],
         filters=config.filters,
         risk=config.risk,
     )
+
+
+_AS_GIVEN = (
+    "yes_live", "allow_overallocation", "daily", "speed", "duration", "seed", "start", "log_format", "verbose",
+    "export_trades", "state_dir", "journal", "tape", "accept_looser",
+)  # fmt: skip
 
 
 class _Signals:
