@@ -18,7 +18,7 @@ from trader.cli.control import folder_of, show, state_folder_option
 
 if TYPE_CHECKING:
     from trader.model.events import Event
-    from trader.store.journal import Journal, Record, Verdict
+    from trader.store.journal import Journal, Verdict
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -62,7 +62,7 @@ def show_records(file: str | None, *, state_dir: Path | None, after: int | None,
         for record in journal.read(begin):
             if record.number > begin + limit:
                 break
-            click.echo("\n".join(_lines(record)))
+            click.echo("\n".join(f"{record.number:>8}  {_event(event)}" for event in record.events))
 
 
 @command.command
@@ -182,11 +182,6 @@ def _text(path: str | Path, verdict: "Verdict") -> str:
         f"  hash      {verdict.hash}",
     ]
     return "\n".join(lines)
-
-
-def _lines(record: "Record") -> Iterator[str]:
-    for event in record.events:
-        yield f"{record.number:>8}  {_event(event)}"
 
 
 def _event(event: "Event") -> str:

@@ -89,7 +89,8 @@ def unfit(data: object) -> Iterator[Finding]:
         if isinstance(value, Mapping):
             if isinstance(value, Doubled):
                 yield from (((*loc, key), "written twice; keep one of them") for key in value.doubled)
-            yield from (((*loc, key), _NO_SECRETS) for key in value if _is_secret(str(key)))
+            secrets = (key for key in value if _SECRET.search(str(key).lower().replace("-", "_")))
+            yield from (((*loc, key), _NO_SECRETS) for key in secrets)
             pending.extend(((*loc, key), below) for key, below in reversed([*value.items()]))
         elif isinstance(value, list | tuple):
             pending.extend(((*loc, index), value[index]) for index in reversed(range(len(value))))
@@ -101,10 +102,6 @@ _NO_SECRETS = (
     "secrets do not belong in a settings file; delete it, and set the environment variables"
     " APCA_API_KEY_ID and APCA_API_SECRET_KEY"
 )
-
-
-def _is_secret(key: str) -> bool:
-    return _SECRET.search(key.lower().replace("-", "_")) is not None
 
 
 class Doubled(dict[str, object]):

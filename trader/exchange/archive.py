@@ -19,7 +19,7 @@ import numpy as np
 from trader.access.sim.feed import ReplayFeed
 from trader.access.sim.replay_files import cannot_read, files_of, open_file
 from trader.access.sim.replay_store import BarStore
-from trader.access.sim.synthetic_bars import DayBars, DayPrints, Factors, SyntheticSymbol
+from trader.access.sim.synthetic_bars import DayBars, Factors, SyntheticSymbol
 from trader.access.sim.synthetic_listings import known_symbols
 from trader.access.sim.venue_orders import VenueAsset
 from trader.errors import ConfigError, DataError, Problem
@@ -92,7 +92,9 @@ class SyntheticArchive(Archive):
         self._seed = seed
         factors = Factors(seed)
         self._markets = {symbol: SyntheticSymbol(seed, symbol, factors) for symbol in self.symbols}
-        self._prints = lru_cache(maxsize=_DAYS_KEPT * len(self.symbols))(self._draw_prints)
+        self._prints = lru_cache(maxsize=_DAYS_KEPT * len(self.symbols))(
+            lambda symbol, day: self._markets[symbol].prints(day)
+        )
 
     def next_time(self, ts: int) -> int:
         """Return ``ts``: the coins never rest."""
@@ -142,9 +144,6 @@ class SyntheticArchive(Archive):
             columns = [values.ravel() for values in self._prints(symbol, day)]
             low, high = columns[0].searchsorted([start, end + 1])
             yield from zip(*(values[low:high].tolist() for values in columns), strict=True)
-
-    def _draw_prints(self, symbol: str, day: int) -> DayPrints:
-        return self._markets[symbol].prints(day)
 
 
 class ReplayArchive(Archive):

@@ -46,7 +46,7 @@ class UnsolicitedCancel(_OfOrders, frozen=True, tag="unsolicited_cancel"):
 
     def fire(self, stage: Stage, now: int, chance: Chance) -> str:
         """Cancel it."""
-        return self._end(stage, now, chance, status="canceled", fits=_any)
+        return self._end(stage, now, chance, status="canceled", fits=lambda order: order.status not in ENDED)
 
 
 class RejectAfterAccept(_OfOrders, frozen=True, tag="reject_after_accept"):
@@ -171,10 +171,6 @@ class MoneyMoved(Fault, frozen=True, tag="money_moved"):
         name = activity_id(now, id_of(account.name, self.type, str(len(account.activities))))
         stage.venue.pay(account.name, Activity(name, self.type, now, "", self.symbol, ZERO, self.amount))
         return f"{plain(self.amount)} dollars ({self.type}) of {account.name}"
-
-
-def _any(order: VenueOrder) -> bool:
-    return order.status not in ENDED
 
 
 def in_use(account: Account) -> set[str]:
