@@ -9,7 +9,8 @@ Whatever the account has that no strategy was given is in the account's own book
 executions of other hands. So per symbol and in dollars, sandboxes and that book together are what the broker says.
 
 *Why* cost and not average price is stored: the average is a quotient and rounds; cost, cash and quantity are sums and
-products, so the identities below hold to the last digit and are asserted after every fill.
+products, so the identities below hold to the last digit. Both are asserted for what a fill touches, after every fill,
+and for whole books where a day starts and where they were recovered.
 
     cash         = opening cash + income + sold − bought − fees paid in dollars
     cash + cost  = opening cash + income + realised profit and loss

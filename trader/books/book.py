@@ -12,6 +12,8 @@ from trader.model.orders import Approved, OrderStatus, TradingState
 
 CROSSED = "x:"  # begins the id of an execution between two sandboxes
 
+_add, _subtract = EXACT.add, EXACT.subtract  # looked up once: a fill needs some twenty of them
+
 
 def flag_key(scope: str, kind: str, level: str) -> str:
     """Return the name under which a flag stands: one of a kind and level for each scope."""
@@ -49,7 +51,7 @@ class Book(msgspec.Struct):
     @property
     def free_cash(self) -> Decimal:
         """Return the cash that no open order has reserved."""
-        return EXACT.subtract(self.cash, self.reserved)
+        return _subtract(self.cash, self.reserved)
 
     def position(self, symbol: str) -> Position:
         """Return the position in ``symbol``, a flat one if there was none; the same object for good."""
@@ -65,46 +67,51 @@ class Book(msgspec.Struct):
         if not event.kept and EXACT.multiply(self.position(event.symbol).qty, event.side.sign) >= 0:
             self.targets.pop(event.symbol, None)
 
-    def book_fill(self, symbol: str, effect: FillEffect) -> None:
-        """Apply one fill and assert the identities of the package docstring."""
-        position = self.position(symbol)
-        position.qty = EXACT.add(position.qty, effect.qty)
-        position.cost = EXACT.add(position.cost, effect.cost)
+    def book_fill(self, position: Position, effect: FillEffect) -> None:
+        """Apply one fill of one of its positions; no other one has a part in what is asserted."""
+        before = _subtract(_add(self.cash, position.cost), self.realized)
+        position.qty = _add(position.qty, effect.qty)
+        position.cost = _add(position.cost, effect.cost)
         if not position.qty and not position.cost:
             position.qty = position.cost = ZERO  # as a snapshot leaves it out: what follows is spelled alike
-        self.cash = EXACT.add(self.cash, effect.cash)
-        gross = EXACT.add(effect.cash, effect.fee_usd)
-        if gross < 0:
-            self.bought = EXACT.subtract(self.bought, gross)
+        self.cash = _add(self.cash, effect.cash)
+        gross = _add(effect.cash, effect.fee_usd)
+        if gross < ZERO:
+            self.bought = _subtract(self.bought, gross)
         else:
-            self.sold = EXACT.add(self.sold, gross)
-        self.fees = EXACT.add(self.fees, effect.fee_usd)
-        self.realized = EXACT.add(self.realized, effect.realized)
+            self.sold = _add(self.sold, gross)
+        self.fees = _add(self.fees, effect.fee_usd)
+        self.realized = _add(self.realized, effect.realized)
         self.fills += 1
-        self.assert_identities()
+        self._assert_flows()
+        after = _subtract(_add(self.cash, position.cost), self.realized)
+        assert before == after, f"{self.strategy}: cash and cost less realised were {before} and are {after}"
 
     def book_income(self, amount: Decimal) -> None:
         """Book money that came, or went, without a trade."""
-        self.cash = EXACT.add(self.cash, amount)
-        self.income = EXACT.add(self.income, amount)
+        self.cash = _add(self.cash, amount)
+        self.income = _add(self.income, amount)
         self.assert_identities()
 
     def change_capital(self, amount: Decimal) -> None:
         """Give the strategy ``amount`` dollars more, or less; neither its profit nor the day's loss changes."""
-        self.opening_cash = EXACT.add(self.opening_cash, amount)
-        self.cash = EXACT.add(self.cash, amount)
-        self.day_equity = EXACT.add(self.day_equity, amount)
+        self.opening_cash = _add(self.opening_cash, amount)
+        self.cash = _add(self.cash, amount)
+        self.day_equity = _add(self.day_equity, amount)
+        self.assert_identities()
 
     def assert_identities(self) -> None:
         """Assert what the package docstring promises."""
-        opening = EXACT.add(self.opening_cash, self.income)
-        flows = EXACT.subtract(EXACT.subtract(EXACT.add(opening, self.sold), self.bought), self.fees)
-        assert self.cash == flows, f"{self.strategy}: cash {self.cash} differs from its flows {flows}"
+        self._assert_flows()
         worth = self.cash
         for position in self.positions.values():
-            worth = EXACT.add(worth, position.cost)
-        earned = EXACT.add(opening, self.realized)
+            worth = _add(worth, position.cost)
+        earned = _add(_add(self.opening_cash, self.income), self.realized)
         assert worth == earned, f"{self.strategy}: cash and cost {worth} differ from opening and realised {earned}"
+
+    def _assert_flows(self) -> None:
+        flows = _subtract(_add(_add(self.opening_cash, self.income), self.sold), _add(self.bought, self.fees))
+        assert self.cash == flows, f"{self.strategy}: cash {self.cash} differs from its flows {flows}"
 
 
 class AccountBook(msgspec.Struct):
@@ -132,12 +139,12 @@ class AccountBook(msgspec.Struct):
 
     def move(self, symbol: str, *, qty: Decimal, cash: Decimal) -> None:
         """Add to an external position and to the unallocated cash, both signed."""
-        left = EXACT.add(self.external.get(symbol, ZERO), qty)
+        left = _add(self.external.get(symbol, ZERO), qty)
         if left:
             self.external[symbol] = left
         else:
             self.external.pop(symbol, None)
-        self.cash = EXACT.add(self.cash, cash)
+        self.cash = _add(self.cash, cash)
 
 
 class OrderRecord(msgspec.Struct):
@@ -155,7 +162,7 @@ class OrderRecord(msgspec.Struct):
         total = ZERO
         for name, execution in self.executions.items():
             if execution is not None and name.startswith(CROSSED):
-                total = EXACT.add(total, execution.qty)
+                total = _add(total, execution.qty)
         return total
 
 

@@ -58,7 +58,8 @@ def sent(conduct: Conduct, approved: Approved) -> None:
     else:
         slot.sold = intent
     own.entries += 1
-    own.largest = max(own.largest, approved.reserved)
+    if approved.reserved > own.largest:  # noqa: PLR1730 - a call is slow, and this is in each order's way
+        own.largest = approved.reserved
 
 
 def moved(conduct: Conduct, event: OrderMoved) -> None:
@@ -87,13 +88,13 @@ def filled(conduct: Conduct, event: OrderFilled, *, is_flat: bool) -> None:
     own.tally.rejects_in_row = conduct.account.rejects_in_row = 0
     if not event.execution_id.startswith(CROSSED):  # sandboxes among themselves move no price
         tally = conduct.symbols.get(symbol) or conduct.symbols.setdefault(symbol, SymbolTally())
-        if ts // RECENT > tally.period:
-            _begin_period(tally, ts // RECENT)
-        price, lowest, highest = event.price, tally.lowest, tally.highest
+        price, period = event.price, ts // RECENT
+        if period > tally.period:
+            _begin_period(tally, period)
         if event.side is _BUY:
-            if lowest is None or price < lowest:
+            if tally.lowest is None or price < tally.lowest:
                 tally.lowest = price
-        elif highest is None or price > highest:
+        elif tally.highest is None or price > tally.highest:
             tally.highest = price
     if not event.realized and not is_flat:
         return

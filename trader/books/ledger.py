@@ -79,6 +79,8 @@ class Ledger:
                 self._restore(event.state)
             else:
                 self.apply(event)
+        for book in self.books.values():
+            book.assert_identities()
 
     def _restore(self, snapshot: bytes) -> None:
         state = msgspec.msgpack.decode(snapshot, type=State)
@@ -195,10 +197,10 @@ class Ledger:
     def apply(self, event: Event) -> None:
         """Change the books by one event; events that are no bookkeeping change nothing."""
         match event:
-            case OrderFilled():
-                self._fill(event)
             case OrderCreated():
                 self._create(event.approved)
+            case OrderFilled():
+                self._fill(event)
             case OrderMoved():
                 conduct.moved(self.conduct, event)
                 self._move(self.orders[event.order_id], event.status)
@@ -279,6 +281,7 @@ class Ledger:
         book = self.books[event.strategy]
         match event:
             case DayStarted():
+                book.assert_identities()
                 book.day_equity, book.daily_trades, book.loss_reached = event.equity, 0, False
                 book.day_ts = event.ts
                 conduct.day_started(self.conduct, event)
@@ -320,39 +323,40 @@ class Ledger:
         self.orders[approved.order_id] = OrderRecord(approved, approved.reserved)
         self.orders_created += 1
         conduct.sent(self.conduct, approved)
-        book = self.books[approved.intent.strategy]
+        intent = approved.intent
+        book = self.books[intent.strategy]
         book.reserved = EXACT.add(book.reserved, approved.reserved)
         book.daily_trades += 1
-        if not approved.intent.reduces:
-            book.targets.pop(approved.intent.symbol, None)
+        if not intent.reduces:
+            book.targets.pop(intent.symbol, None)
 
     def _fill(self, event: OrderFilled) -> None:
         record, book = self.orders[event.order_id], self.books[event.strategy]
-        execution = _execution(event)
-        position = book.position(event.symbol)
+        execution, position = _execution(event), book.position(event.symbol)
         effect = effect_of(position, event.side, execution)
         assert effect.realized == event.realized, f"{event.execution_id}: realised {effect.realized}, event says other"
         record.executions[event.execution_id] = execution
         record.filled = EXACT.add(record.filled, event.qty)
         ordered = record.approved.intent.qty
         assert record.filled <= ordered, f"order {event.order_id} of {ordered} filled {record.filled}"
-        book.book_fill(event.symbol, effect)
+        book.book_fill(position, effect)
         if record.reserved and event.status not in TERMINAL:
             left = EXACT.subtract(ordered, record.filled)
-            self._reserve(record, share_of(record.approved.reserved, left, ordered))
+            _reserve(book, record, share_of(record.approved.reserved, left, ordered))
         conduct.filled(self.conduct, event, is_flat=not position.qty)
         self._move(record, event.status)
 
     def _reverse(self, event: FillReversed) -> None:
         record = self.orders[event.order_id]
         book = self.books[event.strategy]
+        position = book.position(event.symbol)
         execution = record.executions[event.execution_id]
         assert execution is not None, f"{event.execution_id} was taken back before"
-        effect = effect_of(book.position(event.symbol), OPPOSITE[event.side], _undone(execution))
+        effect = effect_of(position, OPPOSITE[event.side], _undone(execution))
         assert effect.realized == event.realized, f"{event.execution_id}: realised {effect.realized}, event says other"
         record.executions[event.execution_id] = None
         record.filled = EXACT.subtract(record.filled, event.qty)
-        book.book_fill(event.symbol, effect)
+        book.book_fill(position, effect)
 
     def _split(self, event: PositionSplit) -> None:
         if event.strategy:
@@ -364,16 +368,18 @@ class Ledger:
         was_ended, record.status = record.status in TERMINAL, status
         if status not in TERMINAL or was_ended:
             return
-        self._reserve(record, ZERO)
-        conduct.ended(self.conduct, record.approved.intent)
-        self._ended.append(record.approved.order_id)
+        approved = record.approved
+        if record.reserved:
+            _reserve(self.books[approved.intent.strategy], record, ZERO)
+        conduct.ended(self.conduct, approved.intent)
+        self._ended.append(approved.order_id)
         if len(self._ended) > ENDED_ORDERS_KEPT:
             del self.orders[self._ended.popleft()]
 
-    def _reserve(self, record: OrderRecord, amount: Decimal) -> None:
-        book = self.books[record.approved.intent.strategy]
-        book.reserved = EXACT.add(EXACT.subtract(book.reserved, record.reserved), amount)
-        record.reserved = amount
+
+def _reserve(book: Book, record: OrderRecord, amount: Decimal) -> None:
+    book.reserved = EXACT.add(EXACT.subtract(book.reserved, record.reserved), amount)
+    record.reserved = amount
 
 
 def _read_move(ts: int, report: ExecutionReport, record: OrderRecord) -> OrderMoved | ReportIgnored:

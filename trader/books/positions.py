@@ -7,6 +7,9 @@ import msgspec
 from trader.model.money import EXACT, ZERO, divide, share_of
 from trader.model.orders import Side
 
+_BUY = Side.BUY  # an enumeration's members are slow to look up, and so are a context's methods
+_add, _subtract, _multiply = EXACT.add, EXACT.subtract, EXACT.multiply
+
 
 class Position(msgspec.Struct):
     """Signed quantity of one symbol in one sandbox and what it cost; a short has negative quantity and cost."""
@@ -33,28 +36,28 @@ class FillEffect(msgspec.Struct, frozen=True):
 
 def effect_of(position: Position, side: Side, execution: "Execution") -> FillEffect:
     """Work out one execution on ``position`` without changing it; it may close, open, or do both through zero."""
-    is_buy, price = side is Side.BUY, execution.price
+    is_buy, price = side is _BUY, execution.price
     in_coin = execution.fee_asset != "USD"
     delta = execution.qty if is_buy else execution.qty.copy_negate()
-    spent = EXACT.multiply(delta, price)
+    spent = _multiply(delta, price)
     cash, fee_usd, fee_value = spent.copy_negate(), ZERO, execution.fee
     if in_coin:
-        delta = EXACT.subtract(delta, execution.fee)
-        fee_value = EXACT.multiply(execution.fee, price)
+        delta = _subtract(delta, execution.fee)
+        fee_value = _multiply(execution.fee, price)
     elif fee_value:
         fee_usd = fee_value
-        cash = EXACT.subtract(cash, fee_usd)
+        cash = _subtract(cash, fee_usd)
     held = position.qty
-    if not held or (held > 0) == (delta > 0):
-        cost = EXACT.multiply(delta, price) if in_coin else spent
+    if not held or (held > ZERO) is (delta > ZERO):
+        cost = _multiply(delta, price) if in_coin else spent
         return FillEffect(delta, cost, cash, fee_usd, fee_value.copy_negate(), opened=True)
     gone = delta.copy_negate()  # signed like what is held
     closed = gone if gone.copy_abs() <= held.copy_abs() else held
     cost_closed = share_of(position.cost, closed, held)
-    realized = EXACT.subtract(EXACT.subtract(EXACT.multiply(closed, price), cost_closed), fee_value)
+    realized = _subtract(_subtract(_multiply(closed, price), cost_closed), fee_value)
     cost = cost_closed.copy_negate()
     if closed != gone:
-        cost = EXACT.add(cost, EXACT.multiply(EXACT.subtract(closed, gone), price))  # the rest is a new position
+        cost = _add(cost, _multiply(_subtract(closed, gone), price))  # the rest is a new position
     return FillEffect(delta, cost, cash, fee_usd, realized, opened=False)
 
 

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from trader.model.views import Floats
 
 
+_BUY = Side.BUY  # an enumeration's members are slow to look up
+
+
 class Portfolio:
     """:class:`trader.model.views.Exposures` of one desk."""
 
@@ -56,20 +59,25 @@ class Portfolio:
         self._touched = set(self.symbols)
         self._paid = {"", *self.strategies}
         self._is_moved = True
-        self._numbers = {(slot.sandbox.spec.name, slot.symbol): slot.rank for slot in slots}
+        self._places = {
+            (slot.sandbox.spec.name, slot.symbol): (self.index[slot.symbol], slot.rank, slot.sandbox.rank)
+            for slot in slots
+        }
+        arrays = self.buys, self.held_buys, self.sells, self.held_sells, self.reserved
+        self._cells = [array.data.cast("B").cast("d") for array in arrays]  # where one number is quicker to add
 
     def hear(self, event: Event) -> None:
         """Note what an event has changed."""
         match event:
-            case OrderFilled() | OrderMoved() | FillReversed() | PositionSplit():
-                self._touched.add(event.symbol)
-                self._paid.add(event.strategy)
             case OrderCreated(approved=approved):
                 if not approved.intent.reduces:
                     self._reserve(approved)
                     return
                 self._touched.add(approved.intent.symbol)
                 self._paid.add(approved.intent.strategy)
+            case OrderFilled() | OrderMoved() | FillReversed() | PositionSplit():
+                self._touched.add(event.symbol)
+                self._paid.add(event.strategy)
             case CashBooked() | CapitalChanged():
                 self._touched.add("")
                 self._paid |= {"", event.strategy}
@@ -113,11 +121,12 @@ class Portfolio:
     def _reserve(self, approved: Approved) -> None:
         """Add an opening; where its symbol is to be counted anyway, it is counted with the rest."""
         intent, qty = approved.intent, float(approved.intent.qty)
-        number, place = self.index[intent.symbol], self._numbers[intent.strategy, intent.symbol]
-        total, own = (self.buys, self.held_buys) if intent.side is Side.BUY else (self.sells, self.held_sells)
+        number, place, rank = self._places[intent.strategy, intent.symbol]
+        buys, held_buys, sells, held_sells, reserved = self._cells
+        total, own = (buys, held_buys) if intent.side is _BUY else (sells, held_sells)
         total[number] += qty
         own[place] += qty
-        self.reserved[self.rank[intent.strategy]] += float(approved.reserved)
+        reserved[rank] += float(approved.reserved)
 
     def _count(self, listing: Listing) -> None:
         number = self.index[listing.instrument.symbol]
@@ -148,7 +157,7 @@ def _unfilled(slot: Slot) -> tuple[float, float]:
     buys = sells = 0.0
     for record in (slot.order, slot.absent):
         if record is not None and record.status not in TERMINAL:
-            if record.approved.intent.side is Side.BUY:
+            if record.approved.intent.side is _BUY:
                 buys += _left(record)
             else:
                 sells += _left(record)
