@@ -92,7 +92,7 @@ _FILLS = [
         "if record is None or record.status in TERMINAL:",
     ),
     Sabotage("a bust is passed over", f"{_TRACKER}_book", "if not old.is_undone:", "if False:"),
-    Sabotage("a correction is a bust", f"{_TRACKER}_book", 'told.kind == "trade_correct"', "False"),
+    Sabotage("a correction is a bust", f"{_TRACKER}_book", 'if told.kind == "trade_correct":', "if False:"),
     Sabotage("a fee in coins is forgotten", f"{_TRACKER}_fee", "instrument_of(symbol)", "instrument_of('AAA')"),
     Sabotage("what others did is told to nobody", f"{_TRACKER}external", "return reports", "return []"),
     Sabotage(
@@ -210,7 +210,7 @@ _LIMITS = [
     Sabotage(
         "what was let pass counts when all is added up again",
         f"{_EXPOSURE}count",
-        "sums.account.add(change)",
+        "add([sums.account], change)",
         "pass",
     ),
     Sabotage(

@@ -488,35 +488,74 @@ def test_what_exceeded_an_order_is_known_after_a_restart() -> None:
     assert [one.report.qty for one in tracker.external()] == [Decimal(4)]
 
 
-def original(*rest: Told) -> list[Fill]:
-    """Return the activity of an execution that was corrected, and others of its order."""
-    rows = [Told("a", Decimal(10), Decimal(10), Decimal(99), 1), *rest]
-    return [Fill("v-1", "SPY", "buy", one) for one in rows]
+def rows_of(*told: Told) -> list[Fill]:
+    return [Fill("v-1", "SPY", "buy", one) for one in told]
 
 
-_BUST = Told("z", Decimal(0), Decimal(10), Decimal(99), 2, "trade_bust", "a")
+_ORIGINAL = Told("a", Decimal(10), Decimal(10), Decimal(99), 1)
 _CORRECTION = Told("c", Decimal(10), Decimal(10), Decimal(100), 2, "trade_correct", "a")
+_BEYOND = Told("d", Decimal(14), Decimal(4), Decimal(100), 3)
+_BUST = Told("z", Decimal(10), Decimal(4), Decimal(100), 4, "trade_bust", "d")
 
 
-@pytest.mark.parametrize("rest", [[_BUST, _CORRECTION], [_CORRECTION]])
-@pytest.mark.parametrize("restarts", [False, True])
-def test_an_original_read_without_its_correction_is_nobodys_until_that_is_read_too(
-    rest: list[Told], restarts: bool
-) -> None:
+def test_an_original_that_is_read_without_its_correction_is_no_news() -> None:
+    tracker = from_books(c="10")
+    tracker.looked_up(message("filled", "10", filled_avg_price=Decimal(100)), 6)
+    tracker.recovered(rows_of(_ORIGINAL), 7)
+    assert [one.order_id for one in tracker.wants_recovery(7 + OVERDUE)] == ["t-1"], "the rest of it is asked for"
+    tracker.recovered(rows_of(_ORIGINAL), 8, since=-1)
+    assert tracker.wants_recovery(8 + 100 * OVERDUE) == []
+    assert tracker.recovered(rows_of(_ORIGINAL, _CORRECTION), 9) == []
+    assert tracker.external() == []
+
+
+@pytest.mark.parametrize("is_read_before", [False, True])
+def test_an_execution_of_which_an_order_got_nothing_is_taken_back_after_a_restart(is_read_before: bool) -> None:
     ledger = books_of(c="10")
     tracker = reborn(ledger)
-    tracker.looked_up(message("filled", "10", filled_avg_price=Decimal(100)), 6)
-    assert tracker.recovered(original(), 7) == []
-    assert external_in(tracker, ledger) == ["a@10+over"]
-    if restarts:
-        tracker = reborn(ledger)
-        tracker.looked_up(message("filled", "10", filled_avg_price=Decimal(100)), 8)
-    assert tracker.recovered(original(), 8) == []
+    tracker.looked_up(message("filled", "14", filled_avg_price=Decimal(100)), 6)
+    tracker.recovered(rows_of(_BEYOND), 7)
+    assert external_in(tracker, ledger) == ["d@14+over"]
+    tracker = reborn(ledger)
+    tracker.looked_up(message("filled", "10", filled_avg_price=Decimal(100)), 8)
+    tracker.recovered(rows_of(_BEYOND) if is_read_before else [], 8)
     assert external_in(tracker, ledger) == []
     for _ in range(2):
-        assert tracker.recovered(original(*rest), 9) == []
-    assert external_in(tracker, ledger) == ["a@10+over!bust"]
+        tracker.recovered(rows_of(_BEYOND, _BUST), 9)
+    assert external_in(tracker, ledger) == ["d@14+over!bust"]
     assert ledger.account.external == {}
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(
+        st.one_of(
+            st.just(("send", "SPY", "buy", "5")),
+            st.tuples(st.just("quote"), st.just("SPY"), st.just(100), st.sampled_from([2.0, 9.0])),
+            st.tuples(st.just("restate"), st.integers(0, 2), st.sampled_from([Decimal(99), Decimal("99.25")])),
+        ),
+        max_size=8,
+    ),
+    st.data(),
+)
+def test_corrections_that_are_read_late_end_in_the_venues_executions(
+    script: list[tuple[Any, ...]], data: st.DataObject
+) -> None:
+    rehearsal = Rehearsal()
+    act(rehearsal, script)
+    for update in rehearsal.on_the_line:
+        rehearsal.deliver([update] * data.draw(st.integers(0, 1)))
+        if data.draw(st.booleans()):
+            rehearsal.restart()
+        if data.draw(st.booleans()):
+            rehearsal.read_orders()
+            rows = rehearsal.rows()
+            rows = rows[: len(rows) - data.draw(st.integers(0, 2))]
+            rehearsal.book(rehearsal.tracker.recovered(rows, rehearsal.floor.now))
+    for _ in range(2):
+        rehearsal.recover()
+        rehearsal.check()
+        rehearsal.restart()
 
 
 def test_what_was_crossed_between_sandboxes_is_not_expected_of_the_venue() -> None:

@@ -214,17 +214,25 @@ class Executions(Bookings):
         """Take activities of the order, all or some; return what stood in for them, undone, and what is new.
 
         What a row of ``restated`` put in the place of another is explained by that row, however alike the two are.
+        A cumulative quantity is the place of one execution: where one is known that no row explains, it came later,
+        as a correction that is not among the rows yet. What was there before it is no news, once all rows were read.
         """
         corrections = {told.venue_id for told in restated}
         left = list(rows)
         free = [one for one in self._booked if not one.is_synthetic and not one.venue_ids & corrections]
         for are_same in (_same_id, _same_place, _same_figures):
             left = [row for row in left if not _explain(row, free, are_same)]
-        self.is_doubtful = self.is_doubtful and not is_whole
-        undone = self.standing_in if left else []
+        corrected = {one.cumulative for one in free} - {ZERO}
+        fresh = [row for row in left if row.cumulative not in corrected]
+        self.is_doubtful = not is_whole and (self.is_doubtful or fresh != left)
+        undone = self.standing_in if fresh else []
         for one in undone:
             self.undo(one)
-        return undone, [self._book(row) for row in left]
+        new = self._restate([self._book(row) for row in (left if is_whole else fresh)], restated)
+        for one in new:
+            if one.cumulative in corrected:
+                self.undo(one)
+        return undone, [one for one in new if not one.is_undone]
 
     def synthesize(self, ts: int) -> Booked | None:
         """Book a stand-in for what is shown and not told; None where its price cannot be known."""
@@ -249,7 +257,7 @@ class Executions(Bookings):
         self.net = EXACT.add(self.net, told.qty)
         return booked
 
-    def restate(self, new: Sequence[Booked], rows: Iterable[Told]) -> list[Booked]:
+    def _restate(self, new: Sequence[Booked], rows: Iterable[Told]) -> list[Booked]:
         """Return what is left of new executions, that nobody was told of yet, after busts and corrections of them."""
         places = {one.name: place for place, one in enumerate(new)}
         left: list[Booked | None] = list(new)

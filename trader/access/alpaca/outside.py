@@ -83,8 +83,7 @@ class Outside:
         if executions is None or first.side not in {"buy", "sell"}:
             return
         standing = [told for told in fills if told.venue_id not in self._undone]
-        _, new = executions.recover(standing, restated, is_whole=False)
-        for booked in executions.restate(new, restated):
+        for booked in executions.recover(standing, restated, is_whole=False)[1]:
             self._tell(first.venue_order_id, first.symbol, Side(first.side), booked, now=now)
         for told in restated:
             self.take(first.venue_order_id, first.symbol, first.side, told, now=now)

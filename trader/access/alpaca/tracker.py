@@ -228,7 +228,6 @@ class OrderTracker(Orders):
         for told in fills:
             _bring_home(tracked, part, told.venue_id)
         undone, new = part.executions.recover(fills, restated, is_whole=is_whole)
-        new = part.executions.restate(new, restated)
         if undone or new:
             self.executed_at[tracked.approved.intent.symbol] = now
         reports = [self._bust(tracked, part, one, now) for one in undone if one.qty_told]
@@ -244,10 +243,11 @@ class OrderTracker(Orders):
         if told.kind == "fill":
             booked = executions.take(told)
             return [] if booked is None else self._report(tracked, part, booked, now=now)
-        old, is_known = executions.find(told), executions.knows(told.venue_id)
+        if executions.knows(told.venue_id):
+            return []
+        old = executions.find(told)
         if old is None:
-            if not is_known:
-                self._note("took back an execution that is not known", tracked, told.undoes)
+            self._note("took back an execution that is not known", tracked, told.undoes)
             return []
         reports = []
         if not old.is_undone:
@@ -256,7 +256,7 @@ class OrderTracker(Orders):
             executions.undo(old)
             bust = self._bust(tracked, part, old, told.ts)
             reports += [bust] if old.qty_told else []  # else all of it was beyond the order
-        if told.kind == "trade_correct" and not is_known:
+        if told.kind == "trade_correct":
             reports += self._report(tracked, part, executions.correct(told, old), now=now)
         return reports
 
