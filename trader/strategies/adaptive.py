@@ -3,7 +3,7 @@
 from math import isnan, nan
 from typing import Annotated
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
 from trader.model.signals import Signals, Target
 from trader.model.ticks import Bar
@@ -25,24 +25,14 @@ class AdaptiveStrategy(Strategy):
 
     short_window: Annotated[int, Field(ge=1, le=MAX_WINDOW)] = 10
     """Bars of the fast average of closes."""
-    long_window: Annotated[int, Field(ge=2, le=MAX_WINDOW)] = 30
+    long_window: Annotated[int, Field(ge=2, le=MAX_WINDOW), above("short_window")] = 30
     """Bars of the slow average of closes, and of the average volume."""
     rsi_period: Annotated[int, Field(ge=2, le=MAX_WINDOW)] = 14
     """Bars of Wilder's average."""
     rsi_oversold: Annotated[float, Field(ge=0, le=100)] = 30
     """RSI at or below which it speaks for a rise."""
-    rsi_overbought: Annotated[float, Field(ge=0, le=100)] = 70
+    rsi_overbought: Annotated[float, Field(ge=0, le=100), above("rsi_oversold")] = 70
     """RSI at or above which it speaks for a fall."""
-
-    @field_validator("long_window")
-    @classmethod
-    def _long_above_short(cls, long_window: int, info: ValidationInfo) -> int:
-        return above(long_window, "short_window", info)
-
-    @field_validator("rsi_overbought")
-    @classmethod
-    def _overbought_above_oversold(cls, overbought: float, info: ValidationInfo) -> float:
-        return above(overbought, "rsi_oversold", info)
 
     def __post_init__(self) -> None:
         """Make the memory."""

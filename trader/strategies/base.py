@@ -32,7 +32,7 @@ from typing import Protocol, TypeVar, dataclass_transform
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo
 from pydantic.dataclasses import dataclass
 
 from trader.model.signals import Signals
@@ -45,7 +45,6 @@ _PARAMETERS = ConfigDict(
 )
 
 _State = TypeVar("_State")
-_Number = TypeVar("_Number", int, float)
 
 
 class Context(Protocol):
@@ -127,16 +126,16 @@ class PerSymbol(dict[str, _State]):
         return state
 
 
-def above(value: _Number, other: str, info: ValidationInfo) -> _Number:
-    """Return ``value`` if it is above the parameter ``other``, declared before it; for use in a field validator.
+def above(other: str) -> AfterValidator:
+    """Check that a parameter is above ``other``, which is declared before it; last in its annotation."""
 
-    Raises:
-        ValueError: it is not; pydantic reports it at the parameter being validated.
-    """
-    bound = info.data.get(other)  # absent when it was itself refused
-    if bound is not None and value <= bound:
-        raise ValueError(f"must be above {other}, which is {bound:g}; got {value:g}")
-    return value
+    def check(value: float, info: ValidationInfo) -> float:
+        bound = info.data.get(other)  # absent when it was itself refused
+        if bound is not None and value <= bound:
+            raise ValueError(f"must be above {other}, which is {bound:g}; got {value:g}")
+        return value
+
+    return AfterValidator(check)
 
 
 def _refuse_misshapen(cls: type[Strategy]) -> None:

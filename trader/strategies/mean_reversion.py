@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
 from trader.model.signals import Signals, Target
 from trader.model.ticks import Bar
@@ -20,13 +20,8 @@ class MeanReversionStrategy(Strategy):
     """Bars of the mean and the deviation, the newest included."""
     exit_threshold: Annotated[float, Field(ge=0)] = 0.5
     """Deviations from the mean within which a position ends."""
-    entry_threshold: Annotated[float, Field(gt=0)] = 2.0
+    entry_threshold: Annotated[float, Field(gt=0), above("exit_threshold")] = 2.0
     """Deviations from the mean at which a position begins."""
-
-    @field_validator("entry_threshold")
-    @classmethod
-    def _entry_above_exit(cls, entry: float, info: ValidationInfo) -> float:
-        return above(entry, "exit_threshold", info)
 
     def __post_init__(self) -> None:
         """Make the memory."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
 from trader.model.signals import Signals, Target
 from trader.model.ticks import Bar
@@ -17,13 +17,8 @@ class RsiStrategy(Strategy):
     """Bars of Wilder's average."""
     rsi_oversold: Annotated[float, Field(ge=0, le=100)] = 30
     """RSI at or below which to be long."""
-    rsi_overbought: Annotated[float, Field(ge=0, le=100)] = 70
+    rsi_overbought: Annotated[float, Field(ge=0, le=100), above("rsi_oversold")] = 70
     """RSI at or above which to be out or short."""
-
-    @field_validator("rsi_overbought")
-    @classmethod
-    def _overbought_above_oversold(cls, overbought: float, info: ValidationInfo) -> float:
-        return above(overbought, "rsi_oversold", info)
 
     def __post_init__(self) -> None:
         """Make the memory."""
