@@ -70,8 +70,8 @@ _FILLS = [
     Sabotage(
         "all that is read of an order is new",
         f"{_ALPACA}executions:Executions.recover",
-        "in (_same_id, _same_place, _same_figures):",
-        "in ():",
+        "left = [row for row in left if not _explain(row, free, are_same)]",
+        "free = []",
     ),
     Sabotage(
         "the venue's ids of executions are not looked at",
@@ -112,7 +112,7 @@ _BOOKS = [
     Sabotage(
         "orders on their way cost nothing",
         "trader.books.book:Book.free_cash",
-        "EXACT.subtract(self.cash, self.reserved)",
+        "_subtract(self.cash, self.reserved)",
         "self.cash",
     ),
     Sabotage(
