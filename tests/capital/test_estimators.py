@@ -1,36 +1,14 @@
-"""Estimators against published figures, other programs, and paths whose volatility is known."""
+"""Estimators against published figures, other programs, and series whose parameters are known."""
 
 import csv
-from collections.abc import Callable
-from math import log, sqrt
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from trader.capital.estimators import (
-    Days,
-    Floats,
-    garch,
-    garman_klass,
-    har,
-    parkinson,
-    risk_metrics,
-    rogers_satchell,
-    yang_zhang,
-)
-
-
-def walk(days: int, *, sigma: float = 0.02, night: float = 0.0, drift: float = 0.0, steps: int = 2_000) -> Days:
-    """Return days of a fine random walk: ``sigma`` while open, ``night`` between."""
-    random = np.random.default_rng(7)
-    moves = random.normal(drift / steps, sigma / sqrt(steps), (days, steps))
-    gaps = random.normal(0, night, days) if night else np.zeros(days)
-    opens = np.cumsum(gaps + np.concatenate([[0.0], moves.sum(axis=1)[:-1]]))
-    paths = opens[:, None] + np.cumsum(moves, axis=1)
-    high, low = np.maximum(paths.max(axis=1), opens), np.minimum(paths.min(axis=1), opens)
-    return Days(*(np.asarray(100 * np.exp(level), dtype=np.float64) for level in (opens, high, low, paths[:, -1])))
+from trader.capital.estimators import Floats, garch, har, risk_metrics
 
 
 def test_risk_metrics_is_its_recursion() -> None:
@@ -55,28 +33,6 @@ def test_har_is_least_squares() -> None:
     assert har(made) == pytest.approx(np.linalg.solve(design.T @ design, design.T @ made[22:]), rel=1e-8)
 
 
-@pytest.mark.parametrize("estimate", [parkinson, garman_klass, rogers_satchell, yang_zhang])
-def test_ranges_show_the_volatility_of_a_walk(estimate: Callable[[Days], float]) -> None:
-    assert estimate(walk(2_000)) == pytest.approx(0.02, rel=0.05)
-
-
-def test_only_yang_and_zhang_see_the_night() -> None:
-    days = walk(2_000, night=0.02)
-    assert yang_zhang(days) == pytest.approx(0.02 * sqrt(2), rel=0.05)
-    assert parkinson(days) == pytest.approx(0.02, rel=0.05)
-
-
-def test_drift_misleads_the_range_and_not_rogers_and_satchell() -> None:
-    days = walk(2_000, drift=0.03)
-    assert parkinson(days) > 0.025
-    assert rogers_satchell(days) == pytest.approx(0.02, rel=0.05)
-
-
-def test_a_day_without_a_move_has_no_volatility() -> None:
-    flat = Days(*[np.full(5, 100.0)] * 4)
-    assert [measure(flat) for measure in (parkinson, garman_klass, rogers_satchell, yang_zhang)] == [0, 0, 0, 0]
-
-
 def test_garch_finds_the_parameters_returns_were_made_with() -> None:
     random, returns, variance, last = np.random.default_rng(5), [], 1.0, 1.0
     for _ in range(4_000):
@@ -96,21 +52,6 @@ def numbers(path: Path, column: str) -> Floats:
 def test_garch_is_that_of_the_published_benchmark(shared: Path) -> None:
     returns = numbers(shared / "data" / "quant-reference" / "dem2gbp_1974.csv", "ret_pct")
     assert garch(returns) == pytest.approx((-0.00619041, 0.0107613, 0.153134, 0.805974), abs=3e-5)
-
-
-@pytest.mark.recorded
-def test_parkinson_is_that_of_another_program(shared: Path) -> None:
-    folder = shared / "data" / "quant-reference"
-    columns = [numbers(folder / "ttrc_250.csv", name) for name in ("Open", "High", "Low", "Close")]
-    expected = numbers(folder / "ttr_expected_250.csv", "vol_parkinson_n10_N260")
-    for end in np.flatnonzero(~np.isnan(expected)).tolist():
-        days = Days(*(column[end - 9 : end + 1] for column in columns))
-        assert parkinson(days) * sqrt(260) == pytest.approx(expected[end], abs=1e-8)
-
-
-def test_the_constant_of_the_range_is_that_of_its_paper() -> None:
-    days = Days(*(np.array([price]) for price in (100.0, 110.0, 100.0, 105.0)))
-    assert parkinson(days) == pytest.approx(log(1.1) * 0.6005612, rel=1e-6)
 
 
 def test_garch_of_a_few_returns_is_still_a_process() -> None:

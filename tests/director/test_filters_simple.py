@@ -1,6 +1,8 @@
 """nil, weekday and volatility: one intent, yes or no, without a portfolio."""
 
+import csv
 from math import sqrt
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,3 +118,16 @@ def test_volatility_of_ranges() -> None:
 def test_the_bounds_are_in_order() -> None:
     with pytest.raises(ValidationError, match=r"must be at least min_ann, which is 0\.5; got 0\.1"):
         VolatilityFilter(min_ann=0.5, max_ann=0.1)
+
+
+@pytest.mark.recorded
+def test_parkinson_is_that_of_another_program(shared: Path) -> None:
+    def column(file: str, name: str) -> list[float]:
+        with (shared / "data" / "quant-reference" / file).open(encoding="utf-8", newline="") as lines:
+            return [float(row[name] or "nan") for row in csv.DictReader(lines)]
+
+    highs, lows = (np.array(column("ttrc_250.csv", name)) for name in ("High", "Low"))
+    expected = np.array(column("ttr_expected_250.csv", "vol_parkinson_n10_N260"))
+    for end in np.flatnonzero(~np.isnan(expected)).tolist():
+        days = slice(end - 9, end + 1)
+        assert parkinson(highs[days], lows[days]) * sqrt(260) == pytest.approx(expected[end], abs=1e-8)

@@ -1,12 +1,10 @@
 """Other ways to measure volatility, to hold the desk's forecast against; all return standard deviations or parameters.
 
-Source: RiskMetrics Technical Document (1996); Corsi (2009), HAR-RV; Bollerslev (1986), GARCH; Parkinson (1980), Garman
-and Klass (1980), Rogers and Satchell (1991), Yang and Zhang (2000). Ranges of prices that trade in steps are too small,
-so what is made of them is biased down.
+Source: RiskMetrics Technical Document (1996); Corsi (2009), HAR-RV; Bollerslev (1986), GARCH.
 """
 
 from collections.abc import Callable
-from math import inf, log, sqrt
+from math import inf, sqrt
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -18,15 +16,6 @@ _SEED_DAYS: Final = 20
 _HAR_LAGS: Final = (1, 5, 22)  # a day, a week, a month
 _MOST_STEPS: Final = 4_000  # of the search for a maximum of four parameters, which takes some hundreds
 _CLOSE_ENOUGH: Final = 1e-12
-
-
-class Days(NamedTuple):
-    """Daily prices as arrays of one shape, newest last."""
-
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
 
 
 class Garch(NamedTuple):
@@ -54,34 +43,6 @@ def har(variances: Floats) -> Floats:
     means = [(sums[days] - sums[days - lag]) / lag for lag in _HAR_LAGS]
     weights, *_ = np.linalg.lstsq(np.column_stack([np.ones(len(days)), *means]), variances[longest:], rcond=None)
     return np.asarray(weights)
-
-
-def parkinson(days: Days) -> float:
-    """Return the deviation that the days' highs and lows show; blind to gaps between days, like the next two."""
-    return sqrt(float(np.mean(np.log(days.high / days.low) ** 2)) / (4 * log(2)))
-
-
-def garman_klass(days: Days) -> float:
-    """Return the deviation that ranges and moves within the days show, where prices have no drift."""
-    wide, moved = np.log(days.high / days.low), np.log(days.close / days.open)
-    return sqrt(max(float(np.mean(0.5 * wide**2 - (2 * log(2) - 1) * moved**2)), 0.0))
-
-
-def rogers_satchell(days: Days) -> float:
-    """Return the deviation that ranges and moves within the days show, whatever the drift; enough for coins."""
-    high, low = np.log(days.high / days.open), np.log(days.low / days.open)
-    moved = np.log(days.close / days.open)
-    return sqrt(max(float(np.mean(high * (high - moved) + low * (low - moved))), 0.0))
-
-
-def yang_zhang(days: Days) -> float:
-    """Return the deviation from close to close, of nights and days together; the first day only has a close."""
-    within = Days(*(column[1:] for column in days))
-    count = len(within.open)
-    night = np.var(np.log(within.open / days.close[:-1]), ddof=1)
-    moved = np.var(np.log(within.close / within.open), ddof=1)
-    share = 0.34 / (1.34 + (count + 1) / (count - 1))
-    return sqrt(float(night + share * moved) + (1 - share) * rogers_satchell(within) ** 2)
 
 
 def garch(returns: Floats) -> Garch:
