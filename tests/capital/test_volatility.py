@@ -1,6 +1,6 @@
 """The forecast against its definition written otherwise, and against pandas."""
 
-from math import isnan, sqrt
+from math import sqrt
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,6 @@ from trader.capital.volatility import (
     Floats,
     carver,
     forecast,
-    true_range,
     weighted_sd,
 )
 
@@ -80,13 +79,3 @@ def test_a_forecast_is_never_below_nothing(returns: Floats) -> None:
 def test_years_are_of_weekdays_for_stocks_and_of_all_days_for_coins() -> None:
     found = [sqrt(252), ANNUALISER["stock"], ANNUALISER["crypto"], ANNUALISER["stock"] / ANNUALISER["crypto"]]
     assert found == pytest.approx([15.874508, 16, 19.104973, 0.837478], abs=1e-6)
-
-
-def test_the_average_true_range_is_wilders() -> None:
-    highs, lows = np.array([11.0, 13.0, 12.0, 15.0]), np.array([9.0, 11.0, 10.0, 14.0])
-    closes = np.array([10.0, 12.0, 11.0, 14.5])
-    ranges = [3.0, 2.0, 4.0]  # 13 − 10, 12 − 10, 15 − 11: a gap counts from the close before
-    assert true_range(highs, lows, closes, 2) == pytest.approx((ranges[0] + ranges[1]) / 4 + ranges[2] / 2)
-    assert true_range(highs, lows, closes, 3) == 3
-    assert isnan(true_range(highs, lows, closes, 4))
-    assert isnan(true_range(highs, lows, closes, 0))

@@ -61,7 +61,6 @@ def test_without_days_arrays_are_empty_and_figures_unknown() -> None:
     assert isnan(dailies.sigma_day)
     assert isnan(dailies.vol_ratio)
     assert isnan(dailies.volume_day)
-    assert isnan(dailies.atr(1))
     assert dailies.broadcast() is None
 
 
@@ -373,14 +372,6 @@ def test_the_days_volume_is_the_average_of_four_weeks() -> None:
     dailies = Dailies("stock")
     dailies.give([day(n - 50, volume=float(n)) for n in range(50)], T0)
     assert dailies.volume_day == sum(range(50 - VOLUME_DAYS, 50)) / VOLUME_DAYS
-
-
-def test_the_average_true_range_counts_gaps() -> None:
-    dailies = Dailies("stock")
-    dailies.give([day(-3, 100), day(-2, 110, low=108, high=111), day(-1, 109, low=109, high=110)], T0)
-    assert dailies.atr(1) == 1
-    assert dailies.atr(2) == (11 + 1) / 2
-    assert isnan(dailies.atr(3))
 
 
 # --- the market ----------------------------------------------------------------------------------------------------

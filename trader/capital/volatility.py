@@ -97,18 +97,3 @@ def weighted_sd(returns: Floats, span: int) -> Floats:
         free = weight - squares / weight
         found.append(total / free if free > 0 else np.nan)
     return np.asarray(np.sqrt(found))
-
-
-def true_range(highs: Floats, lows: Floats, closes: Floats, n: int) -> float:
-    """Return Wilder's average true range over ``n`` days in price units, NaN for fewer than ``n`` + 1 days.
-
-    Source: Wilder (1978): the first is the mean of ``n`` true ranges, each later day weighs 1/n.
-    """
-    if n < 1 or len(closes) <= n:
-        return np.nan
-    before = closes[:-1]
-    ranges = np.maximum(highs[1:], before) - np.minimum(lows[1:], before)
-    average = float(ranges[:n].mean())
-    for value in ranges[n:].tolist():
-        average += (value - average) / n
-    return average

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from trader.capital.volatility import ANNUALISER, Volatility, forecast, true_range
+from trader.capital.volatility import ANNUALISER, Volatility, forecast
 from trader.model.time import DAY, HOUR, MINUTE, NEW_YORK, midnight_after
 
 if TYPE_CHECKING:
@@ -103,11 +103,6 @@ class Dailies:
         """Return the average daily volume of the newest :data:`VOLUME_DAYS` days, NaN without one."""
         self.broadcast()
         return self._volume_day
-
-    def atr(self, n: int) -> float:
-        """Return the average true range over ``n`` days in price units, NaN while fewer than n + 1 days are known."""
-        known = len(self.ends)
-        return true_range(self.highs(known), self.lows(known), self.closes(known), n)
 
     def broadcast(self) -> Volatility | None:
         """Return what everybody is told of its volatility; None while too few days are known."""
