@@ -169,9 +169,13 @@ class Monitor:
         equities[0] += held.others
         return equities
 
-    def swings(self, held: Held, marks: "Floats") -> "Floats":
-        """Return what the positions of every scope come to without their signs."""
-        return self._by_scope(self._of_strategies(held, np.abs(held.qty * marks[held.places])))
+    def shares(self, held: Held) -> tuple["Floats", "Floats"]:
+        """Return the cash of every scope, and what it holds of ``held.symbols``, shape (scopes, symbols)."""
+        table = np.zeros((len(held.cash), len(held.symbols)))
+        table[held.owners, held.places] = held.qty
+        cash = self._by_scope(held.cash)
+        cash[0] += held.others
+        return cash, np.concatenate((table.sum(axis=0)[None], self.members @ table, table))
 
     def _worth_of(self, book: Book) -> float:
         """Return what a strategy that is no longer traded is worth."""

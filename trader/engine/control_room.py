@@ -7,8 +7,8 @@ does what it is latched to. What a flag leads to is the escalation's word (:mod:
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from math import isnan, nan
-from operator import le
-from typing import TYPE_CHECKING, Final, NamedTuple
+from operator import le, lt
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -60,7 +60,32 @@ class Seen(NamedTuple):
     marks: list[float]
 
 
-_Box = tuple[list[float], list[float]]  # the lowest and the highest marks
+class _Box(NamedTuple):
+    """The lowest and the highest marks."""
+
+    lows: list[float]
+    highs: list[float]
+
+    @classmethod
+    def around(cls, marks: Sequence[float], part: float) -> Self:
+        """Return the marks that are away by less than a part of themselves."""
+        return cls([mark * (1.0 - part) for mark in marks], [mark * (1.0 + part) for mark in marks])
+
+    def holds(self, marks: Sequence[float]) -> bool:
+        return all(map(le, self.lows, marks)) and all(map(le, marks, self.highs))
+
+
+class _Span(NamedTuple):
+    """The lowest and the highest equities of some scopes; their cash, and what they hold, shape (scopes, symbols)."""
+
+    cash: "Floats"
+    shares: "Floats"
+    lows: list[float]
+    highs: list[float]
+
+    def holds(self, marks: Sequence[float]) -> bool:
+        equities = (self.cash + self.shares @ np.array(marks)).tolist() if marks else self.cash.tolist()
+        return all(map(lt, self.lows, equities)) and all(map(lt, equities, self.highs))
 
 
 class ControlRoom:
@@ -82,9 +107,9 @@ class ControlRoom:
         self._hour = -1  # of the newest measure of the market
         self._known: tuple[object, ...] = ()
         self._seen = self._see()  # of the last look
-        # The prices within which neither a loss nor a load crosses a limit, as long as the books are what they were.
-        self._no_loss: _Box | None = None
-        self._no_load: _Box | None = None
+        # Within these no loss and no load crosses a limit, as long as the books are what they were.
+        self._span: _Span | None = None
+        self._box: _Box | None = None
 
     def glance(self, ts: int) -> None:
         """Learn from a minute of history what all was worth when the periods ended that are over by now."""
@@ -104,17 +129,17 @@ class ControlRoom:
         self._tighten(ts)
         if self._desk.warned:
             self._note(ts)
-        if self._known == (known := self._state(ts)) and before.held.is_lasting:
+        if self._known == (known := self._state()) and before.held.is_lasting:
             self._seen = Seen(before.held, before.listings, [listing.mark for listing in before.listings])
         else:
             self._known, self._seen = known, self._see()
-            self._no_loss = self._no_load = None
+            self._span = self._box = None
         marks, listings = self._seen.marks, self._seen.listings
         is_quoted = self._losses.is_daily and any(listing.quote for listing in listings)
-        if is_quoted or content >= self._losses.next_end or not _is_within(marks, self._no_loss):
+        if is_quoted or content >= self._losses.next_end or not self._span or not self._span.holds(marks):
             self._weigh(ts, before)
-        is_older = bool(listings) and self._loads.is_older(ts)
-        if is_older or not _is_within(marks, self._no_load) or self._known != self._state(ts):
+        is_older = (listings or not ts % HOUR) and self._loads.is_older(ts)
+        if is_older or not self._box or not self._box.holds(marks) or self._known != self._state():
             self._gauge(ts)
 
     def resume(self, message: Control) -> None:
@@ -152,10 +177,9 @@ class ControlRoom:
 
     # --- what is seen -------------------------------------------------------------------------------------------
 
-    def _state(self, ts: int) -> tuple[object, ...]:
-        """Return what differs when anything but a price may have changed; days that ended are read every hour."""
-        desk = self._desk
-        return desk.portfolio.booked, desk.ledger.orders_created, ts // HOUR, [*self._account.flags.values()]
+    def _state(self) -> tuple[object, ...]:
+        """Return what differs when anything but a price may have changed."""
+        return self._desk.portfolio.booked, self._desk.ledger.orders_created, [*self._account.flags.values()]
 
     def _see(self) -> "Seen":
         self._desk.portfolio.sync()
@@ -181,8 +205,12 @@ class ControlRoom:
                 self._clear(ts, flag, "measure")  # nothing waits for a person
         if equities[0] <= 0.0:
             self._raise(ts, Breach(NAV, ACCOUNT, "> $0", f"${equities[0]:.2f}"), until=BY_A_PERSON)
-        swings = self.monitor.swings(self._seen.held, np.array(self._seen.marks))
-        self._no_loss = _box(self._seen.marks, self._losses.leeway(equities, swings))
+        places, lows, highs = self._losses.span(equities)
+        if self._span is None:
+            cash, shares = self.monitor.shares(self._seen.held)
+            self._span = _Span(cash[places], shares[places], lows, highs)
+        else:
+            self._span = self._span._replace(lows=lows, highs=highs)
 
     def _cautious(self, equities: "Floats") -> "Floats":
         """Return what all would be worth if it were sold at the bid and bought back at the ask, where that is known."""
@@ -219,9 +247,9 @@ class ControlRoom:
                 self._clear(ts, flag, "measure")
         for flag in [flag for flag in flags.values() if flag.action == Action.FORCE_REDUCE]:
             self._reduce(ts, flag)
-            return
-        leeway = self._loads.leeway(ts, flags)
-        self._no_load = None if self._loads.is_older(ts) else _box(self._seen.marks, leeway)
+        if self._known == self._state() and all(flag.action != Action.FORCE_REDUCE for flag in flags.values()):
+            part = _SURELY * min(self._loads.leeway(ts, flags), 1.0)
+            self._box = _Box.around(self._seen.marks, part) if part > 0.0 and not self._loads.is_older(ts) else None
 
     def _tighten(self, ts: int) -> None:
         """Take over how wild the market is: once an hour, for it is daily bars that tell, and until they do at once."""
@@ -325,16 +353,6 @@ class ControlRoom:
         sandboxes = self._desk.sandboxes
         names = {"account": sandboxes, "strategy": [name], "group": self.monitor.groups.get(name, ())}.get(of, ())
         return [slot for one in names if one in sandboxes for slot in sandboxes[one].slots.values()]
-
-
-def _box(marks: Sequence[float], leeway: float) -> _Box | None:
-    """Return the marks that are within ``leeway``, a part of themselves."""
-    part = _SURELY * min(leeway, 1.0)
-    return ([mark * (1.0 - part) for mark in marks], [mark * (1.0 + part) for mark in marks]) if part > 0.0 else None
-
-
-def _is_within(marks: Sequence[float], box: _Box | None) -> bool:
-    return box is not None and all(map(le, box[0], marks)) and all(map(le, marks, box[1]))
 
 
 def _offer(listing: Listing) -> tuple[float, float] | None:

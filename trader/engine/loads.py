@@ -11,14 +11,15 @@ from trader.engine.desk import Desk
 from trader.engine.market import Listing
 from trader.model.calendar import session_of
 from trader.model.events import FlagRaised
-from trader.model.tail import parametric
+from trader.model.tail import parametric, sigma_of
 from trader.model.time import DAY, MINUTE, SECOND
 from trader.risk.bounds import Bound, Breach
 from trader.risk.gauges import EXPOSURES, TAILS, Gauges, Layout, leeway_of, levels_of
 from trader.risk.orders import CODES
+from trader.risk.past import Past
 from trader.risk.regime import tightness_of
 from trader.risk.rules import Rules
-from trader.risk.value_at_risk import dollars, tail_of
+from trader.risk.value_at_risk import dollars
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +41,12 @@ class Loads:
         self._factor = rules.ladder.weekly_factor
         self._listings = listings
         self._model = desk.tails._model  # noqa: SLF001 -- the gate's: read once for both
-        self._past = self._model.at(desk.now)
+        self._past: Past | None = None
+        self._alone: Floats = np.zeros(0)  # standard deviation of each symbol
+        self._box = self._weights()
+        terms = rules.var
+        unit = parametric(1.0, confidence=terms.confidence, horizon=terms.horizon)
+        self._unit = (terms.max_var, unit.var), (terms.max_es, unit.es)
         self._booked, self._aging = -1, list[tuple[Listing, Bound, float]]()
         self._ages = {name: of.max_mark_age_s for name, of in rules.orders.items() if of.max_mark_age_s}
 
@@ -48,7 +54,8 @@ class Loads:
         """Return what is beyond a limit now, and the scopes and rules of which that is not known."""
         breaches, unknown = self._gauges.read(flags) if self._gauges else ([], set())
         if self._tails.is_on:
-            for breach in self._standing(*self._box(), now, flags):
+            self._box = self._weights()
+            for breach in self._standing(*self._box, now, flags):
                 if breach.value.startswith("unknown"):
                     unknown.add((breach.scope, breach.rule))
                 else:
@@ -95,7 +102,7 @@ class Loads:
                     self._aging.append((listing, bound, min(levels_of(bound)) * SECOND))
         return self._aging
 
-    def _box(self) -> tuple["Floats", "Floats"]:
+    def _weights(self) -> tuple["Floats", "Floats"]:
         """Return what is held in dollars, were all that is on its way bought, or sold."""
         seen = self._portfolio
         if seen.buys.any() or seen.sells.any():
@@ -117,32 +124,24 @@ class Loads:
 
         Where something is on its way, what is lost one by one must be within the limits itself.
         """
-        past, limits, shocks = self._model.at(now), self._model.limits, self._model.shocks
-        (high, low), nav, self._past = self._box(), self._nav(), past
+        past, limits, shocks, (high, low) = self._model.at(now), self._model.limits, self._model.shocks, self._box
+        if past is not self._past:
+            self._past, self._alone = past, np.sqrt(past.covariance.diagonal()) + past.alone
         if limits.method != "parametric" and len(past.days):
             return nan  # a quantile of past days moves as it likes
-        most, is_sure = np.maximum(np.abs(high), np.abs(low)), high is low
-        gross = float(most.sum())
-        alone = parametric(
-            float(dollars(most, np.sqrt(past.covariance.diagonal()) + past.alone).sum()),
-            confidence=limits.confidence, horizon=limits.horizon,
-        )  # fmt: skip
-        stress = float(dollars(most, np.abs(shocks)).sum(axis=1).max(initial=0.0))
-        tail = tail_of(high, past, limits) if is_sure else alone
-        gain = float(dollars(high, shocks).sum(axis=1).min(initial=0.0)) if is_sure else -stress
-        rows = [
-            (loss, level, swing)
-            for bound, loss, swing in (
-                (limits.max_var, tail.var, alone.var), (limits.max_es, tail.es, alone.es),
-                (limits.max_stress, -gain, stress),
-            )
-            for level in levels_of(bound)
-        ]  # fmt: skip
-        losses, levels, swings = np.array([*rows, (nav, 0.0, gross)]).T
-        levels /= self._tightness(flags)
-        if not nav > 0.0 or not (is_sure or (losses < levels * nav)[:-1].all()):
+        is_sure, most, nav = high is low, np.maximum(np.abs(high), np.abs(low)), self._nav()
+        gross, alone, unit = float(most.sum()), float(dollars(most, self._alone).sum()), self._unit
+        spread = sigma_of(high, past.covariance) + float(dollars(np.abs(high), past.alone).sum()) if is_sure else alone
+        rows = [(spread * part, level, alone * part) for bound, part in unit for level in levels_of(bound)]
+        if limits.max_stress:
+            fall = float(dollars(most, np.abs(shocks)).sum(axis=1).max(initial=0.0))
+            loss = -float(dollars(high, shocks).sum(axis=1).min(initial=0.0)) if is_sure else fall
+            rows += [(loss, level, fall) for level in levels_of(limits.max_stress)]
+        losses, levels, swings = np.array([(nav, 0.0, gross), *rows]).T
+        lines = levels * (nav / self._tightness(flags))
+        if not nav > 0.0 or not (is_sure or (losses < lines)[1:].all()):
             return nan
-        return leeway_of(losses, levels * nav, swings + levels * gross)
+        return leeway_of(losses, lines, swings + levels * gross)
 
     def _tail_surplus(
         self, flag: FlagRaised, flags: Mapping[str, FlagRaised], gone: "NDArray[np.bool_]", *, now: int

@@ -12,14 +12,18 @@ from trader.books.book import AccountBook
 from trader.model.events import Event, PeakReached, PeriodStarted
 from trader.model.money import EXACT, decimal_of
 from trader.risk.bounds import Level
-from trader.risk.gauges import leeway_of
 from trader.risk.ladder import DRAWDOWN, LOSSES, PERIOD_OF, Ladder, end_of, floor_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from trader.model.views import Floats
+
+    Places = NDArray[np.intp]
 
 PEAK_STEP: Final = 1e-4  # a peak is journaled when it is so much higher: else every minute of a good day would be one
 _FAR: Final = 1e300  # no equity comes so far
+_DOUBT, _DOUBT_USD = 1e-9, 1e-6  # more than sums of floats differ by that are added up in another order
 _DIGITS: Final = 6  # of a dollar: floats know no more of a large account
 
 
@@ -59,7 +63,8 @@ class Losses:
         self._at = np.array([rung.place for rung in self._rungs], dtype=np.intp)
         self._is_daily = np.array([rung.kind == "daily_loss" for rung in self._rungs], dtype=bool)
         self.is_daily = bool(self._is_daily.any())  # what an exit would bring is looked at
-        self._bases, self._floors, self._summits = np.full((3, len(self._rungs)), nan)
+        self._bases = np.full(len(self._rungs), nan)
+        self._lines = self._floors, self._summits = np.full((2, len(self._rungs)), _FAR)
         self.next_end = min(map(self._end_of, self._rungs), default=inf)  # of a period that is measured (ns UTC)
         self._learn(range(len(self._rungs)))
 
@@ -82,14 +87,16 @@ class Losses:
         broken: list[int] = np.flatnonzero(seen <= self._floors).tolist()
         return [self._describe(number, float(seen[number])) for number in broken]
 
-    def leeway(self, equities: "Floats", swings: "Floats") -> float:
-        """Return by what part of themselves prices may move before a rung breaks or mends, or a peak is passed.
-
-        ``swings`` are what positions come to without their signs, by scope like ``equities``; NaN: not known.
-        """
-        lines = np.nan_to_num(np.stack((self._floors, self._summits)), nan=_FAR, posinf=_FAR, neginf=-_FAR)
-        of_rungs = leeway_of(equities[self._at], lines, swings[self._at])
-        return float(np.minimum(of_rungs, leeway_of(equities[:1], np.zeros(1), swings[:1])))  # nor is all lost
+    def span(self, equities: "Floats") -> tuple["Places", list[float], list[float]]:
+        """Return scopes by their places, and between which equities of each nothing begins, breaks or mends."""
+        places = np.append(self._at, 0)
+        lines = np.concatenate((self._lines, ((0.0,), (_FAR,))), axis=1)  # nor is all lost
+        worth = equities[places]
+        doubt = _DOUBT * (np.abs(lines) + np.abs(worth)) + _DOUBT_USD
+        is_below, is_above = lines + doubt < worth, lines - doubt > worth
+        lows = np.where(is_below, lines + doubt, np.where(is_above, -_FAR, _FAR))  # on a line anything may be next
+        highs = np.where(is_above, lines - doubt, _FAR)
+        return places, lows.max(axis=0).tolist(), highs.min(axis=0).tolist()
 
     def rebase(self, ts: int, scope: str, kinds: Collection[str], *, equities: "Floats") -> None:
         """Measure ``scope`` from here: a person has looked at these losses and lets it go on."""
@@ -142,8 +149,8 @@ class Losses:
             rung = self._rungs[number]
             base = self._measured_from(rung)
             self._bases[number] = base
-            self._floors[number] = -inf if isnan(base) else floor_of(base, rung.limit)
-            self._summits[number] = base * (1 + PEAK_STEP) if rung.kind == DRAWDOWN else inf
+            self._floors[number] = -_FAR if isnan(base) else min(_FAR, floor_of(base, rung.limit))
+            self._summits[number] = base * (1 + PEAK_STEP) if rung.kind == DRAWDOWN and not isnan(base) else _FAR
 
     def _measured_from(self, rung: Rung) -> float:
         if rung.kind == DRAWDOWN:

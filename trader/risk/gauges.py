@@ -57,8 +57,7 @@ def leeway_of(values: "Floats", lines: "Floats", swings: "Floats") -> float:
     A value moves by at most that part of its swing.
     """
     gaps = np.abs(values - lines) - _DOUBT * (np.abs(values) + np.abs(lines))
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return float(np.where(swings == 0.0, np.inf, gaps / swings).min(initial=np.inf))
+    return float(np.divide(gaps, swings, out=np.full(len(gaps), np.inf), where=swings != 0.0).min(initial=np.inf))
 
 
 def levels_of(bound: Bound) -> list[float]:
@@ -95,6 +94,11 @@ class _Read(NamedTuple):
     stakes: "Floats"
     swings: "Floats"
 
+    def values(self) -> "Floats":
+        """Return what is compared with the limits; of nothing, and of less, anything is too much."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.measures / self.equities
+
 
 class Gauges:
     """All limits on exposure of one desk."""
@@ -130,7 +134,8 @@ class Gauges:
 
         ``flags`` are those that stand: some tighten limits.
         """
-        values = self._values()
+        self._last = self._read()
+        values = self._last.values()
         tightness = self._tightness(flags)
         beyond: list[int] = np.flatnonzero(values * tightness * self._sign > self._first).tolist()
         breaches = [
@@ -143,10 +148,10 @@ class Gauges:
     def leeway(self, flags: Mapping[str, FlagRaised]) -> float:
         """Return by what part of themselves prices may move before a limit is crossed, either way; NaN: not known.
 
-        A sum of positions moves by at most that part of what its scope has at stake, and so does the equity that it is
-        part of: what is compared is the measure with the limit times that equity.
+        They move from what was read last. A sum of positions moves by at most that part of what its scope has at stake,
+        and so does the equity that it is part of: the measure is compared with the limit times that equity.
         """
-        at, read = self._gauge_of, self._read()
+        at, read = self._gauge_of, self._last
         limits = self._limits / self._tightness(flags)[at]
         swings = read.stakes[at] + np.abs(limits) * read.swings[at]
         return leeway_of(read.measures[at], limits * read.equities[at], swings)
@@ -190,18 +195,13 @@ class Gauges:
 
     def _if_held(self, number: int, held: "Floats") -> float:
         """Return a measure, larger for worse, if so much were held by slot and nothing on its way."""
-        return self.all[number].check.sign * float(self._values(held)[number])
+        return self.all[number].check.sign * float(self._read(held).values()[number])
 
     # --- measures -----------------------------------------------------------------------------------------------
 
-    def _values(self, left: "Floats | None" = None) -> "Floats":
-        """Return what each gauge reads, shape (gauges,), now, or if only ``left`` were held, shape (m,)."""
-        read = self._read(left)
-        with np.errstate(divide="ignore", invalid="ignore"):  # of nothing, and of less, anything is too much
-            return read.measures / read.equities
-
     @np.errstate(invalid="ignore")  # a position may have no mark yet
     def _read(self, left: "Floats | None" = None) -> "_Read":
+        """Look at what there is now, or would be if only ``left`` were held, shape (m,)."""
         seen, count = self._exposures, len(self._exposures.symbols)
         net, buys, sells, cash = seen.net, seen.buys, seen.sells, float(seen.cash.sum()) + seen.unallocated
         if left is not None:
