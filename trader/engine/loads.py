@@ -43,7 +43,6 @@ class Loads:
         self._model = desk.tails._model  # noqa: SLF001 -- the gate's: read once for both
         self._past: Past | None = None
         self._alone: Floats = np.zeros(0)  # standard deviation of each symbol
-        self._box = self._weights()
         terms = rules.var
         unit = parametric(1.0, confidence=terms.confidence, horizon=terms.horizon)
         self._unit = (terms.max_var, unit.var), (terms.max_es, unit.es)
@@ -54,8 +53,11 @@ class Loads:
         """Return what is beyond a limit now, and the scopes and rules of which that is not known."""
         breaches, unknown = self._gauges.read(flags) if self._gauges else ([], set())
         if self._tails.is_on:
-            self._box = self._weights()
-            for breach in self._standing(*self._box, now, flags):
+            seen = self._portfolio
+            high = low = dollars(seen.net, seen.marks)
+            if seen.buys.any() or seen.sells.any():
+                high, low = dollars(seen.net + seen.buys, seen.marks), dollars(seen.net - seen.sells, seen.marks)
+            for breach in self._standing(high, low, now, flags):
                 if breach.value.startswith("unknown"):
                     unknown.add((breach.scope, breach.rule))
                 else:
@@ -63,7 +65,12 @@ class Loads:
         return [*breaches, *self._stale(now)], unknown
 
     def leeway(self, now: int, flags: Mapping[str, FlagRaised]) -> float:
-        """Return by what part of themselves prices may move before a limit is crossed, either way; NaN: not known."""
+        """Return by what part of themselves prices may move before a limit is crossed, either way, since :meth:`read`.
+
+        NaN: not known, as while something is on its way; the books will not stay so.
+        """
+        if self._portfolio.buys.any() or self._portfolio.sells.any():
+            return nan
         of_gauges = self._gauges.leeway(flags) if self._gauges else inf
         return float(np.minimum(of_gauges, self._tail_leeway(now, flags))) if self._tails.is_on else of_gauges
 
@@ -102,13 +109,6 @@ class Loads:
                     self._aging.append((listing, bound, min(levels_of(bound)) * SECOND))
         return self._aging
 
-    def _weights(self) -> tuple["Floats", "Floats"]:
-        """Return what is held in dollars, were all that is on its way bought, or sold."""
-        seen = self._portfolio
-        if seen.buys.any() or seen.sells.any():
-            return dollars(seen.net + seen.buys, seen.marks), dollars(seen.net - seen.sells, seen.marks)
-        return (dollars(seen.net, seen.marks),) * 2
-
     def _standing(self, high: "Floats", low: "Floats", now: int, flags: Mapping[str, FlagRaised]) -> list[Breach]:
         return self._tails.standing(high, low, now, nav=self._nav(), tightness=self._tightness(flags))
 
@@ -120,28 +120,23 @@ class Loads:
         return tightness_of(flags, _SCOPES, factor=self._factor)
 
     def _tail_leeway(self, now: int, flags: Mapping[str, FlagRaised]) -> float:
-        """Return the leeway of the tail's limits: together no more is lost than one by one.
-
-        Where something is on its way, what is lost one by one must be within the limits itself.
-        """
-        past, limits, shocks, (high, low) = self._model.at(now), self._model.limits, self._model.shocks, self._box
+        """Return the leeway of the tail's limits: together no more is lost than one by one."""
+        past, limits, shocks, nav = self._model.at(now), self._model.limits, self._model.shocks, self._nav()
         if past is not self._past:
             self._past, self._alone = past, np.sqrt(past.covariance.diagonal()) + past.alone
-        if limits.method != "parametric" and len(past.days):
+        if not nav > 0.0 or (limits.method != "parametric" and len(past.days)):
             return nan  # a quantile of past days moves as it likes
-        is_sure, most, nav = high is low, np.maximum(np.abs(high), np.abs(low)), self._nav()
-        gross, alone, unit = float(most.sum()), float(dollars(most, self._alone).sum()), self._unit
-        spread = sigma_of(high, past.covariance) + float(dollars(np.abs(high), past.alone).sum()) if is_sure else alone
-        rows = [(spread * part, level, alone * part) for bound, part in unit for level in levels_of(bound)]
+        worth = dollars(self._portfolio.net, self._portfolio.marks)
+        sizes = np.abs(worth)
+        gross, alone = float(sizes.sum()), float(dollars(sizes, self._alone).sum())
+        spread = sigma_of(worth, past.covariance) + float(dollars(sizes, past.alone).sum())
+        rows = [(spread * part, level, alone * part) for bound, part in self._unit for level in levels_of(bound)]
         if limits.max_stress:
-            fall = float(dollars(most, np.abs(shocks)).sum(axis=1).max(initial=0.0))
-            loss = -float(dollars(high, shocks).sum(axis=1).min(initial=0.0)) if is_sure else fall
-            rows += [(loss, level, fall) for level in levels_of(limits.max_stress)]
+            loss, fall = -dollars(worth, shocks).sum(axis=1), dollars(sizes, np.abs(shocks)).sum(axis=1)
+            rows += [(loss.max(initial=0.0), at, fall.max(initial=0.0)) for at in levels_of(limits.max_stress)]
         losses, levels, swings = np.array([(nav, 0.0, gross), *rows]).T
-        lines = levels * (nav / self._tightness(flags))
-        if not nav > 0.0 or not (is_sure or (losses < lines)[1:].all()):
-            return nan
-        return leeway_of(losses, lines, swings + levels * gross)
+        levels /= self._tightness(flags)
+        return leeway_of(losses, levels * nav, swings + levels * gross)
 
     def _tail_surplus(
         self, flag: FlagRaised, flags: Mapping[str, FlagRaised], gone: "NDArray[np.bool_]", *, now: int
