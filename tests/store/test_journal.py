@@ -146,10 +146,15 @@ def chained(count: int) -> list[Row]:
     return [(body, chain.add(body)) for body in bodies]
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 1023, 1024, 1025, 2500])
+def check(chain: Chain, rows: list[Row]) -> None:
+    for at in range(0, len(rows), 100):
+        chain.check(rows[at : at + 100])
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 99, 100, 101, 250])
 def test_records_that_were_not_touched_fit(count: int) -> None:
     rows, chain = chained(count), Chain("read")
-    chain.check(rows)
+    check(chain, rows)
     assert (chain.number, chain.hash) == (count, rows[-1][1] if rows else b"")
     more = pack(count + 1, order(1))
     assert chain.add(more) == chained_on(rows, more)
@@ -162,9 +167,9 @@ def chained_on(rows: list[Row], body: bytes) -> bytes:
     return chain.add(body)
 
 
-@pytest.mark.parametrize("at", [0, 1, 1022, 1023, 1024, 1199])
+@pytest.mark.parametrize("at", [0, 1, 98, 99, 100, 119])
 def test_a_record_that_was_changed_lost_or_moved_is_named(at: int) -> None:
-    rows = chained(1200)
+    rows = chained(120)
     body, digest = rows[at]
     changed = bytes([body[0] ^ 1]) + body[1:]
     following = rows[at + 1 :]
@@ -177,7 +182,7 @@ def test_a_record_that_was_changed_lost_or_moved_is_named(at: int) -> None:
         spoiled += [[*rows[:at], *following], [*rows[:at], following[0], (body, digest), *following[1:]]]
     for one in spoiled:
         with pytest.raises(JournalCorrupt, match=rf"^books: record {at + 1} is not what was written"):
-            Chain("books").check(one)
+            check(Chain("books"), one)
 
 
 def test_a_copy_of_a_chain_goes_its_own_way() -> None:

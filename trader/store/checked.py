@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from trader.errors import NotDurable
 from trader.model.events import Event
@@ -35,9 +36,9 @@ class CheckedJournal(ABC):
 
     def verify(self) -> Verdict:
         """Check everything and say what there is."""
-        chain = self._chain = self._checked()
-        first, last = ((next(self.read(number - 1)).ts if chain.number else None) for number in (1, chain.number))
-        return Verdict(chain.number, self._opened(), first, last, chain.hash.hex())
+        end = self._chain = self._checked()
+        first, last = ((next(self.read(number - 1)).ts if end.number else None) for number in (1, end.number))
+        return Verdict(end.number, self._opened(), first, last, end.hash.hex())
 
     def read(self, after: int = 0) -> Iterator[Record]:
         """Give the records behind number ``after``."""
@@ -51,19 +52,22 @@ class CheckedJournal(ABC):
         assert self._chain is not None
         if self._failure:
             raise NotDurable(f"{self._name}: takes nothing any more, since {self._failure}")
-        chain = self._chain.copy()
-        if rows := chain.take(steps):
+        end = self._chain.copy()
+        if rows := end.take(steps):
             self._commit(rows)
-            self._chain = chain
-            self._acknowledge(chain)
-        return chain.number
+            self._chain = end
+            self._acknowledge(end)
+        return end.number
 
     def _records(self, after: int) -> Iterator[Record]:
-        return records_of(self._name, self._rows(after), after)
+        return records_of(self._name, chain.from_iterable(self._batches(after)), after)
 
-    @abstractmethod
     def _checked(self) -> Chain:
-        """Check every record and all that holds them; return the chain at its end. Raises JournalCorrupt."""
+        """Check every record, and all that holds them; return the chain at its end. Raises JournalCorrupt."""
+        end = Chain(self._name)
+        for batch in self._batches(0):
+            end.check(batch)
+        return end
 
     @abstractmethod
     def _begin_writing(self) -> None:
@@ -74,13 +78,13 @@ class CheckedJournal(ABC):
         """Return the number of the newest record that a fold may begin at, zero for none."""
 
     @abstractmethod
-    def _rows(self, after: int) -> Iterator[Row]:
-        """Give the rows behind record ``after``, in order."""
+    def _batches(self, after: int) -> Iterator[list[Row]]:
+        """Give the rows behind record ``after``, in order, some at a time; none of these is empty."""
 
     @abstractmethod
     def _commit(self, rows: list[Numbered]) -> None:
         """Make rows durable, all or none. Raises JournalFull and NotDurable."""
 
     @abstractmethod
-    def _acknowledge(self, chain: Chain) -> None:
+    def _acknowledge(self, end: Chain) -> None:
         """Remember beside the records that those up to here are durable, where they cannot show that themselves."""

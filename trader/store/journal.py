@@ -17,7 +17,6 @@ from trader.model.events import BooksOpened, Event
 
 FORMAT: Final = 1  # of events; raise it when old records could not be read as they are, and say how in UPCASTS
 HASH_BYTES: Final = 32
-_AT_ONCE: Final = 1024  # records hashed in one go: enough that the calls cost nothing, little enough to hold
 
 # Format -> what turns that format's events, as plain dicts, into those of the next one. The ``state`` of a BooksOpened
 # is the ledger's, as msgpack: it changes along.
@@ -214,16 +213,10 @@ class Chain:
             records.append((self.number, body, digest))
         return records
 
-    def check(self, rows: Iterable[Row]) -> None:
+    def check(self, batch: list[Row]) -> None:
         """Go on by records that must be what was written. Raises JournalCorrupt naming the first that is not."""
-        remaining = iter(rows)
-        while batch := list(islice(remaining, _AT_ONCE)):
-            self._check(batch)
-
-    def _check(self, batch: list[Row]) -> None:
-        sha = self._sha.copy()
-        sha.update(b"".join(chain.from_iterable(batch))[:-HASH_BYTES])
-        found = batch[-1][1]
+        sha, found = self._sha.copy(), batch[-1][1]
+        sha.update(memoryview(b"".join(chain.from_iterable(batch)))[:-HASH_BYTES])
         if sha.digest() == found:
             sha.update(found)
             self._sha, self.hash, self.number = sha, found, self.number + len(batch)

@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Final, LiteralString
 
@@ -121,7 +122,7 @@ class PostgresJournal(CheckedJournal):
         database, _ = _connect(self._url)
         try:
             with sqlite_file.told(path):
-                _write_file(part, _rows(database, self._name, 0))
+                _write_file(part, chain.from_iterable(_batches(database, self._name, 0)))
                 part.rename(path)
                 sqlite_file.sync_folder(path)
         finally:
@@ -136,11 +137,6 @@ class PostgresJournal(CheckedJournal):
         self._failure = self._failure or "it was closed"
         self._db.close()
 
-    def _checked(self) -> Chain:
-        chain = Chain(self._name)
-        chain.check(self._rows(0))
-        return chain
-
     def _begin_writing(self) -> None:
         """Do nothing: the server has."""
 
@@ -150,10 +146,10 @@ class PostgresJournal(CheckedJournal):
             row = self._db.execute(_OPENED, (OPENS_AT + 1, OPENS)).fetchone()
         return int(row[0]) if row else 0
 
-    def _rows(self, after: int) -> Iterator[Row]:
-        return _rows(self._db, self._name, after)
+    def _batches(self, after: int) -> Iterator[list[Row]]:
+        return _batches(self._db, self._name, after)
 
-    def _acknowledge(self, chain: Chain) -> None:
+    def _acknowledge(self, end: Chain) -> None:
         """Do nothing: the server knows the end of its table."""
 
     def _commit(self, rows: list[Numbered]) -> None:
@@ -239,18 +235,18 @@ def _lock(database: psycopg.Connection, table: int, name: str) -> None:
     raise JournalLocked(f"{name} is in use by {who}; stop that one first")
 
 
-def _rows(database: psycopg.Connection, name: str, after: int) -> Iterator[Row]:
+def _batches(database: psycopg.Connection, name: str, after: int) -> Iterator[list[Row]]:
     """Give the records behind number ``after`` a few thousand at a time; no transaction stays open between them."""
     while True:
         with _told(name):
             rows = database.execute(_ROWS, (after, _AT_ONCE), binary=True).fetchall()
-        for number, body, digest in rows:
+        if not rows:
+            return
+        for number, _, _ in rows:
             after += 1
             if number != after:
                 raise JournalCorrupt(f"{name}: record {after} is missing, the next one is {number}; {WAY_OUT}")
-            yield body, digest
-        if not rows:
-            return
+        yield [(body, digest) for _, body, digest in rows]
 
 
 def _write_file(path: Path, rows: Iterator[Row]) -> None:

@@ -24,7 +24,9 @@ _LOG_PAGES: Final = 1_000
 _LOG_PAGES_AT_MOST: Final = 4_000  # then it is copied before the next commit, idle or not
 _BACKUP_PAGES: Final = 256  # copied at a time: a writer waits for no more than these
 
-_ROWS_AT_ONCE: Final = 512  # read while others wait
+# Read and checked while others wait: enough that the calls cost nothing, and so few that the allocator, which maps what
+# is large and gives it back each time, keeps their place.
+_ROWS_AT_ONCE: Final = 256
 
 _INSERT: Final = "INSERT INTO events VALUES (?, ?, ?)"
 _ROWS: Final = "SELECT body, hash FROM events WHERE number > ? ORDER BY number"
@@ -139,12 +141,11 @@ class SqliteJournal(CheckedJournal):
 
     def _checked(self) -> Chain:
         """Check the file's structure and every record."""
-        chain = Chain(str(self.path))
         with sqlite_file.told(self.path):
             (verdict,) = self._one("PRAGMA quick_check(1)") or ("nothing",)
             if verdict != "ok":
                 raise JournalCorrupt(f"{self.path}: is damaged ({' '.join(str(verdict).split())}); {WAY_OUT}")
-            chain.check(self._rows(0))
+            chain = super()._checked()
             first, last = self._one(_ENDS) or (1, 0)
         if (first, last) != (1, chain.number):
             raise JournalCorrupt(
@@ -180,13 +181,13 @@ class SqliteJournal(CheckedJournal):
         with sqlite_file.told(self.path):
             yield from super()._records(after)
 
-    def _rows(self, after: int) -> Iterator[Row]:
-        """Read in pieces, between which another thread may have the connection."""
+    def _batches(self, after: int) -> Iterator[list[Row]]:
+        """Read some at a time; in between another thread may have the connection."""
         with self._mutex:
             cursor = self._db.execute(_ROWS, (after,))
         try:
-            while rows := self._next(cursor):
-                yield from rows
+            while batch := self._next(cursor):
+                yield batch
         finally:
             with self._mutex:
                 cursor.close()
@@ -216,9 +217,9 @@ class SqliteJournal(CheckedJournal):
             except apsw.Error as error:
                 raise self._failed(error) from error
 
-    def _acknowledge(self, chain: Chain) -> None:
+    def _acknowledge(self, end: Chain) -> None:
         """Write the watermark: SQLite drops in silence what it cannot read at the end of its log."""
-        self._mark.write(chain.number, chain.hash)
+        self._mark.write(end.number, end.hash)
 
     def _roll_back(self) -> None:
         try:
