@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -34,7 +33,8 @@ from trader.model.orders import OrderStatus, TradingState
 from trader.model.time import iso
 from trader.store.journal import Journal
 
-Result = TypeVar("Result")
+# Runs a function on the journal between two commits.
+OnJournal = Callable[[Callable[[Journal], None]], Awaitable[None]]
 
 TRADED = "traded since the account was read"
 
@@ -49,13 +49,6 @@ class AccountReading(msgspec.Struct, frozen=True):
     positions: Mapping[str, Decimal]
     cash: Decimal
     traded: Collection[str] = frozenset()
-
-
-class OnJournal(Protocol):
-    """Runs a function on the journal between two commits, and gives its result."""
-
-    def __call__(self, work: Callable[[Journal], Result]) -> Awaitable[Result]:
-        """Run ``work``."""
 
 
 class DeskView:
