@@ -35,7 +35,7 @@ def test_books_that_were_written_down_tell_what_they_know() -> None:
         executions.restore(name, Execution(Decimal(2), Decimal(100), Decimal(0), "USD", 1))
     executions.restore("gone@9", None)
     assert [executions.knows(name) for name in ("a", "b", "gone", "t-1")] == [True, True, True, False]
-    assert (executions.net, executions.gross, executions.repeated) == (Decimal(6), Decimal(6), 0)
+    assert (executions.net, executions.gross) == (Decimal(6), Decimal(6))
     assert executions.take(told("", 5, 2)) is None
     assert book(executions, told("c", 8, 2)).name == "c@8"
 
@@ -46,7 +46,7 @@ def test_a_second_telling_is_known_by_id_and_by_place() -> None:
     assert executions.take(told("a", 3, 3)) is None
     assert executions.take(told("", 3, 3)) is None
     assert executions.take(told("b", 3, 3)) is None
-    assert executions.repeated == 3
+    assert executions.gross == Decimal(3)
 
 
 def test_what_comes_in_another_order_is_booked_as_it_comes() -> None:

@@ -178,7 +178,6 @@ async def test_a_bar_that_rest_cannot_better_stays_a_hole_that_is_told() -> None
         await until(lambda: rig.of(Released))
         await until(lambda: 12 in rig.bars())
     assert rig.bars() == [*range(6, 11), 12]
-    assert rig.feed.status().gaps_given_up == 1
     assert rig.feed.gaps.closed[-1].how.startswith("given up: REST has no better bar")
 
 

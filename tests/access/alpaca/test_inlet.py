@@ -192,15 +192,14 @@ def test_a_halt_holds_and_the_word_of_resuming_releases() -> None:
     one = inlet()
     (held,) = put(one, status("2"), status("E"), status("Q"))
     assert held == Held(NOW, "halt SPY", ("SPY",), "trading is halted: said (why)")
-    assert one.halted == ["SPY"]
     assert put(one, status("3"), status("T")) == [Released(NOW, "halt SPY")]
 
 
 def test_a_traded_minute_after_a_halt_proves_that_it_is_over() -> None:
     one = inlet()
     put(one, status("H", ns=bar(minute=5).ts - 1), StatusMessage("AAPL", "H"))
-    assert ticks(put(one, wired(bar(minute=5)), wired(bar(minute=6, volume=0.0))))
-    assert one.halted == ["AAPL", "SPY"]
+    (batch,) = put(one, wired(bar(minute=5)), wired(bar(minute=6, volume=0.0)))
+    assert ticks([batch])
     released, batch = put(one, wired(bar(minute=7)))
     assert released == Released(NOW, "halt SPY")
     assert ticks([batch]) == [bar(minute=7)]

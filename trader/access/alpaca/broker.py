@@ -52,21 +52,13 @@ MOST_WAITING: Final = 1_000  # orders on their way; a desk that makes more has l
 
 
 class BrokerStatus(msgspec.Struct, frozen=True):
-    """How the account's side stands: for people and for tests.
-
-    ``reading`` is the account as it was read last. ``residual`` is what it has more than the books in dollars, as three
-    readings agreed on, and ``explained`` names what is known to be a part of that.
-    """
+    """How the account's side stands; ``reading`` is the account as it was read last."""
 
     is_confirmed: bool
     is_compared: bool
-    open_orders: int
-    waiting_requests: int
     throttled: int
     retried: int
     reading: Reading | None
-    residual: Decimal
-    explained: Mapping[str, Decimal]
     absent: Sequence[str]
 
 
@@ -191,13 +183,9 @@ class AlpacaBroker:
         return BrokerStatus(
             is_confirmed=self._confirmed.is_set(),
             is_compared=self._is_compared,
-            open_orders=self.open_orders,
-            waiting_requests=self._calls.waiting,
             throttled=self._calls.throttled,
             retried=self._submission.retried,
             reading=self._comparison.last,
-            residual=self._comparison.residual,
-            explained=self._explained(),
             absent=[one.order_id for one in self.tracker.open() if one.status is OrderStatus.ABSENT],
         )
 
@@ -294,16 +282,12 @@ class AlpacaBroker:
         await self._lookups.open()  # also those of ours that were given up: they block others
         reading = await self._restoring.read()
         moving = {one.approved.intent.symbol for one in self.tracker.open() if one.status is not OrderStatus.ABSENT}
-        for message in self._comparison.take(
-            reading, moving=moving, executed_at=self.tracker.executed_at, explained=self._explained()
-        ):
+        executed_at, explained = self.tracker.executed_at, {"coin fees posted": self._restoring.unbooked_fees}
+        for message in self._comparison.take(reading, moving=moving, executed_at=executed_at, explained=explained):
             self._deliver(message)
         if self._comparison.is_settled and not self._is_compared:
             self._is_compared = True
             self._deliver(Released(self._now(), COMPARED))
-
-    def _explained(self) -> dict[str, Decimal]:
-        return {"coin fees posted": self._restoring.unbooked_fees}
 
     def _give(self, reports: Sequence[ExecutionReport]) -> None:
         for report in reports:

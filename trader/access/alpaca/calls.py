@@ -25,11 +25,6 @@ class AccountCalls:
         self._turns: dict[Ticket, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    @property
-    def waiting(self) -> int:
-        """Return how many requests wait for their turn."""
-        return self._limiter.waiting
-
     async def get(self, path: str, params: Params | None = None, *, priority: Priority = Priority.READ) -> Any:  # noqa: ANN401
         """Read ``path`` in its turn. Raises as :class:`~trader.access.alpaca.rest.RestDesk` does."""
         await self._turn(priority)

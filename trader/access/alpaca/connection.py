@@ -119,8 +119,6 @@ class Connection(Generic[P]):
         self.endpoint = endpoint
         self.protocol: P | None = None  # of the connection that is open, if one is
         self.attempts = 0  # handshakes begun since the last success
-        self.malformed = 0
-        self.unexpected = 0
         self._make = make
         self._take = take
         self._backoff = backoff
@@ -273,13 +271,10 @@ class Connection(Generic[P]):
         elif isinstance(event, Postponed):
             log.debug("stream.postponed", stream=name, attempt=event.attempt, why=event.text or "no place is free")
         elif isinstance(event, Malformed):
-            self.malformed += 1
             if self._has_room_to_log():
                 log.error("frame.refused", stream=name, why=event.error.why, size=event.error.size)
-        elif isinstance(event, Unexpected):
-            self.unexpected += 1
-            if self._has_room_to_log():
-                log.warning("message.unexpected", stream=name, state=event.state, message=repr(event.message)[:200])
+        elif isinstance(event, Unexpected) and self._has_room_to_log():
+            log.warning("message.unexpected", stream=name, state=event.state, message=repr(event.message)[:200])
 
     def _has_room_to_log(self) -> bool:
         self._logged += 1

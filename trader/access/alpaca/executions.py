@@ -141,7 +141,6 @@ class Executions(Bookings):
     def __init__(self, name: str) -> None:
         """Begin with nothing; ``name`` begins the names of executions that the venue gave no id."""
         super().__init__()
-        self.repeated = 0
         self.is_doubtful = False
         self._name = name
         self._shown = ZERO
@@ -194,12 +193,10 @@ class Executions(Bookings):
         """Book what the stream told; return it if it is new."""
         self.show(told.cumulative)
         if self.knows(told.venue_id):
-            self.repeated += 1
             return None
         standing = [one for one in self._booked if one.cumulative == told.cumulative and not one.is_undone]
         same = next((one for one in standing if _same_figures(told, one) and not one.is_synthetic), None)
         if same is not None:
-            self.repeated += 1
             if self.is_explained:
                 same.venue_ids |= {told.venue_id} - {""}
             return None

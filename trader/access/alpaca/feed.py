@@ -62,28 +62,21 @@ class StreamStatus(msgspec.Struct, frozen=True):
     name: str
     is_subscribed: bool
     are_entries_held: bool
-    symbols: int
     channels: tuple[str, ...]
     left_out: Mapping[str, tuple[str, ...]]
     last_data: int
-    covered: int
-    malformed: int
 
 
 class FeedStatus(msgspec.Struct, frozen=True):
     """How the market data are; ``counts`` names what was not as it should be."""
 
     streams: tuple[StreamStatus, ...]
-    lag: int
     worst_lag: int
     waiting: int
-    halted: tuple[str, ...]
     counts: Mapping[str, int]
     gaps_open: int
     gaps_closed: int
-    gaps_given_up: int
     bars_backfilled: int
-    requests: int
 
 
 class AlpacaFeed:
@@ -227,16 +220,12 @@ class AlpacaFeed:
             counts[f"history_{reason}"] += count
         return FeedStatus(
             tuple(self._status_of(stream) for stream in self._streams.values()),
-            self.inlet.lag,
             self.inlet.worst_lag,
             self.inlet.waiting,
-            tuple(self.inlet.halted),
             dict(counts),
             len(self.gaps.open),
             self.gaps.count - len(self.gaps.open),
-            self.gaps.given_up,
             self.gaps.bars,
-            self._history.requests,
         )
 
     def _status_of(self, stream: MarketStream) -> StreamStatus:
@@ -244,12 +233,9 @@ class AlpacaFeed:
             stream.name,
             stream.is_subscribed,
             stream.mender.is_held,
-            len(self._wants.symbols(stream.market)),
             tuple(map(str, self._wants.channels(stream.market))),
             self._wants.left_out(stream.market),
             stream.last_data,
-            stream.mender.covered,
-            stream.connection.malformed,
         )
 
     async def _open(self, market: Market) -> None:

@@ -33,7 +33,6 @@ class GapLedger:
         """Begin without holes."""
         self.count = 0
         self.bars = 0  # that were missing and came later
-        self.given_up = 0
         self._open: dict[int, Gap] = {}
         self._closed: deque[Gap] = deque(maxlen=KEPT)
 
@@ -64,7 +63,6 @@ class GapLedger:
 
     def give_up(self, number: int, why: str, *, now: int) -> Gap:
         """Note that a hole stays, and why."""
-        self.given_up += 1
         return self._end(number, until=0, bars=0, now=now, how=f"given up: {why}")
 
     def _end(self, number: int, *, until: int, bars: int, now: int, how: str) -> Gap:

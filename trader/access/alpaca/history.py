@@ -59,7 +59,6 @@ class History:
         ``per_minute`` requests are made at most in a minute of the market's time, which goes ``pace`` times as fast.
         """
         self.refused: Counter[str] = Counter()  # bars that no market can have said, by reason
-        self.requests = 0
         self._desk = _DataDesk(data_url, *keys, deadline_s=PAGE_WITHIN_S)
         self._feeds = feeds
         self._pace = pace
@@ -160,7 +159,6 @@ class History:
         )
         for attempt in range(1, ATTEMPTS + 1):
             await self._budget.turn()
-            self.requests += 1
             try:
                 return _answer_of(await self._desk.read(path, version, params))
             except (Unavailable, OutcomeUnknown, WireError) as error:

@@ -97,11 +97,6 @@ class Inlet:
         """Return how many messages wait."""
         return self._count
 
-    @property
-    def halted(self) -> list[str]:
-        """Return the symbols whose trading is halted."""
-        return sorted(self._halts)
-
     def put(self, messages: Messages) -> None:
         """Take the data of one frame."""
         if not self.is_live:

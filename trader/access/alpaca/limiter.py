@@ -61,11 +61,6 @@ class Limiter:
         self._paused_until = 0
         self._seen = 0  # the newest time
 
-    @property
-    def waiting(self) -> int:
-        """Return how many requests wait."""
-        return sum(map(len, self._waiting.values()))
-
     def ask(self, priority: Priority) -> Ticket:
         """Queue up."""
         ticket = Ticket(priority)

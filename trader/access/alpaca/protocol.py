@@ -65,7 +65,6 @@ class DataProtocol:
     def __init__(self, codec: Codec, auth: Auth, *, mute_after: int) -> None:
         """Speak ``codec`` and show ``auth``; ``mute_after`` (ns) of silence while traffic is expected are told."""
         self.state = State.CONNECTING
-        self.last_message = 0  # when data last came (ns), 0 before the first
         self._codec = codec
         self._auth = auth
         self._mute_after = mute_after
@@ -90,7 +89,7 @@ class DataProtocol:
             return [Malformed(error)]
         if not messages or not _CONTROLS.isdisjoint(map(type, messages)):
             return self._mixed(messages, now)
-        self.last_message = self._quiet_since = now
+        self._quiet_since = now
         return [Data(messages)]
 
     def bytes_to_send(self) -> list[bytes]:
@@ -139,7 +138,7 @@ class DataProtocol:
         events: list[Event] = []
         data = [message for message in messages if type(message) not in _CONTROLS]
         if data:
-            self.last_message = self._quiet_since = now
+            self._quiet_since = now
             events.append(Data(data))
         for message in messages:
             if isinstance(message, ControlMessage):
