@@ -68,9 +68,7 @@ class DataHub:
         self.sent = 0
         self.wanted: dict[str, frozenset[Channel]] = dict.fromkeys(self.lines, frozenset())
         self.gate = Gate(
-            plan or Plan(),
-            admitted=lambda key_id, secret: admitted(keys, key_id, secret),
-            changed=self._regroup,
+            plan or Plan(), admitted=lambda key_id, secret: admitted(keys, key_id, secret), changed=self._regroup
         )
 
     def greet(self, socket: Socket, request: Request) -> Guest | HTTPStatus:

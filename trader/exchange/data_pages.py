@@ -12,16 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from trader.exchange.archive import Archive
-from trader.exchange.data_periods import (
-    DAILY,
-    MINUTELY,
-    BarRow,
-    Timeframe,
-    merged_rows,
-    minute_rows,
-    spans,
-    zone_of,
-)
+from trader.exchange.data_periods import DAILY, MINUTELY, BarRow, Timeframe, merged_rows, minute_rows, spans, zone_of
 from trader.exchange.data_queries import Kind, Query, page_token
 from trader.exchange.data_rows import RowJson, row_json, snapshot_json
 from trader.model.instruments import AssetClass

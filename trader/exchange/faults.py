@@ -89,9 +89,7 @@ class FaultSchedule:
     def _fire(self, planned: Planned, now: int) -> None:
         fault, seed = planned.fault, planned.seed
         stage = replace(
-            self._stage,
-            then=lambda following: self._plan(following, seed),
-            told=lambda what: self._hit(planned, what),
+            self._stage, then=lambda following: self._plan(following, seed), told=lambda what: self._hit(planned, what)
         )
         try:
             outcome = fault.fire(stage, now, Chance(seed, planned.number))

@@ -223,10 +223,4 @@ def _broker(desk: Engine, access: Access, clock: MarketClock, inbox: Inbox) -> A
         pace=access.speed,
         limits=wire_limits(desk.rules),
     )
-    return AlpacaBroker(
-        settings,
-        now=clock.now,
-        deliver=inbox.put,
-        ledger=desk.desk.ledger,
-        fail=inbox.fail,
-    )
+    return AlpacaBroker(settings, now=clock.now, deliver=inbox.put, ledger=desk.desk.ledger, fail=inbox.fail)

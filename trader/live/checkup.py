@@ -129,11 +129,7 @@ class _Remote:
     """The checks that ask Alpaca, or what stands in for it."""
 
     def __init__(
-        self,
-        options: CheckupOptions,
-        credentials: Credentials,
-        endpoints: Endpoints,
-        config: Config | None,
+        self, options: CheckupOptions, credentials: Credentials, endpoints: Endpoints, config: Config | None
     ) -> None:
         self._options = options
         self._credentials = credentials

@@ -174,11 +174,7 @@ def book_problems(account: Account, ledger: Ledger) -> list[Problem]:
 
 
 def capital_problems(
-    account: Account,
-    strategies: Sequence[StrategyConfig],
-    *,
-    allow_overallocation: bool,
-    ledger: Ledger | None = None,
+    account: Account, strategies: Sequence[StrategyConfig], *, allow_overallocation: bool, ledger: Ledger | None = None
 ) -> list[Problem]:
     """Return a problem when the capital to be given to strategies is more than the account has left."""
     books = {} if ledger is None else ledger.books
