@@ -248,6 +248,15 @@ def test_a_denial_says_what_was_counted_and_how_to_change_the_limit() -> None:
     assert found.hint == "raise risk_config.conduct.max_daily_orders of strategy one in the settings and start again"
 
 
+def test_what_happened_at_the_same_time_was_0_s_ago() -> None:
+    world = World()
+    world.slot.bought, world.slot.left_at = ENTRY, NOW
+    for own in (ConductOfOne(duplicate=Bound(hard=5)), ConductOfOne(cooldown=Bound(hard=5))):
+        verdict, _ = world.ask(ConductLimits(strategies={"one": own}))
+        assert isinstance(verdict, Denied)
+        assert (verdict.limit, verdict.value) == ("5 s", "0 s")
+
+
 def test_what_passes_within_moments_is_asked_for_again() -> None:
     world = World()
     messages(SECOND)(world, 3)

@@ -176,7 +176,7 @@ def _look(plan: _Plan, seen: _Seen, found: list[Breach]) -> None:
     if all(map(le, values, plan.firsts)):
         return
     for row, measured in zip(plan.rows, values, strict=True):
-        value = -measured if row.measure.kind is _Kind.BELOW else measured
+        value = 0.0 - measured if row.measure.kind is _Kind.BELOW else measured  # -0.0 would be shown as "-0"
         if math.isnan(value):
             found.append(_breach(row, "hard" if row.bound.hard is not None else "soft", value, seen))
         elif level := _level(row, value):
