@@ -10,7 +10,6 @@ in parts (``Slot.is_part``): the next one when the first has filled.
 
 import math
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 
 import msgspec
 
@@ -20,7 +19,7 @@ from trader.director.chain import Director
 from trader.engine.holds import Holds
 from trader.engine.levels import levels
 from trader.engine.market import Listing
-from trader.engine.openings import Openings
+from trader.engine.openings import Openings, size_of
 from trader.engine.portfolio import Portfolio
 from trader.engine.portfolio_view import DirectorsView
 from trader.engine.sandbox import Sandbox, Slot
@@ -35,7 +34,7 @@ from trader.model.events import (
     ReportIgnored,
     TargetSet,
 )
-from trader.model.money import EXACT, ONE, ZERO, decimal_of, divide, floor_to
+from trader.model.money import EXACT, decimal_of
 from trader.model.orders import (
     TERMINAL,
     Denied,
@@ -49,7 +48,6 @@ from trader.model.orders import (
 from trader.model.views import Question, Standing
 from trader.risk.bounds import Breach
 from trader.risk.gate import Gate
-from trader.risk.limits import RESERVE_FACTOR
 from trader.risk.value_at_risk import TailControl
 
 # The float check of every minute is off by far less than this; nearer than this the exact books decide.
@@ -205,7 +203,7 @@ class Desk:
         """Open a position, or what is missing of it, as far as the account lets it pass."""
         decided = decimal_of(slot.listing.mark)
         side = Side.BUY if slot.target > 0 else Side.SELL
-        wanted = self._size(slot, decided)
+        wanted = size_of(slot, decided)
         if slot.held and EXACT.multiply(wanted, decided) < slot.instrument.min_notional:
             slot.is_part = False  # so little is missing that the venue would not take it
             return
@@ -213,11 +211,8 @@ class Desk:
             slot.sandbox.spec.name, slot.symbol, side, wanted, decided,
             reduces=False, reason=Reason.SIGNAL, ts=ts, urgency=slot.urgency,
         )  # fmt: skip
-        if (
-            self.openings.is_directed
-            and wanted
-            and not self.gate.is_shut(intent, self._standing(slot, self._obstacle(slot, side)))
-        ):
+        is_seen = self.openings.is_directed and bool(wanted)
+        if is_seen and not self.gate.is_shut(intent, self._standing(slot, self._obstacle(slot, side))):
             self.openings.propose(slot, intent)  # what is refused anyway takes nobody's place in a filter
         else:
             self._open(slot, intent)
@@ -237,21 +232,6 @@ class Desk:
             slot.listing.waiting[slot] = False
         slot.is_part = slot.is_part or qty < wanted
         self._send(slot, intent if qty == wanted else msgspec.structs.replace(intent, qty=qty), why)
-
-    def _size(self, slot: Slot, price: Decimal) -> Decimal:
-        """Return min(fraction × equity, free cash less the reserve), less what is held, in quantity.
-
-        Floored to the increment; a stock is sold short in whole shares, as the venue demands.
-        """
-        sandbox, instrument = slot.sandbox, slot.instrument
-        fraction = min(decimal_of(abs(slot.target)), sandbox.spec.limits.max_position_size, ONE)
-        wanted = EXACT.multiply(fraction, sandbox.equity())
-        if slot.held:
-            wanted = EXACT.subtract(wanted, EXACT.multiply(slot.position.qty.copy_abs(), price))
-        free = EXACT.subtract(sandbox.book.free_cash, sandbox.proposed)
-        value = min(wanted, divide(free, RESERVE_FACTOR))
-        is_short = slot.target < 0 and instrument.asset_class == "stock"
-        return max(ZERO, floor_to(divide(value, price), ONE if is_short else instrument.qty_increment))
 
     def _send(self, slot: Slot, intent: OrderIntent, held: str = "") -> None:
         order_id = order_id_of(self.book_id, self.ledger.orders_created + 1, intent)

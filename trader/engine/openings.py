@@ -1,4 +1,4 @@
-"""What a step would do: gathered, shown to the Director together, and handed back as far as its filters let pass."""
+"""What a step would do: sized, gathered, shown to the Director together, handed back as far as its filters let pass."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -7,9 +7,9 @@ from trader.director.chain import Director
 from trader.engine.portfolio_view import DirectorsView
 from trader.engine.sandbox import Slot
 from trader.model.events import Event, IntentTrimmed
-from trader.model.money import EXACT, NANO, ZERO, floor_to
+from trader.model.money import EXACT, NANO, ONE, ZERO, decimal_of, divide, floor_to
 from trader.model.orders import OrderIntent, Reason, Ruling
-from trader.risk.limits import reservation_of
+from trader.risk.limits import RESERVE_FACTOR, reservation_of
 
 
 class Openings:
@@ -70,6 +70,22 @@ class Openings:
             ))  # fmt: skip
             qty = trim.qty
         assert ruling.dropped is not None or ruling.intent.qty == qty, f"{ruling.intent} is not what the filters left"
+
+
+def size_of(slot: Slot, price: Decimal) -> Decimal:
+    """Return min(fraction × equity, free cash less the reserve), less what is held, in quantity.
+
+    Floored to the increment; a stock is sold short in whole shares, as the venue demands.
+    """
+    sandbox, instrument = slot.sandbox, slot.instrument
+    fraction = min(decimal_of(abs(slot.target)), sandbox.spec.limits.max_position_size, ONE)
+    wanted = EXACT.multiply(fraction, sandbox.equity())
+    if slot.held:
+        wanted = EXACT.subtract(wanted, EXACT.multiply(slot.position.qty.copy_abs(), price))
+    free = EXACT.subtract(sandbox.book.free_cash, sandbox.proposed)
+    value = min(wanted, divide(free, RESERVE_FACTOR))
+    is_short = slot.target < 0 and instrument.asset_class == "stock"
+    return max(ZERO, floor_to(divide(value, price), ONE if is_short else instrument.qty_increment))
 
 
 def _reservation(intent: OrderIntent) -> Decimal:
