@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tests.access.alpaca.desks import SYMBOLS, Desk, desk
+from tests.access.alpaca.test_tracker import fill
 from tests.exchange.exchanges import NIGHT, exchange
 from tests.waiting import until
 from trader.access.alpaca import broker, submission
@@ -14,7 +15,7 @@ from trader.access.sim.venue_orders import OrderRequest
 from trader.errors import EdgeError, ReconcileError
 from trader.exchange.rest_faults import FaultKind, RestFault
 from trader.model.events import OrderMoved, StateSet
-from trader.model.inputs import ExternalReported, Held, Released, Reported, Settled
+from trader.model.inputs import ExternalReported, Held, Mismatched, Released, Reported, Settled
 from trader.model.orders import OrderStatus, Side, TradingState
 from trader.model.time import MINUTE
 
@@ -302,6 +303,22 @@ async def test_entries_are_held_until_books_and_account_were_compared() -> None:
         reading = one.broker.status().reading
         assert reading is not None
         assert (reading.cash, reading.positions) == (one.at.options.cash, {})
+
+
+async def test_what_exceeds_an_order_locks_its_symbol_until_it_was_taken_back_and_three_readings_agree() -> None:
+    async with desk() as one:
+        order_id = one.order("SPY", qty="3")
+        await one.ended(order_id)
+        tracker, now = one.broker.tracker, one.at.clock.now()
+        about = {"id": tracker.orders[order_id].venue_id, "client_order_id": order_id, "status": "filled"}
+        assert tracker.update(fill("5", "2", **about), now) == []
+        await one.seen(lambda desk: desk.of(ExternalReported))
+        told = [type(kept) for kept in one.inputs if isinstance(kept, Mismatched | ExternalReported)]
+        assert told == [Mismatched, ExternalReported], "whoever dies between the two has locked it"
+        bust = fill("3", "2", event="trade_bust", execution_id="b", previous_execution_id="x5", **about)
+        assert tracker.update(bust, now) == []
+        await one.seen(lambda desk: desk.of(Settled))
+        one.check()
 
 
 async def test_what_happened_while_nobody_listened_is_told_at_the_next_start() -> None:
