@@ -5,10 +5,11 @@ from decimal import Decimal
 from numbers import Real
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from trader.config.fields import Section
 from trader.config.findings import show
 from trader.risk.bounds import NONE, Bound
 
@@ -26,10 +27,9 @@ Float = BeforeValidator(_number)  # last in an annotation, so that the bounds be
 Number = Annotated[float, Field(ge=0, le=_MOST), Float]
 
 
-class Levels(BaseModel):
+class Levels(Section):
     """The most that is allowed: beyond soft is told of, beyond hard is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
     least: ClassVar[float] = 0.0
     most: ClassVar[float] = _MOST
     is_whole: ClassVar[bool] = False

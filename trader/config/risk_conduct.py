@@ -2,10 +2,11 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from trader.books.conduct import MESSAGES_KEPT
 from trader.config.bounds import Count, Float, Levels, Share, Wait, bound_of
+from trader.config.fields import Section
 from trader.risk.conduct import ConductOfAccount, ConductOfOne
 
 _LONGEST_PAUSE_S = 2_592_000  # thirty days
@@ -17,9 +18,7 @@ class Rate(Count):
     most: ClassVar[float] = MESSAGES_KEPT
 
 
-class _Conduct(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
+class _Conduct(Section):
     max_orders_per_second: Rate | None = None
     """Orders and cancels in one second, after which nothing is opened for a moment."""
     max_orders_per_minute: Rate | None = None
