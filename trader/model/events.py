@@ -354,42 +354,10 @@ class BarRefused(Stamped, frozen=True):
 UNJOURNALED: frozenset[type] = frozenset({BarLate, BarsBackfilled, BarRevised, BarRefused})
 
 Event = (
-    BooksCreated
-    | BooksOpened
-    | SessionStarted
-    | CapitalChanged
-    | TargetSet
-    | StateSet
-    | SymbolLocked
-    | SymbolUnlocked
-    | ExternalFilled
-    | ExternalReversed
-    | CashBooked
-    | AccountReconciled
-    | SandboxOpened
-    | SandboxWarmed
-    | DayStarted
-    | OrderCreated
-    | OrderDenied
-    | OrderMoved
-    | OrderFilled
-    | FillReversed
-    | PositionSplit
-    | EntriesHeld
-    | EntriesReleased
-    | ReportIgnored
-    | DailyLossReached
-    | StrategyFailed
-    | IntentTrimmed
-    | FlagRaised
-    | FlagCleared
-    | PeriodStarted
-    | PeakReached
-    | OverrideProposed
-    | OverrideGranted
-    | OverrideUsed
-    | BarLate
-    | BarsBackfilled
-    | BarRevised
-    | BarRefused
-)
+    BooksCreated | BooksOpened | SessionStarted | CapitalChanged | TargetSet | StateSet | SymbolLocked
+    | SymbolUnlocked | ExternalFilled | ExternalReversed | CashBooked | AccountReconciled | SandboxOpened
+    | SandboxWarmed | DayStarted | OrderCreated | OrderDenied | OrderMoved | OrderFilled | FillReversed
+    | PositionSplit | EntriesHeld | EntriesReleased | ReportIgnored | DailyLossReached | StrategyFailed
+    | IntentTrimmed | FlagRaised | FlagCleared | PeriodStarted | PeakReached | OverrideProposed | OverrideGranted
+    | OverrideUsed | BarLate | BarsBackfilled | BarRevised | BarRefused
+)  # fmt: skip

@@ -185,24 +185,7 @@ class OverrideAgreed(Stamped, frozen=True):
 
 
 Input = (
-    Opened
-    | History
-    | Ticks
-    | Backfilled
-    | Revised
-    | Held
-    | Released
-    | Split
-    | DailyBars
-    | TimerFired
-    | Reported
-    | ExternalReported
-    | ActivityReported
-    | Reconciled
-    | Mismatched
-    | Settled
-    | OrderReleased
-    | Control
-    | OverrideAsked
-    | OverrideAgreed
-)
+    Opened | History | Ticks | Backfilled | Revised | Held | Released | Split | DailyBars | TimerFired | Reported
+    | ExternalReported | ActivityReported | Reconciled | Mismatched | Settled | OrderReleased | Control
+    | OverrideAsked | OverrideAgreed
+)  # fmt: skip
