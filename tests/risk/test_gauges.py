@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trader.model.events import FlagRaised
 from trader.risk.bounds import Bound
-from trader.risk.gauges import Gauges, Layout
+from trader.risk.gauges import Gauges
 from trader.risk.limits import AccountLimits, GroupLimits, Limits, SymbolLimits
 from trader.risk.rules import Rules
 
@@ -54,8 +54,7 @@ RULES = Rules(
     symbols={"QQQ": SymbolLimits(TIGHT)},
 )
 LIMITS = {"one": Limits(1, max_gross=TIGHT, max_net=TIGHT, max_positions=TIGHT), "two": Limits(1, max_budget=TIGHT)}  # type: ignore[arg-type]
-LAYOUT = Layout(np.array([0, 0, 0, 1, 1, 1]), np.array([[1.0, 1.0], [1.0, 0.0]]))
-UNGROUPED = Layout(LAYOUT.owner, np.zeros((0, 2)))
+OWNER = np.array([0, 0, 0, 1, 1, 1])
 
 
 def recount(seen: Arrays) -> dict[tuple[str, str], float]:
@@ -92,7 +91,7 @@ def recount(seen: Arrays) -> dict[tuple[str, str], float]:
 @settings(max_examples=60, deadline=None)
 def test_every_measure_is_a_recount(held: list[float], buys: list[float], sells: list[float], external: int) -> None:
     seen = Arrays(held, buys, sells, external=external)
-    gauges = Gauges(RULES, LIMITS, seen, LAYOUT)
+    gauges = Gauges(RULES, LIMITS, seen, OWNER)
     breaches, unknown = gauges.read({})
     said = {(breach.scope, breach.rule): float(breach.value.split()[0].lstrip("$")) for breach in breaches}
     true = recount(seen)
@@ -111,26 +110,26 @@ def test_what_is_closed_brings_a_measure_within_its_limit_and_the_last_of_it_was
     parts: dict[str, Any] = {rule: Bound(part * scale)}
     rules, none = Rules(account=AccountLimits(**parts)), {name: Limits(1) for name in STRATEGIES}  # type: ignore[arg-type]
     flag = FlagRaised(0, "account", rule, "hard", "force_reduce", "", "")
-    gauges = Gauges(rules, none, Arrays(held, [0.0] * 6, [0.0] * 6), UNGROUPED)
+    gauges = Gauges(rules, none, Arrays(held, [0.0] * 6, [0.0] * 6), OWNER)
     chosen = gauges.surplus(flag, {}, np.zeros(6, dtype=bool))
     assert bool(chosen) == bool(gauges.read({})[0])
     left = [0.0 if slot in chosen else qty for slot, qty in enumerate(held)]
     kept = Arrays(left, [0.0] * 6, [0.0] * 6)
     for slot in chosen:  # what is sold becomes cash
         kept.cash[slot // 3] += held[slot] * kept.marks[slot % 3]
-    assert not Gauges(rules, none, kept, UNGROUPED).read({})[0]
+    assert not Gauges(rules, none, kept, OWNER).read({})[0]
     if chosen:
         last = chosen[-1]
         left[last] = held[last]
         kept.held[last], kept.net[last % 3] = held[last], kept.net[last % 3] + held[last]
         kept.cash[last // 3] -= held[last] * kept.marks[last % 3]
-        assert Gauges(rules, none, kept, UNGROUPED).read({})[0]
+        assert Gauges(rules, none, kept, OWNER).read({})[0]
 
 
 def test_what_has_no_mark_is_not_known_and_breaks_nothing() -> None:
     seen = Arrays([10.0, 0.0, 0.0, 0.0, 0.0, 0.0], [0.0] * 6, [0.0] * 6)
     seen.marks[0] = np.nan
-    breaches, unknown = Gauges(RULES, LIMITS, seen, LAYOUT).read({})
+    breaches, unknown = Gauges(RULES, LIMITS, seen, OWNER).read({})
     assert not [breach for breach in breaches if breach.scope == "account" and breach.rule != "max_positions"]
     assert ("account", "max_gross") in unknown
     assert ("strategy two", "max_budget") not in unknown
@@ -140,7 +139,7 @@ def test_money_and_sectors_are_read_beside_positions() -> None:
     account = AccountLimits(max_sector=Bound(0.1), min_equity=Bound(1e9), min_cash_buffer=Bound(0.99))
     seen = Arrays([100.0, 100.0, 0.0, -10.0, 0.0, 0.0], [0.0] * 6, [0.0] * 6)
     rules = Rules(account=account, sectors={"broad": ("SPY", "QQQ")})
-    breaches, _ = Gauges(rules, {name: Limits(1) for name in STRATEGIES}, seen, UNGROUPED).read({})  # type: ignore[arg-type]
+    breaches, _ = Gauges(rules, {name: Limits(1) for name in STRATEGIES}, seen, OWNER).read({})  # type: ignore[arg-type]
     nav = 31_000 + 90 * 100 + 100 * 50
     assert {breach.rule: breach.value for breach in breaches} == {
         "max_sector": f"{14_000 / nav:.6g} of equity",
@@ -154,7 +153,7 @@ def test_a_flag_tightens_limits_of_its_scope_but_never_money_nor_the_brokers_own
     half = Bound(0.1)
     account = AccountLimits(max_gross=half, max_equity_multiple=half, min_cash_buffer=Bound(0.9))
     own = {"one": Limits(1, max_gross=Bound(0.15)), "two": Limits(1, max_gross=half)}  # type: ignore[arg-type]
-    gauges = Gauges(Rules(account=account), own, seen, UNGROUPED)
+    gauges = Gauges(Rules(account=account), own, seen, OWNER)
     flag = FlagRaised(0, "strategy one", "weekly_loss", "hard", "tighten", "", "")
     assert gauges.read({})[0] == []
     assert [(breach.scope, breach.rule) for breach in gauges.read({"": flag})[0]] == [("strategy one", "max_gross")]

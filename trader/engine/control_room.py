@@ -28,7 +28,7 @@ from trader.model.orders import Reason, TradingState
 from trader.model.time import HOUR, MINUTE, NEW_YORK
 from trader.risk.bounds import Bound, Breach
 from trader.risk.escalation import NAV, REGIME, Action, closing
-from trader.risk.gauges import MEASURED_KINDS, Layout
+from trader.risk.gauges import MEASURED_KINDS
 from trader.risk.ladder import BY_A_PERSON, LOSSES, end_of, latched_until
 from trader.risk.regime import Tightness, next_tightness, tightness_of
 from trader.risk.rings import bucket_of
@@ -102,7 +102,7 @@ class ControlRoom:
         self._zone = None if is_crypto else NEW_YORK
         self.monitor = Monitor(desk.portfolio, desk.ledger, {name: of.strategies for name, of in rules.groups.items()})
         self._losses = Losses(rules.ladder, self.monitor.place, account=self._account, emit=desk.emit, zone=self._zone)
-        self._loads = Loads(desk, listings, rules, Layout(self.monitor.owner, self.monitor.members))
+        self._loads = Loads(desk, listings, rules, self.monitor.owner)
         self._losses.shift(desk.now, self._flows(desk.events))
         self._hour = -1  # of the newest measure of the market
         self._known: tuple[object, ...] = ()

@@ -1,7 +1,7 @@
 """What the account carries beside its limits, read once a minute: exposures, the tail, the age of marks."""
 
 from collections.abc import Iterator, Mapping
-from math import inf, nan
+from math import nan
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -14,7 +14,7 @@ from trader.model.events import FlagRaised
 from trader.model.tail import parametric, sigma_of
 from trader.model.time import DAY, MINUTE, SECOND
 from trader.risk.bounds import Bound, Breach
-from trader.risk.gauges import EXPOSURES, TAILS, Gauges, Layout, leeway_of, levels_of
+from trader.risk.gauges import EXPOSURES, TAILS, Gauges, leeway_of, levels_of
 from trader.risk.orders import CODES
 from trader.risk.past import Past
 from trader.risk.regime import tightness_of
@@ -32,10 +32,10 @@ _SCOPES: Final = frozenset({ACCOUNT})
 class Loads:
     """Reads every limit on what is held and on its way."""
 
-    def __init__(self, desk: Desk, listings: Mapping[str, Listing], rules: Rules, layout: Layout) -> None:
-        """Look at what ``desk`` holds; ``layout`` is who holds it."""
+    def __init__(self, desk: Desk, listings: Mapping[str, Listing], rules: Rules, owner: "NDArray[np.intp]") -> None:
+        """Look at what ``desk`` holds; ``owner`` is the place of each slot's strategy."""
         limits = {name: sandbox.spec.limits for name, sandbox in desk.sandboxes.items()}
-        self._gauges = Gauges(rules, limits, desk.portfolio, layout)
+        self._gauges = Gauges(rules, limits, desk.portfolio, owner)
         self._tails = desk.tails
         self._portfolio = desk.portfolio
         self._factor = rules.ladder.weekly_factor
@@ -51,7 +51,7 @@ class Loads:
 
     def read(self, now: int, flags: Mapping[str, FlagRaised]) -> tuple[list[Breach], set[tuple[str, str]]]:
         """Return what is beyond a limit now, and the scopes and rules of which that is not known."""
-        breaches, unknown = self._gauges.read(flags) if self._gauges else ([], set())
+        breaches, unknown = self._gauges.read(flags)
         if self._tails.is_on:
             seen = self._portfolio
             high = low = dollars(seen.net, seen.marks)
@@ -71,8 +71,8 @@ class Loads:
         """
         if self._portfolio.buys.any() or self._portfolio.sells.any():
             return nan
-        of_gauges = self._gauges.leeway(flags) if self._gauges else inf
-        return float(np.minimum(of_gauges, self._tail_leeway(now, flags))) if self._tails.is_on else of_gauges
+        leeway = self._gauges.leeway(flags)
+        return float(np.minimum(leeway, self._tail_leeway(now, flags))) if self._tails.is_on else leeway
 
     def is_older(self, now: int) -> bool:
         """Tell whether time alone may have changed what is read: a mark is too old, or another day is known."""
