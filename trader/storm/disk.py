@@ -66,7 +66,8 @@ class MemoryJournal:
     def recover(self) -> Iterator[Event]:
         """Check everything and give the events from the newest ``BooksOpened`` on."""
         rows = self._rows
-        self._chain.check(rows)
+        if rows:
+            self._chain.check(rows)
         opened = next((number for number in range(len(rows), 0, -1) if opens(rows[number - 1][0])), 0)
         records = (unpack(body) for body, _ in rows[max(0, opened - 1) :])
         return events_of(records, opened=opened, last=len(rows))

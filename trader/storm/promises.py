@@ -17,7 +17,6 @@ class Violation(Exception):
     def __init__(self, invariant: str, what: str) -> None:
         """Say which, and how it showed."""
         super().__init__(f"{invariant}: {what}")
-        self.invariant = invariant
 
 
 class Acknowledged:

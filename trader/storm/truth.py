@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
-from trader.access.sim.accounts import Account, signed_qty
+from trader.access.sim.accounts import Account, signed_qty, sum_of
 from trader.access.sim.venue_orders import ENDED, VenueOrder
 from trader.books.book import CROSSED
 from trader.books.ledger import Ledger
@@ -48,7 +48,7 @@ def differences(ledger: Ledger, account: Account, ours: Mapping[str, Approved]) 
     _cross(ledger, held, cash)
     for name, book in ledger.books.items():
         spent = EXACT.subtract(EXACT.subtract(book.cash, book.income), book.opening_cash)
-        true = _total(cash, name)
+        true = sum_of(amount for (owner, _), amount in cash.items() if owner == name)
         if spent != true:
             yield f"cash of {name}: booked {spent}, true {true}"
         for symbol in book.positions.keys() | {symbol for owner, symbol in held if owner == name}:
@@ -97,11 +97,3 @@ def _cross(ledger: Ledger, held: Sums, cash: Sums) -> None:
                 sign = 1 if intent.side is Side.BUY else -1
                 held[key] = EXACT.add(held[key], EXACT.multiply(one.qty, sign))
                 cash[key] = EXACT.subtract(cash[key], EXACT.multiply(EXACT.multiply(one.qty, one.price), sign))
-
-
-def _total(sums: Sums, owner: str) -> Decimal:
-    total = ZERO
-    for (name, _), amount in sums.items():
-        if name == owner:
-            total = EXACT.add(total, amount)
-    return total

@@ -12,11 +12,12 @@ I7 and I10 are looked at when the weather is over, with everything at rest; I12 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from trader.access.sim.accounts import sum_of
 from trader.books.book import CROSSED
 from trader.books.ledger import Ledger
 from trader.engine.engine import Step
@@ -197,8 +198,8 @@ class Witness:
         if event.execution_id in booked:
             raise self.known.broken("I4", f"{event.execution_id} of {order_id} is booked twice")
         booked[event.execution_id] = event.qty
-        total = _sum(booked.values())
-        outside = _sum(qty for name, qty in booked.items() if not name.startswith(CROSSED))
+        total = sum_of(booked.values())
+        outside = sum_of(qty for name, qty in booked.items() if not name.startswith(CROSSED))
         ordered = self.created[order_id].intent.qty
         if total > ordered:
             raise self.known.broken("I4", f"{order_id}: {total} booked, {ordered} ordered")
@@ -276,10 +277,3 @@ class Witness:
 
 def _unknown(symbol: str) -> float:
     raise AssertionError(f"{symbol} is asked for before there is a desk")
-
-
-def _sum(values: Iterable[Decimal]) -> Decimal:
-    total = ZERO
-    for value in values:
-        total = EXACT.add(total, value)
-    return total

@@ -46,7 +46,7 @@ MAX_FRAME: Final = 16 << 20  # bytes; servers stay below 1 MiB, a whole order bo
 MAX_QUEUED: Final = 512  # frames read ahead of us; beyond them TCP makes the server wait
 LONGEST_RETRY_AFTER_S: Final = 600  # a server that names a longer wait is asked again after this
 SETTLED: Final = 10 * SECOND  # a subscription that lasted so long (times pace) is a success: back-off begins anew
-LOGGED: Final = 20  # odd frames that are logged per connection; all are counted
+LOGGED: Final = 20  # odd frames of one connection
 
 _FOR_GOOD = frozenset({401, 402, 403, 404})  # handshake answers that another try does not change
 

@@ -4,8 +4,9 @@ Buying power is what the margin allows less what open orders claim; an open orde
 Crypto fees leave the position at once, fees in dollars the cash; both stand in the ledger as rows of their own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
+from functools import reduce
 from itertools import chain
 
 import msgspec
@@ -246,12 +247,9 @@ def signed_qty(row: Activity) -> Decimal:
     return row.qty.copy_negate() if is_out else row.qty
 
 
-def sum_of(values: list[Decimal]) -> Decimal:
+def sum_of(values: Iterable[Decimal]) -> Decimal:
     """Add up, exactly."""
-    total = ZERO
-    for value in values:
-        total = EXACT.add(total, value)
-    return total
+    return reduce(EXACT.add, values, ZERO)
 
 
 def _is_coin(symbol: str) -> bool:
