@@ -99,7 +99,7 @@ class Held(NamedTuple):
     ``symbols`` are the numbers of what anybody holds or has on its way. ``qty`` is what the strategies' slots hold that
     hold anything, shape (k,), ``places`` where their symbols stand in ``symbols``, ``owners`` whose they are. ``cash``
     is by strategy; ``others`` what those are worth that are no longer traded, by now, or whatever the marks do
-    (``is_lasting``).
+    (``is_lasting``). ``scope_cash`` and ``scope_qty`` are of all scopes, shape (scopes,) and (scopes, symbols).
     """
 
     symbols: "Places"
@@ -109,6 +109,8 @@ class Held(NamedTuple):
     cash: "Floats"
     others: float
     is_lasting: bool
+    scope_cash: "Floats"
+    scope_qty: "Floats"
 
 
 class Monitor:
@@ -144,15 +146,13 @@ class Monitor:
         at_stake = np.abs(seen.net) + seen.buys + seen.sells
         at_stake += np.bincount(seen.symbol_of, np.abs(seen.held), len(seen.symbols))
         symbols, slots = np.flatnonzero(at_stake), np.flatnonzero(seen.held)
-        return Held(
-            symbols,
-            seen.held[slots],
-            np.searchsorted(symbols, seen.symbol_of[slots]),
-            self.owner[slots],
-            seen.cash.copy(),
-            sum(map(self._worth_of, self._retired)),
-            not any(book.positions for book in self._retired),
-        )
+        qty, places, owners = seen.held[slots], np.searchsorted(symbols, seen.symbol_of[slots]), self.owner[slots]
+        table, cash, others = np.zeros((len(seen.cash), len(symbols))), seen.cash.copy(), self._retired
+        table[owners, places] = qty
+        scope_cash, worth = self._by_scope(cash), sum(map(self._worth_of, others))
+        scope_cash[0] += worth
+        is_lasting = not any(book.positions for book in others)
+        return Held(symbols, qty, places, owners, cash, worth, is_lasting, scope_cash, self._by_scope(table))
 
     def equities(
         self, held: Held, marks: "Floats", bids: "Floats | None" = None, asks: "Floats | None" = None
@@ -169,14 +169,6 @@ class Monitor:
         equities[0] += held.others
         return equities
 
-    def shares(self, held: Held) -> tuple["Floats", "Floats"]:
-        """Return the cash of every scope, and what it holds of ``held.symbols``, shape (scopes, symbols)."""
-        table = np.zeros((len(held.cash), len(held.symbols)))
-        table[held.owners, held.places] = held.qty
-        cash = self._by_scope(held.cash)
-        cash[0] += held.others
-        return cash, np.concatenate((table.sum(axis=0)[None], self.members @ table, table))
-
     def _worth_of(self, book: Book) -> float:
         """Return what a strategy that is no longer traded is worth."""
         worth = float(book.cash)
@@ -189,7 +181,7 @@ class Monitor:
 
     def _by_scope(self, of_strategies: "Floats") -> "Floats":
         """Return the sums of a value of each strategy: of all, of each group, and the values themselves."""
-        return np.concatenate(((of_strategies.sum(),), self.members @ of_strategies, of_strategies))
+        return np.concatenate((of_strategies.sum(axis=0)[None], self.members @ of_strategies, of_strategies))
 
     @staticmethod
     def _of_strategies(held: Held, values: "Floats") -> "Floats":
@@ -204,6 +196,7 @@ class Monitor:
         scopes[0] = msgspec.structs.replace(scopes[0], exposure=_exposure(worth), positions=len(by_symbol))
         largest = max(by_symbol, key=lambda symbol: by_symbol[symbol].gross, default=None)
         equity = scopes[0].equity
+        denials = sum((Counter(book.denials) for book in self._ledger.books.values()), Counter[str]())
         return ControlRoomFigures(
             ts=ts,
             account=scopes[0],
@@ -223,7 +216,7 @@ class Monitor:
             reconciled_until=account.reconciled_until,
             flags=list(account.flags.values()),
             tightness=tightness,
-            denials=self._denials(),
+            denials=dict(sorted(denials.items())),
         )
 
     def _of_scopes(self) -> list[ScopeFigures]:
@@ -261,12 +254,6 @@ class Monitor:
         if scope in account.peaks:
             bases["peak"] = float(account.peaks[scope])
         return {name: _part(base - equity, base) for name, base in bases.items()}
-
-    def _denials(self) -> dict[str, int]:
-        total: Counter[str] = Counter()
-        for book in self._ledger.books.values():
-            total.update(book.denials)
-        return dict(sorted(total.items()))
 
 
 def _earned(book: Book) -> float:

@@ -7,8 +7,8 @@ does what it is latched to. What a flag leads to is the escalation's word (:mod:
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from math import isnan, nan
-from operator import le, lt
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from operator import le
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -60,32 +60,7 @@ class Seen(NamedTuple):
     marks: list[float]
 
 
-class _Box(NamedTuple):
-    """The lowest and the highest marks."""
-
-    lows: list[float]
-    highs: list[float]
-
-    @classmethod
-    def around(cls, marks: Sequence[float], part: float) -> Self:
-        """Return the marks that are away by less than a part of themselves."""
-        return cls([mark * (1.0 - part) for mark in marks], [mark * (1.0 + part) for mark in marks])
-
-    def holds(self, marks: Sequence[float]) -> bool:
-        return all(map(le, self.lows, marks)) and all(map(le, marks, self.highs))
-
-
-class _Span(NamedTuple):
-    """The lowest and the highest equities of some scopes; their cash, and what they hold, shape (scopes, symbols)."""
-
-    cash: "Floats"
-    shares: "Floats"
-    lows: list[float]
-    highs: list[float]
-
-    def holds(self, marks: Sequence[float]) -> bool:
-        equities = (self.cash + self.shares @ np.array(marks)).tolist() if marks else self.cash.tolist()
-        return all(map(lt, self.lows, equities)) and all(map(lt, equities, self.highs))
+_Range = tuple[Sequence[float], Sequence[float]]  # the lowest and the highest
 
 
 class ControlRoom:
@@ -107,9 +82,9 @@ class ControlRoom:
         self._hour = -1  # of the newest measure of the market
         self._known: tuple[object, ...] = ()
         self._seen = self._see()  # of the last look
-        # Within these no loss and no load crosses a limit, as long as the books are what they were.
-        self._span: _Span | None = None
-        self._box: _Box | None = None
+        # Equities and marks within which no loss and no load crosses a limit, as long as the books are what they were.
+        self._calm: _Range | None = None
+        self._still: _Range | None = None
 
     def glance(self, ts: int) -> None:
         """Learn from a minute of history what all was worth when the periods ended that are over by now."""
@@ -133,13 +108,11 @@ class ControlRoom:
             self._seen = Seen(before.held, before.listings, [listing.mark for listing in before.listings])
         else:
             self._known, self._seen = known, self._see()
-            self._span = self._box = None
-        marks, listings = self._seen.marks, self._seen.listings
-        is_quoted = self._losses.is_daily and any(listing.quote for listing in listings)
-        if is_quoted or content >= self._losses.next_end or not self._span or not self._span.holds(marks):
+            self._calm = self._still = None
+        if content >= self._losses.next_end or not self._is_calm():
             self._weigh(ts, before)
-        is_older = (listings or not ts % HOUR) and self._loads.is_older(ts)
-        if is_older or not self._box or not self._box.holds(marks) or self._known != self._state():
+        is_older = (self._seen.marks or not ts % HOUR) and self._loads.is_older(ts)
+        if is_older or not _are_within(self._seen.marks, self._still) or self._known != self._state():
             self._gauge(ts)
 
     def resume(self, message: Control) -> None:
@@ -181,6 +154,14 @@ class ControlRoom:
         """Return what differs when anything but a price may have changed."""
         return self._desk.portfolio.booked, self._desk.ledger.orders_created, [*self._account.flags.values()]
 
+    def _is_calm(self) -> bool:
+        """Tell whether the equities that rungs are of are surely within what no rung minds."""
+        (held, listings, marks), losses = self._seen, self._losses
+        if self._calm is None or (losses.is_daily and any(listing.quote for listing in listings)):
+            return False
+        equities = held.scope_cash + held.scope_qty @ np.array(marks) if marks else held.scope_cash
+        return _are_within(equities[losses.places].tolist(), self._calm)
+
     def _see(self) -> "Seen":
         self._desk.portfolio.sync()
         held, symbols = self.monitor.held(), self._desk.portfolio.symbols
@@ -205,12 +186,7 @@ class ControlRoom:
                 self._clear(ts, flag, "measure")  # nothing waits for a person
         if equities[0] <= 0.0:
             self._raise(ts, Breach(NAV, ACCOUNT, "> $0", f"${equities[0]:.2f}"), until=BY_A_PERSON)
-        places, lows, highs = self._losses.span(equities)
-        if self._span is None:
-            cash, shares = self.monitor.shares(self._seen.held)
-            self._span = _Span(cash[places], shares[places], lows, highs)
-        else:
-            self._span = self._span._replace(lows=lows, highs=highs)
+        self._calm = self._losses.span(equities)
 
     def _cautious(self, equities: "Floats") -> "Floats":
         """Return what all would be worth if it were sold at the bid and bought back at the ask, where that is known."""
@@ -248,8 +224,9 @@ class ControlRoom:
         for flag in [flag for flag in flags.values() if flag.action == Action.FORCE_REDUCE]:
             self._reduce(ts, flag)
         if self._known == self._state() and all(flag.action != Action.FORCE_REDUCE for flag in flags.values()):
-            part = _SURELY * min(self._loads.leeway(ts, flags), 1.0)
-            self._box = _Box.around(self._seen.marks, part) if part > 0.0 and not self._loads.is_older(ts) else None
+            part, marks = _SURELY * min(self._loads.leeway(ts, flags), 1.0), self._seen.marks
+            around = [mark * (1.0 - part) for mark in marks], [mark * (1.0 + part) for mark in marks]
+            self._still = around if part > 0.0 and not self._loads.is_older(ts) else None
 
     def _tighten(self, ts: int) -> None:
         """Take over how wild the market is: once an hour, for it is daily bars that tell, and until they do at once."""
@@ -353,6 +330,10 @@ class ControlRoom:
         sandboxes = self._desk.sandboxes
         names = {"account": sandboxes, "strategy": [name], "group": self.monitor.groups.get(name, ())}.get(of, ())
         return [slot for one in names if one in sandboxes for slot in sandboxes[one].slots.values()]
+
+
+def _are_within(values: Sequence[float], bounds: _Range | None) -> bool:
+    return bounds is not None and all(map(le, bounds[0], values)) and all(map(le, values, bounds[1]))
 
 
 def _offer(listing: Listing) -> tuple[float, float] | None:

@@ -15,11 +15,7 @@ from trader.risk.bounds import Level
 from trader.risk.ladder import DRAWDOWN, LOSSES, PERIOD_OF, Ladder, end_of, floor_of
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from trader.model.views import Floats
-
-    Places = NDArray[np.intp]
 
 PEAK_STEP: Final = 1e-4  # a peak is journaled when it is so much higher: else every minute of a good day would be one
 _FAR: Final = 1e300  # no equity comes so far
@@ -61,6 +57,9 @@ class Losses:
         self._emit = emit
         self._zone = zone
         self._at = np.array([rung.place for rung in self._rungs], dtype=np.intp)
+        self.places = np.append(
+            self._at, 0
+        )  # of what is told apart by its equity: rungs, and the account's nothing left
         self._is_daily = np.array([rung.kind == "daily_loss" for rung in self._rungs], dtype=bool)
         self.is_daily = bool(self._is_daily.any())  # what an exit would bring is looked at
         self._bases = np.full(len(self._rungs), nan)
@@ -87,16 +86,13 @@ class Losses:
         broken: list[int] = np.flatnonzero(seen <= self._floors).tolist()
         return [self._describe(number, float(seen[number])) for number in broken]
 
-    def span(self, equities: "Floats") -> tuple["Places", list[float], list[float]]:
-        """Return scopes by their places, and between which equities of each nothing begins, breaks or mends."""
-        places = np.append(self._at, 0)
-        lines = np.concatenate((self._lines, ((0.0,), (_FAR,))), axis=1)  # nor is all lost
-        worth = equities[places]
+    def span(self, equities: "Floats") -> tuple[list[float], list[float]]:
+        """Return between which equities of the scopes at ``places`` nothing begins, breaks or mends."""
+        lines, worth = np.concatenate((self._lines, ((0.0,), (_FAR,))), axis=1), equities[self.places]
         doubt = _DOUBT * (np.abs(lines) + np.abs(worth)) + _DOUBT_USD
         is_below, is_above = lines + doubt < worth, lines - doubt > worth
         lows = np.where(is_below, lines + doubt, np.where(is_above, -_FAR, _FAR))  # on a line anything may be next
-        highs = np.where(is_above, lines - doubt, _FAR)
-        return places, lows.max(axis=0).tolist(), highs.min(axis=0).tolist()
+        return lows.max(axis=0).tolist(), np.where(is_above, lines - doubt, _FAR).min(axis=0).tolist()
 
     def rebase(self, ts: int, scope: str, kinds: Collection[str], *, equities: "Floats") -> None:
         """Measure ``scope`` from here: a person has looked at these losses and lets it go on."""
