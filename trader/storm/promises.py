@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from trader.books.ledger import Ledger
-from trader.model.events import DailyLossReached, Event, OrderCreated, OrderMoved, StateSet, StrategyFailed
+from trader.model.events import DailyLossReached, DayStarted, Event, OrderCreated, OrderMoved, StateSet, StrategyFailed
 from trader.model.orders import Approved, OrderStatus, TradingState
 from trader.storm.timeline import Timeline
 
@@ -35,6 +35,7 @@ class Acknowledged:
         self.flattened: set[str] = set()
         self.called_off: dict[str, int] = {}
         self.timeline = timeline
+        self._reopening: list[StateSet | DayStarted] = []  # what the process has made, and is not durable yet
 
     def broken(self, invariant: str, what: str) -> Violation:
         """Keep the first violation, and return it to be raised: whoever called may swallow it."""
@@ -46,6 +47,7 @@ class Acknowledged:
         for event in events:
             self.books.apply(event)
         for event in events:
+            self._reopening = [one for one in self._reopening if one is not event]
             match event:
                 case OrderCreated():
                     self.orders[event.approved.order_id] = event.approved
@@ -64,11 +66,13 @@ class Acknowledged:
         self.closed = {name: 0 for name, state in states.items() if state is not TradingState.ACTIVE}
         self.closed |= {name: 0 for name, book in self.books.books.items() if book.loss_reached}
         self.halted = {name: 0 for name, state in states.items() if state is TradingState.HALTED}
+        self._reopening = []
 
-    def reopen(self, strategy: str) -> None:
-        """Let a strategy open positions again; that need not be durable yet."""
-        self.closed.pop(strategy, None)
-        self.halted.pop(strategy, None)
+    def reopen(self, event: StateSet | DayStarted) -> None:
+        """Let a strategy open positions again, whatever was made before: neither need be durable yet."""
+        self.closed.pop(event.strategy, None)
+        self.halted.pop(event.strategy, None)
+        self._reopening.append(event)
 
     def is_past(self, since: Mapping[str, int], strategy: str) -> bool:
         """Tell whether what began for a strategy, or for all, was acknowledged before this moment."""
@@ -79,6 +83,8 @@ class Acknowledged:
         now = self.timeline.now
         if isinstance(event, StateSet) and event.flatten:
             self.flattened.add(event.strategy)
+        if any(one.strategy == event.strategy for one in self._reopening):
+            return
         self.closed.setdefault(event.strategy, now)
         if not isinstance(event, StateSet) or event.flatten or event.state is TradingState.HALTED:
             self.halted.setdefault(event.strategy, now)

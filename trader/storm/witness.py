@@ -151,7 +151,7 @@ class Witness:
             case DayStarted():
                 self._day_started(event)
             case StateSet(state=TradingState.ACTIVE):
-                self.known.reopen(event.strategy)
+                self.known.reopen(event)
             case SymbolLocked():
                 self._locked.add(event.symbol)
             case SymbolUnlocked():
@@ -165,7 +165,7 @@ class Witness:
         if book is not None and event.ts < min(midnight_after(book.day_ts, zone) for zone in (NEW_YORK, None)):
             raise self.known.broken("I11", f"a day of {event.strategy} begins with no midnight before it")
         if book is not None and book.state is TradingState.ACTIVE:
-            self.known.reopen(event.strategy)
+            self.known.reopen(event)
 
     def _crossed(self, event: OrderFilled, step: Step) -> None:
         """See one side of a crossing: another sandbox has the other."""
