@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.msgpack import Ext
 
-from trader.access.alpaca.wire_time import LAST, extension, ns_of
+from trader.access.alpaca.wire_time import LAST, extension, ns_of, ns_or
 from trader.model.time import HOUR, MINUTE, SECOND, iso
 
 
@@ -25,6 +25,10 @@ def test_extension_keeps_every_nanosecond(ns: int) -> None:
 )
 def test_extension_takes_the_shortest_form(ns: int, length: int) -> None:
     assert len(bytes(extension(ns).data)) == length
+
+
+def test_where_no_time_can_be_read_another_one_stands() -> None:
+    assert [ns_or(stamp, 7) for stamp in (None, "", "soon", iso(9))] == [7, 7, 7, 9]
 
 
 def test_long_form_is_read() -> None:

@@ -33,7 +33,7 @@ from trader.access.alpaca.wire_data import (
     TradeMessage,
     UpdatedBarMessage,
 )
-from trader.access.alpaca.wire_time import ns_of
+from trader.access.alpaca.wire_time import ns_or
 from trader.model.calendar import StockCalendar
 from trader.model.inputs import Held, Input, Released, Revised, Ticks
 from trader.model.ticks import Bar, Tick
@@ -60,8 +60,8 @@ class Inlet:
         self.worst_lag = 0
         self.is_live = False
         self.on_waiting_bar: Callable[[Bar], None] = _ignore  # a live bar has to wait in the joint
-        self.on_bad_bar: Callable[[str, int], None] = _ignore_bad  # symbol and end of a bar that makes no sense
-        self.on_skipped: Callable[[str, int, int], None] = _ignore_skipped  # symbol, first and last end not seen
+        self.on_bad_bar: Callable[[str, int], None] = _ignore  # symbol and end of a bar that makes no sense
+        self.on_skipped: Callable[[str, int, int], None] = _ignore  # symbol, first and last end not seen
         self.steady: set[str] = set()  # symbols that usually have a bar every minute
         self._calendar = calendar
         self._extended_hours = extended_hours
@@ -202,7 +202,7 @@ class Inlet:
 
     def _on_bar(self, bar: Bar, now: int, revised: list[Bar]) -> None:
         symbol, joint = bar.symbol, self.joint
-        if not self._extended_hours and not self.is_in_session(bar):
+        if not self.is_in_session(bar):
             self.counts["outside_session"] += 1
             return
         if symbol in self._halts and bar.volume and bar.ts - MINUTE >= self._halts[symbol]:
@@ -265,7 +265,7 @@ class Inlet:
                 continue
             if message.code in HALTS:
                 why = f"trading is halted: {message.message or message.code} ({message.reason or message.reason_code})"
-                self._halts[message.symbol] = _time_of(message, now)
+                self._halts[message.symbol] = ns_or(message.stamp, now)
                 self._tell(Held(now, f"halt {message.symbol}", (message.symbol,), why), now)
             elif message.code in RESUMES and message.symbol in self._halts:
                 self._resume(message.symbol, now)
@@ -318,29 +318,11 @@ def _without_older_quotes(messages: list[Any], seen: set[str]) -> list[Any]:
     return kept
 
 
-def _ignore(_: Bar) -> None:
+def _ignore(*_: object) -> None:
     return
-
-
-def _ignore_bad(_: str, __: int) -> None:
-    return
-
-
-def _ignore_skipped(_: str, __: int, ___: int) -> None:
-    return
-
-
-def _time_of(message: StatusMessage, now: int) -> int:
-    try:
-        return ns_of(message.stamp)
-    except ValueError:
-        return now
 
 
 def _end_of(message: BarMessage | UpdatedBarMessage, now: int) -> int:
     """Return the end of the minute that a bar is about; when even that makes no sense, the newest minute's."""
-    try:
-        end = ns_of(message.stamp) // MINUTE * MINUTE + MINUTE
-    except ValueError:
-        end = now
-    return min(end, now // MINUTE * MINUTE)
+    newest = now // MINUTE * MINUTE
+    return min(ns_or(message.stamp, now) // MINUTE * MINUTE + MINUTE, newest)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final, Self
 
 from trader.access.alpaca.executions import Executions
-from trader.access.alpaca.wire_time import ns_of
+from trader.access.alpaca.wire_time import ns_or
 from trader.access.alpaca.wire_trading import OrderMessage
 from trader.books.book import CROSSED, OrderRecord
 from trader.model.events import ExternalFilled
@@ -139,10 +139,7 @@ class Tracked:
         So is one that was cut to what the venue can trade.
         """
         intent = self.approved.intent
-        try:
-            is_old = order.created_at is not None and ns_of(order.created_at) < intent.ts - OLD
-        except ValueError:
-            is_old = False
+        is_old = ns_or(order.created_at, intent.ts) < intent.ts - OLD
         is_same = order.symbol.replace("/", "") == intent.symbol.replace("/", "")
         is_same = is_same and order.side in {intent.side.value, None}
         return is_same and not is_old and order.qty in {None, floor_to(self.ordered, NANO), floor_to(self.ordered, ONE)}

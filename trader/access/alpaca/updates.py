@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from trader.access.alpaca.executions import Told
-from trader.access.alpaca.wire_time import ns_of
+from trader.access.alpaca.wire_time import ns_or
 from trader.access.alpaca.wire_trading import TradeUpdate
 from trader.model.money import EXACT
 from trader.model.orders import ExecutionReport
@@ -17,14 +17,13 @@ def told_in(update: TradeUpdate, now: int) -> Told | None:
     cumulative = update.order.filled_qty
     if update.event not in EXECUTED | RESTATED or not update.qty or update.price is None or cumulative is None:
         return None
-    kind = "fill" if update.event in EXECUTED else update.event
     return Told(
         venue_id=update.execution_id or "",
         cumulative=cumulative,
         qty=update.qty,
         price=update.price,
-        ts=_time(update.timestamp, now),
-        kind="trade_bust" if kind == "trade_bust" else "trade_correct" if kind == "trade_correct" else "fill",
+        ts=ns_or(update.timestamp, now),
+        kind="fill" if update.event in EXECUTED else "trade_bust" if update.event == "trade_bust" else "trade_correct",
         undoes=update.previous_execution_id or "",
     )
 
@@ -50,10 +49,3 @@ class FeeCheck:
         received = EXACT.subtract(report.qty, report.fee)
         difference = EXACT.subtract(EXACT.subtract(after, before), received)
         return difference or None
-
-
-def _time(stamp: str | None, now: int) -> int:
-    try:
-        return ns_of(stamp) if stamp else now
-    except ValueError:
-        return now

@@ -54,6 +54,14 @@ def ns_of(stamp: Stamp) -> int:
     raise ValueError(f"{ns} ns is not within 1970 to 2262")
 
 
+def ns_or(stamp: Stamp | None, otherwise: int) -> int:
+    """Read a time of the wire; return ``otherwise`` where there is none that can be read."""
+    try:
+        return otherwise if stamp is None else ns_of(stamp)
+    except ValueError:
+        return otherwise
+
+
 def extension(ns: int) -> Ext:
     """Write a time as MessagePack's extension type −1, in the shortest of its three forms."""
     seconds, fraction = divmod(ns, SECOND)
