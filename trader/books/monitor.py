@@ -84,15 +84,6 @@ class ControlRoomFigures(msgspec.Struct, frozen=True):
     denials: dict[str, int]
 
 
-class Catalogue(NamedTuple):
-    """Where symbols belong, by symbol, and when each was priced last (ns UTC)."""
-
-    classes: Mapping[str, str]
-    sectors: Mapping[str, str]
-    categories: Mapping[str, str]
-    marked_at: Mapping[str, int]
-
-
 class Held(NamedTuple):
     """The books at one moment, as far as they do not move with the marks.
 
@@ -171,11 +162,9 @@ class Monitor:
 
     def _worth_of(self, book: Book) -> float:
         """Return what a strategy that is no longer traded is worth."""
-        worth = float(book.cash)
+        worth, of = float(book.cash), self._exposures
         for symbol, position in book.positions.items():
-            mark = (
-                float(self._exposures.marks[self._exposures.index[symbol]]) if symbol in self._exposures.index else nan
-            )
+            mark = float(of.marks[of.index[symbol]]) if symbol in of.index else nan
             worth += float(position.cost) if isnan(mark) else float(position.qty) * mark
         return worth
 
@@ -187,37 +176,32 @@ class Monitor:
     def _of_strategies(held: Held, values: "Floats") -> "Floats":
         return np.bincount(held.owners, values, len(held.cash)).astype(np.float64, copy=False)
 
-    def figures(self, ts: int, catalogue: Catalogue, *, tail: Tail, tightness: float) -> ControlRoomFigures:
-        """Put together what is shown of the desk at ``ts``; ``tail`` is that of all it holds."""
+    def figures(
+        self, ts: int, places: Sequence[Mapping[str, str]], *, marked: Mapping[str, int], tail: Tail, tightness: float
+    ) -> ControlRoomFigures:  # fmt: skip
+        """Put together what is shown of the desk at ``ts``.
+
+        ``places`` are class, sector and category by symbol, ``marked`` (ns UTC) is when each was priced last,
+        ``tail`` that of all that is held.
+        """
         seen, account = self._exposures, self._ledger.account
         worth = np.where(seen.net == 0.0, 0.0, seen.net * seen.marks)
         by_symbol = {seen.symbols[n]: _exposure(worth[[n]]) for n in np.flatnonzero(worth).tolist()}
         scopes = self._of_scopes()
         scopes[0] = msgspec.structs.replace(scopes[0], exposure=_exposure(worth), positions=len(by_symbol))
+        by_class, by_sector, by_category = (_by_name(by_symbol, names) for names in places)
         largest = max(by_symbol, key=lambda symbol: by_symbol[symbol].gross, default=None)
-        equity = scopes[0].equity
+        first = 1 + len(self.groups)
         denials = sum((Counter(book.denials) for book in self._ledger.books.values()), Counter[str]())
         return ControlRoomFigures(
-            ts=ts,
-            account=scopes[0],
-            groups=scopes[1 : 1 + len(self.groups)],
-            strategies=scopes[1 + len(self.groups) :],
-            unallocated=_cents(seen.unallocated),
-            by_symbol=by_symbol,
-            by_class=_by_name(by_symbol, catalogue.classes),
-            by_sector=_by_name(by_symbol, catalogue.sectors),
-            by_category=_by_name(by_symbol, catalogue.categories),
-            largest=None if largest is None else (largest, _part(by_symbol[largest].gross, equity)),
-            var=_cents(tail.var),
-            es=_cents(tail.es),
-            tail_method=tail.method,
-            stale_s={symbol: round((ts - catalogue.marked_at[symbol]) / SECOND, 3) for symbol in by_symbol},
-            locked=sorted(account.locks),
-            reconciled_until=account.reconciled_until,
-            flags=list(account.flags.values()),
-            tightness=tightness,
-            denials=dict(sorted(denials.items())),
-        )
+            ts, scopes[0], scopes[1:first], scopes[first:], _cents(seen.unallocated), by_symbol,
+            by_class, by_sector, by_category,
+            largest=None if largest is None else (largest, _part(by_symbol[largest].gross, scopes[0].equity)),
+            var=_cents(tail.var), es=_cents(tail.es), tail_method=tail.method,
+            stale_s={symbol: round((ts - marked[symbol]) / SECOND, 3) for symbol in by_symbol},
+            locked=sorted(account.locks), reconciled_until=account.reconciled_until,
+            flags=list(account.flags.values()), tightness=tightness, denials=dict(sorted(denials.items())),
+        )  # fmt: skip
 
     def _of_scopes(self) -> list[ScopeFigures]:
         """Return every scope's figures; the account's exposure is what its strategies' slots add up to."""
@@ -235,17 +219,12 @@ class Monitor:
         )
         return [
             ScopeFigures(
-                scope=scope,
-                equity=_cents(equities[n]),
-                pnl=_cents(equities[n] - opening[n]),
-                realized=_cents(realized[n]),
-                unrealized=_cents(equities[n] - opening[n] - realized[n]),
-                exposure=Exposure(_cents(gross[n]), _cents(net[n])),
-                positions=round(count[n]),
-                losses=self._losses(scope, float(equities[n])),
+                scope, _cents(equities[n]), _cents(equities[n] - opening[n]), _cents(realized[n]),
+                _cents(equities[n] - opening[n] - realized[n]), Exposure(_cents(gross[n]), _cents(net[n])),
+                round(count[n]), self._losses(scope, float(equities[n])),
             )
             for n, scope in enumerate(self.scopes)
-        ]
+        ]  # fmt: skip
 
     def _losses(self, scope: str, equity: float) -> dict[str, float]:
         """Return what is lost of each base that the books have of a scope."""

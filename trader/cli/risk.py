@@ -95,39 +95,21 @@ def _report(answer: dict[str, Any]) -> Iterator[str]:
 
 def _tails(answer: dict[str, Any]) -> str:
     limit, equity = answer["limit"], answer["equity"]
-    rows = [(line["method"], line) for line in answer["tails"]]
-    rows.append((f"limits: {limit['method']}, with what is on its way", limit))
-    return columns(
-        [
-            ("may be lost in a day", "", "value at risk", "", "expected shortfall", ""),
-            *(
-                (
-                    name,
-                    f"{line['confidence']:.1%}",
-                    *(text for key in ("var", "es") for text in (_money(line[key]), _part(line[key], equity))),
-                )
-                for name, line in rows
-            ),
-        ],
-        right={1, 2, 3, 4, 5},
-    )
+    rows: list[tuple[str, ...]] = [("may be lost in a day", "", "value at risk", "", "expected shortfall", "")]
+    for line in (*answer["tails"], limit | {"method": f"limits: {limit['method']}, with what is on its way"}):
+        var, es = ((_money(line[key]), _part(line[key], equity)) for key in ("var", "es"))
+        rows.append((line["method"], f"{line['confidence']:.1%}", *var, *es))
+    return columns(rows, right={1, 2, 3, 4, 5})
 
 
 def _positions(answer: dict[str, Any]) -> str:
     total = sum(line["component"] for line in answer["positions"])
-    rows = [
-        (
-            line["symbol"],
-            _money(line["value"]),
-            _money(line["component"]),
-            _part(line["component"], total),
-            f"{line['marginal']:+.4f}",
-        )
-        for line in answer["positions"]
-    ]
+    rows: list[tuple[str, ...]] = [("position", "value", "part of it", "", "one dollar more")]
+    for line in answer["positions"]:
+        part = _money(line["component"]), _part(line["component"], total)
+        rows.append((line["symbol"], _money(line["value"]), *part, f"{line['marginal']:+.4f}"))
     whose = [(name, _money(var)) for name, var in answer["strategies"].items()]
-    head = ("position", "value", "part of it", "", "one dollar more")
-    tables = [columns([head, *rows], right={1, 2, 3, 4})]
+    tables = [columns(rows, right={1, 2, 3, 4})]
     if whose:
         tables.append(columns([("strategy alone", "value at risk"), *whose], right={1}))
     return "\n\n".join(tables)

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from trader.books.book import flag_key
-from trader.books.monitor import ACCOUNT, Catalogue, ControlRoomFigures, Held, Monitor
+from trader.books.monitor import ACCOUNT, ControlRoomFigures, Held, Monitor
 from trader.engine.desk import Desk
 from trader.engine.loads import Loads
 from trader.engine.losses import Losses
@@ -139,14 +139,12 @@ class ControlRoom:
         """Return what is shown of the desk."""
         desk, rules = self._desk, self._rules
         desk.portfolio.sync()
-        catalogue = Catalogue(
-            {symbol: row.instrument.asset_class for symbol, row in self._listings.items()},
-            {symbol: bucket_of(symbol, rules.sectors) for symbol in self._listings},
-            {symbol: bucket_of(symbol, rules.categories) for symbol in self._listings},
-            {symbol: max(row.newest, row.quoted) for symbol, row in self._listings.items()},
-        )
+        kinds = None, rules.sectors, rules.categories
+        places = [{symbol: bucket_of(symbol, names) for symbol in self._listings} for names in kinds]
+        marked = {symbol: max(row.newest, row.quoted) for symbol, row in self._listings.items()}
         tightness = tightness_of(self._account.flags, {ACCOUNT}, factor=rules.ladder.weekly_factor)
-        return self.monitor.figures(ts, catalogue, tail=desk.tails.tail(desk.portfolio, ts), tightness=tightness)
+        tail = desk.tails.tail(desk.portfolio, ts)
+        return self.monitor.figures(ts, places, marked=marked, tail=tail, tightness=tightness)
 
     # --- what is seen -------------------------------------------------------------------------------------------
 

@@ -165,11 +165,10 @@ def _stress(name: str, title: str, moves: Moves, book: Book, *, distance: float 
 
 def _replayed(name: str, book: Book, past: Past) -> StressReport:
     days = STRETCHES[name]
-    found = worst_stretch(np.nan_to_num(book.weights), past, days)
-    assert found is not None, f"{name} of {len(past.days)} days"
+    moves, day = worst_stretch(np.nan_to_num(book.weights), past, days)
     basis = tuple("replayed" if known else "unmoved" for known in past.is_known)
-    last = str(np.datetime64(found.day - 1, "D"))  # days are numbered by the midnight that ends them
-    return _stress(name, f"{days} day{'s' if days > 1 else ''} until {last}", Moves(found.moves, basis), book)
+    last = str(np.datetime64(day - 1, "D"))  # days are numbered by the midnight that ends them
+    return _stress(name, f"{days} day{'s' if days > 1 else ''} until {last}", Moves(moves, basis), book)
 
 
 def _reversed(book: Book, past: Past) -> StressReport:
@@ -178,9 +177,9 @@ def _reversed(book: Book, past: Past) -> StressReport:
     if found is None:
         nothing = Moves(np.zeros(len(book.symbols)), ("unmoved",) * len(book.symbols))
         return _stress(REVERSE, "nothing that is held and known can lose it", nothing, book)
-    basis = tuple("likeliest" if known else "unmoved" for known in past.is_known)
-    title = f"the likeliest way to lose {REVERSE_LOSS:.0%}: {found.distance:.1f} standard deviations of a day"
-    return _stress(REVERSE, title, Moves(found.moves, basis), book, distance=found.distance)
+    basis, (moves, distance) = tuple("likeliest" if known else "unmoved" for known in past.is_known), found
+    title = f"the likeliest way to lose {REVERSE_LOSS:.0%}: {distance:.1f} standard deviations of a day"
+    return _stress(REVERSE, title, Moves(moves, basis), book, distance=distance)
 
 
 def _known(book: Book, past: Past) -> tuple[Floats, list[str]]:

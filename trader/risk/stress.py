@@ -7,7 +7,6 @@ rest as their class does (``class``), or not at all (``unmoved``): the answer sa
 
 from collections.abc import Mapping, Sequence
 from math import sqrt
-from statistics import NormalDist
 from typing import Final, NamedTuple
 
 import msgspec
@@ -42,24 +41,6 @@ class Moves(NamedTuple):
 
     moves: Floats
     basis: tuple[str, ...]
-
-
-class Reverse(NamedTuple):
-    """The likeliest moves, shape (n,), that lose a sum; how many standard deviations off; how likely so or worse.
-
-    The probability is a label: it is that of a normal distribution, which rare days do not follow.
-    """
-
-    moves: Floats
-    distance: float
-    probability: float
-
-
-class Replay(NamedTuple):
-    """The stretch of the past in which today's positions would have lost most: its moves, shape (n,), and its end."""
-
-    moves: Floats
-    day: int  # number of the midnight that ended it, in days since 1970
 
 
 def _crash(name: str, fall: float, title: str) -> Scenario:
@@ -134,24 +115,24 @@ def shocks_between(histories: Mapping[str, History], since: int, until: int) -> 
     return shocks
 
 
-def reverse(weights: Floats, covariance: Floats, *, loss: float) -> Reverse | None:
-    """Return the likeliest moves that lose ``loss`` dollars on ``weights``; None where nothing that is known can.
+def reverse(weights: Floats, covariance: Floats, *, loss: float) -> tuple[Floats, float] | None:
+    """Return the likeliest moves, shape (n,), that lose ``loss`` dollars, and by how many standard deviations.
+
+    None where nothing that is known can.
 
     Source: the minimum of f'Σ⁻¹f subject to w'f = −loss, which is −loss Σw / w'Σw.
     """
     pulls = covariance @ weights
     variance = float(weights @ pulls)
-    if variance <= 0.0:
-        return None
-    distance = loss / sqrt(variance)
-    return Reverse(0.0 - loss * pulls / variance, distance, NormalDist().cdf(-distance))
+    return None if variance <= 0.0 else (0.0 - loss * pulls / variance, loss / sqrt(variance))
 
 
-def worst_stretch(weights: Floats, past: Past, days: int) -> Replay | None:
-    """Return the ``days`` in a row of the past in which ``weights`` would have lost most; None of too short a past."""
-    if len(past.days) < days:
-        return None
+def worst_stretch(weights: Floats, past: Past, days: int) -> tuple[Floats, int]:
+    """Return the moves, shape (n,), of the ``days`` in a row of the past in which ``weights`` would have lost most.
+
+    And the number of the midnight that ended them, in days since 1970. The past must have so many.
+    """
     worth = np.vstack([np.ones(past.returns.shape[1]), np.cumprod(1.0 + past.returns, axis=0)])
     moves = worth[days:] / worth[:-days] - 1.0
     worst = int(np.argmin(moves @ weights))
-    return Replay(moves[worst], int(past.days[worst + days - 1]))
+    return moves[worst], int(past.days[worst + days - 1])
