@@ -70,9 +70,9 @@ class RestDesk:
         """Send ``body`` as JSON. Raises as the module says."""
         return await self._do(f"POST {path}", lambda client: client.post(path, dict(body)))
 
-    async def delete(self, path: str, params: Params | None = None) -> Any:  # noqa: ANN401
+    async def delete(self, path: str) -> Any:  # noqa: ANN401
         """Delete ``path``; an answer without a body is None. Raises as the module says."""
-        return await self._do(f"DELETE {path}", lambda client: client.delete(path, dict(params or {})))
+        return await self._do(f"DELETE {path}", lambda client: client.delete(path))
 
     def close(self) -> None:
         """Let go of every thread and connection; a request under way ends as unknown, nothing is waited for."""
