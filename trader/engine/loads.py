@@ -110,18 +110,14 @@ class Loads:
         return self._aging
 
     def _standing(self, high: "Floats", low: "Floats", now: int, flags: Mapping[str, FlagRaised]) -> list[Breach]:
-        return self._tails.standing(high, low, now, nav=self._nav(), tightness=self._tightness(flags))
-
-    def _nav(self) -> float:
-        seen = self._portfolio
-        return float(seen.cash.sum()) + seen.unallocated + float(dollars(seen.net, seen.marks).sum())
+        return self._tails.standing(high, low, now, nav=self._gauges.last.nav, tightness=self._tightness(flags))
 
     def _tightness(self, flags: Mapping[str, FlagRaised]) -> float:
         return tightness_of(flags, _SCOPES, factor=self._factor)
 
     def _tail_leeway(self, now: int, flags: Mapping[str, FlagRaised]) -> float:
         """Return the leeway of the tail's limits: together no more is lost than one by one."""
-        past, limits, shocks, nav = self._model.at(now), self._model.limits, self._model.shocks, self._nav()
+        past, limits, shocks, nav = self._model.at(now), self._model.limits, self._model.shocks, self._gauges.last.nav
         if past is not self._past:
             self._past, self._alone = past, np.sqrt(past.covariance.diagonal()) + past.alone
         if not nav > 0.0 or (limits.method != "parametric" and len(past.days)):

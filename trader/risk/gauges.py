@@ -80,12 +80,16 @@ class Gauge(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What each gauge measures and what that is part of (1: of nothing); and by what both move with all prices."""
+    """What each gauge measures and what that is part of (1: of nothing); and by what both move with all prices.
+
+    ``nav`` is the account's net asset value in dollars, other hands included.
+    """
 
     measures: "Floats"
     wholes: "Floats"
     stakes: "Floats"
     swings: "Floats"
+    nav: float
 
     def values(self) -> "Floats":
         """Return what is compared with the limits; of nothing, and of less, anything is too much."""
@@ -124,8 +128,8 @@ class Gauges:
 
         ``flags`` are those that stand: some tighten limits.
         """
-        self._last = self._read()
-        values, tightness = self._last.values(), self._tightness(flags)
+        self.last = self._read()
+        values, tightness = self.last.values(), self._tightness(flags)
         beyond: list[int] = np.flatnonzero(values * tightness * self._sign > self._first).tolist()
         breaches = [
             breach_of(self.all[number].check, float(values[number]), tightness=float(tightness[number]))
@@ -140,7 +144,7 @@ class Gauges:
         They move from what was read last. A sum of positions moves by at most that part of what its set has at stake,
         and so does the equity that it is part of: the measure is compared with the limit times that equity.
         """
-        at, read = self._gauge_of, self._last
+        at, read = self._gauge_of, self.last
         limits = self._limits / self._tightness(flags)[at]
         swings = read.stakes[at] + np.abs(limits) * read.swings[at]
         return leeway_of(read.measures[at], limits * read.wholes[at], swings)
@@ -212,7 +216,7 @@ class Gauges:
         wholes = np.maximum(np.concatenate(((1.0, nav), own)), 0.0)
         swings = np.concatenate(((0.0, gross[0]), np.bincount(self._owner, worst[count:], len(own))))
         stakes = np.where(self._of == Of.NUMBER, 0.0, gross[self._set])
-        return Read(table[self._of, self._set], wholes[self._whole], stakes, swings[self._whole])
+        return Read(table[self._of, self._set], wholes[self._whole], stakes, swings[self._whole], nav)
 
     def _tightness(self, flags: Mapping[str, FlagRaised]) -> "Floats":
         """Return what each limit is divided by, shape (gauges,); looked at anew when other flags stand."""
