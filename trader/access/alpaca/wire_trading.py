@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from trader.access.alpaca.wire import KEPT, UNREADABLE, Unknown
+from trader.access.alpaca.wire_data import Auth
 from trader.errors import WireError
 from trader.model.money import plain
 
@@ -143,14 +144,7 @@ class Authenticate(Struct, frozen=True, tag_field="action", tag="authenticate"):
     data: Keys
 
 
-class AuthenticateFlat(Struct, frozen=True, tag_field="action", tag="auth"):
-    """Show the keys in the form that the server recommends since 2026."""
-
-    key: str
-    secret: str
-
-    def __repr__(self) -> str:
-        return f"AuthenticateFlat(key={self.key!r}, secret=…)"
+AuthenticateFlat = Auth  # the form that the server recommends since 2026, as on the data's sockets
 
 
 class Listen(Struct, frozen=True, tag_field="action", tag="listen"):
