@@ -526,6 +526,24 @@ def test_an_execution_of_which_an_order_got_nothing_is_taken_back_after_a_restar
     assert ledger.account.external == {}
 
 
+def test_a_bust_of_which_only_the_orders_part_was_written_down_is_told_of_the_rest() -> None:
+    ledger = books_of()
+    row = Told("d", Decimal(14), Decimal(14), Decimal(100), 3)
+    before = reborn(ledger)
+    before.looked_up(message("filled", "14", filled_avg_price=Decimal(100)), 6)
+    (report,) = [one for one in before.recovered(rows_of(row), 7) if one.qty]
+    ledger.apply(ledger.read(7, report))
+    assert external_in(before, ledger) == ["d@14+over"]
+    bust = msgspec.structs.replace(row, venue_id="z", ts=4, kind="trade_bust", undoes="d")
+    (report,) = before.recovered(rows_of(row, bust), 8)
+    ledger.apply(ledger.read(8, report))  # here this life ends
+    tracker = reborn(ledger)
+    tracker.looked_up(message("filled", "0"), 9)
+    assert [one.qty for one in tracker.recovered(rows_of(row, bust), 9) if one.qty] == []
+    assert external_in(tracker, ledger) == ["d@14+over!bust"]
+    assert ledger.holdings() == {}
+
+
 @settings(deadline=None, max_examples=200)
 @given(
     st.lists(
