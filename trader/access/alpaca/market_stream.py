@@ -8,6 +8,7 @@ come again and what was missed is there. One symbol that is silent while its sib
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from statistics import median
 from typing import Final
@@ -245,7 +246,7 @@ class MarketStream:
             log.warning("feed.muted", stream=self.name, silent_s=silence // SECOND, remedy="subscribe again")
             self.mender.mute(is_mute=True)
             self.mender.lost("connected, but nothing comes")
-            self.connection.ask(lambda protocol, now: protocol.resubscribe(now))
+            self.connection.ask(DataProtocol.resubscribe)
         else:
             log.error("feed.muted", stream=self.name, silent_s=silence // SECOND, remedy="connect again")
             self.connection.reconnect("connected, but nothing comes")
@@ -261,7 +262,7 @@ class MarketStream:
                 self._heard = max(self._heard, now)  # nothing was owed before
                 self._open_since = now
             was_open = is_open
-            self.connection.ask(_expecting if is_open else _not_expecting)
+            self.connection.ask(partial(DataProtocol.expect_traffic, is_expected=is_open))
             if is_open and self.is_subscribed:
                 self._watch_symbols(now)
             await asyncio.sleep(max(LOOKED_AT_EVERY_S / self._around.pace, SHORTEST_LOOK_S))
@@ -301,14 +302,6 @@ class MarketStream:
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
             self._around.fail(error)
-
-
-def _expecting(protocol: DataProtocol, now: int) -> None:
-    protocol.expect_traffic(now, is_expected=True)
-
-
-def _not_expecting(protocol: DataProtocol, now: int) -> None:
-    protocol.expect_traffic(now, is_expected=False)
 
 
 _OCCUPIED = (
