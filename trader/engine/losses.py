@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PEAK_STEP: Final = 1e-4  # a peak is journaled when it is so much higher: else every minute of a good day would be one
 _FAR: Final = 1e300  # no equity comes so far
 _DOUBT, _DOUBT_USD = 1e-9, 1e-6  # more than sums of floats differ by that are added up in another order
+_LEVELS: Final[tuple[Level, ...]] = ("hard", "soft")
 _DIGITS: Final = 6  # of a dollar: floats know no more of a large account
 
 
@@ -57,14 +58,12 @@ class Losses:
         self._emit = emit
         self._zone = zone
         self._at = np.array([rung.place for rung in self._rungs], dtype=np.intp)
-        self.places = np.append(
-            self._at, 0
-        )  # of what is told apart by its equity: rungs, and the account's nothing left
+        self.places = np.append(self._at, 0)  # of each rung, and of the account: whether anything is left
         self._is_daily = np.array([rung.kind == "daily_loss" for rung in self._rungs], dtype=bool)
         self.is_daily = bool(self._is_daily.any())  # what an exit would bring is looked at
-        self._bases = np.full(len(self._rungs), nan)
+        self._ends, self._bases = np.full((2, len(self._rungs)), nan)
         self._lines = self._floors, self._summits = np.full((2, len(self._rungs)), _FAR)
-        self.next_end = min(map(self._end_of, self._rungs), default=inf)  # of a period that is measured (ns UTC)
+        self.next_end = inf  # of a period that is measured (ns UTC)
         self._learn(range(len(self._rungs)))
 
     def look(
@@ -77,10 +76,11 @@ class Losses:
         """
         if not self._rungs:
             return []
-        if ts >= self.next_end:
-            self._turn(ts, before())
-        self._climb(ts, equities)
+        if ts >= self.next_end:  # what was never measured has ended too
+            self._measure(np.flatnonzero(self._ends <= ts).tolist(), ts, before())
         seen = equities[self._at]
+        if len(higher := np.flatnonzero(seen > self._summits)):
+            self._measure(higher.tolist(), ts, equities)
         if self.is_daily:
             seen = np.where(self._is_daily, cautious()[self._at], seen)
         broken: list[int] = np.flatnonzero(seen <= self._floors).tolist()
@@ -109,23 +109,6 @@ class Losses:
                 self._emit(PeakReached(ts, scope, EXACT.add(account.peaks[scope], amount)))
         self._learn(range(len(self._rungs)))
 
-    def _turn(self, ts: int, before: "Floats") -> None:
-        """Begin the periods whose predecessors are over, and whatever was never measured."""
-        self._measure([number for number, rung in enumerate(self._rungs) if self._end_of(rung) <= ts], ts, before)
-        self.next_end = min(map(self._end_of, self._rungs))
-
-    def _end_of(self, rung: Rung) -> float:
-        if rung.kind == DRAWDOWN:
-            return inf if rung.scope in self._account.peaks else 0
-        period = PERIOD_OF[rung.kind]
-        began = self._account.bases.get(rung.scope, {}).get(period)
-        return 0 if began is None else end_of(period, began[0], self._zone)
-
-    def _climb(self, ts: int, equities: "Floats") -> None:
-        higher = np.flatnonzero(equities[self._at] > self._summits)
-        if len(higher):
-            self._measure(higher.tolist(), ts, equities)
-
     def _measure(self, numbers: Collection[int], ts: int, equities: "Floats") -> None:
         """Measure some rungs from now; the two levels of one loss are one measure."""
         rungs = [self._rungs[number] for number in numbers]
@@ -143,21 +126,23 @@ class Losses:
         """Take over from the books what some rungs are measured from, and the equities that break or raise it."""
         for number in numbers:
             rung = self._rungs[number]
-            base = self._measured_from(rung)
+            self._ends[number], base = self._measured_from(rung)
             self._bases[number] = base
             self._floors[number] = -_FAR if isnan(base) else min(_FAR, floor_of(base, rung.limit))
             self._summits[number] = base * (1 + PEAK_STEP) if rung.kind == DRAWDOWN and not isnan(base) else _FAR
+        self.next_end = float(self._ends.min(initial=inf))
 
-    def _measured_from(self, rung: Rung) -> float:
+    def _measured_from(self, rung: Rung) -> tuple[float, float]:
+        """Return when a rung is measured anew (ns UTC), and from what it is measured."""
         if rung.kind == DRAWDOWN:
-            return float(self._account.peaks.get(rung.scope, nan))
-        return float(self._account.bases.get(rung.scope, {}).get(PERIOD_OF[rung.kind], (0, nan))[1])
+            peak = self._account.peaks.get(rung.scope)
+            return (0.0, nan) if peak is None else (inf, float(peak))
+        period = PERIOD_OF[rung.kind]
+        began = self._account.bases.get(rung.scope, {}).get(period)
+        return (0.0, nan) if began is None else (end_of(period, began[0], self._zone), float(began[1]))
 
     def _describe(self, number: int, equity: float) -> tuple[Rung, str, str]:
         rung, base = self._rungs[number], float(self._bases[number])
         lost = base - equity
         limit = f"{rung.limit:.2%} of ${base:,.2f}"
         return rung, limit, f"{lost / base:.2%} (${lost:,.2f})" if base > 0 else f"${equity:,.2f}"
-
-
-_LEVELS: Final[tuple[Level, ...]] = ("hard", "soft")
