@@ -1,6 +1,7 @@
 """What must outlive a process: a sandbox's money, the account's own, and every order. Plain data and its arithmetic."""
 
 from decimal import Decimal
+from functools import reduce
 
 import msgspec
 
@@ -103,9 +104,7 @@ class Book(msgspec.Struct):
     def assert_identities(self) -> None:
         """Assert what the package docstring promises."""
         self._assert_flows()
-        worth = self.cash
-        for position in self.positions.values():
-            worth = _add(worth, position.cost)
+        worth = reduce(_add, (position.cost for position in self.positions.values()), self.cash)
         earned = _add(_add(self.opening_cash, self.income), self.realized)
         assert worth == earned, f"{self.strategy}: cash and cost {worth} differ from opening and realised {earned}"
 
@@ -159,11 +158,8 @@ class OrderRecord(msgspec.Struct):
     @property
     def crossed(self) -> Decimal:
         """Return how much of it was filled by another sandbox: that never went to the venue."""
-        total = ZERO
-        for name, execution in self.executions.items():
-            if execution is not None and name.startswith(CROSSED):
-                total = _add(total, execution.qty)
-        return total
+        executed = self.executions.items()
+        return reduce(_add, (one.qty for name, one in executed if one and name.startswith(CROSSED)), ZERO)
 
 
 class State(msgspec.Struct):

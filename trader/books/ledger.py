@@ -4,6 +4,7 @@ import hashlib
 from collections import deque
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import reduce
 from typing import Self
 
 import msgspec
@@ -106,10 +107,7 @@ class Ledger:
 
     def cash(self) -> Decimal:
         """Return the dollars that sandboxes have, and those that nobody was given, together."""
-        total = self.account.cash
-        for book in self.books.values():
-            total = EXACT.add(total, book.cash)
-        return total
+        return reduce(EXACT.add, (book.cash for book in self.books.values()), self.account.cash)
 
     def _state(self) -> State:
         """Return what must outlive the process; a position that was only looked at is none.
@@ -124,17 +122,15 @@ class Ledger:
 
     def executed_since(self, strategy: str, symbol: str, ts: int) -> Decimal:
         """Return what a sandbox bought less what it sold of a stock from ``ts`` on, by the venue's time."""
-        total = ZERO
-        of_both = (strategy, symbol)
-        records = [
-            one for one in self.orders.values() if (one.approved.intent.strategy, one.approved.intent.symbol) == of_both
-        ]
-        for record in records:
-            sign = record.approved.intent.side.sign
-            executed = [one.qty for one in record.executions.values() if one is not None and one.ts >= ts]
-            for qty in executed:
-                total = EXACT.add(total, EXACT.multiply(qty, sign))
-        return total
+        orders = ((record.approved.intent, record.executions.values()) for record in self.orders.values())
+        executed = (
+            EXACT.multiply(one.qty, intent.side.sign)
+            for intent, executions in orders
+            if (intent.strategy, intent.symbol) == (strategy, symbol)
+            for one in executions
+            if one is not None and one.ts >= ts
+        )
+        return reduce(EXACT.add, executed, ZERO)
 
     def read(self, ts: int, report: ExecutionReport) -> OrderFilled | FillReversed | OrderMoved | ReportIgnored:
         """Say what a venue's report makes true, without changing anything.
@@ -156,22 +152,12 @@ class Ledger:
         moves = report.status in TRANSITIONS[record.status]
         effect = effect_of(self.books[intent.strategy].position(intent.symbol), intent.side, _execution(report))
         return OrderFilled(
-            ts=report.ts,
-            strategy=intent.strategy,
-            symbol=intent.symbol,
-            side=intent.side,
-            qty=report.qty,
-            price=report.price,
-            fee=report.fee,
-            fee_asset=report.fee_asset,
-            order_id=report.order_id,
-            execution_id=report.execution_id,
-            decision_price=intent.decision_price,
-            reason=intent.reason,
-            status=report.status if moves else record.status,
-            realized=effect.realized,
-            opened=effect.opened,
-        )
+            ts=report.ts, strategy=intent.strategy, symbol=intent.symbol, side=intent.side,
+            qty=report.qty, price=report.price, fee=report.fee, fee_asset=report.fee_asset,
+            order_id=report.order_id, execution_id=report.execution_id, decision_price=intent.decision_price,
+            reason=intent.reason, status=report.status if moves else record.status,
+            realized=effect.realized, opened=effect.opened,
+        )  # fmt: skip
 
     def _read_reversal(self, ts: int, report: ExecutionReport, record: OrderRecord) -> FillReversed | ReportIgnored:
         execution = record.executions.get(report.reverses)
@@ -181,18 +167,11 @@ class Ledger:
         intent = record.approved.intent
         position = self.books[intent.strategy].position(intent.symbol)
         return FillReversed(
-            ts=ts,
-            strategy=intent.strategy,
-            symbol=intent.symbol,
-            side=intent.side,
-            qty=execution.qty,
-            price=execution.price,
-            fee=execution.fee,
-            fee_asset=execution.fee_asset,
-            order_id=report.order_id,
-            execution_id=report.reverses,
+            ts=ts, strategy=intent.strategy, symbol=intent.symbol, side=intent.side,
+            qty=execution.qty, price=execution.price, fee=execution.fee, fee_asset=execution.fee_asset,
+            order_id=report.order_id, execution_id=report.reverses,
             realized=effect_of(position, OPPOSITE[intent.side], _undone(execution)).realized,
-        )
+        )  # fmt: skip
 
     def apply(self, event: Event) -> None:
         """Change the books by one event; events that are no bookkeeping change nothing."""
@@ -216,8 +195,6 @@ class Ledger:
                 self._set_state(event)
             case FillReversed():
                 self._reverse(event)
-            case SymbolLocked() | SymbolUnlocked():
-                self._lock(event)
             case _:
                 self._apply_rare(event)
 
@@ -249,16 +226,14 @@ class Ledger:
             case _:
                 self._watch(event)
 
-    def _lock(self, event: SymbolLocked | SymbolUnlocked) -> None:
-        if isinstance(event, SymbolLocked):
-            self.account.locks[event.symbol] = event
-            return
-        self.account.locks.pop(event.symbol, None)
-        self.account.move(event.symbol, qty=event.adjusted, cash=ZERO)
-
     def _watch(self, event: Event) -> None:
         account = self.account
         match event:
+            case SymbolLocked():
+                account.locks[event.symbol] = event
+            case SymbolUnlocked():
+                account.locks.pop(event.symbol, None)
+                account.move(event.symbol, qty=event.adjusted, cash=ZERO)
             case FlagRaised():
                 account.flags[flag_key(event.scope, event.kind, event.level)] = event
             case FlagCleared():

@@ -19,7 +19,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from struct import Struct
-from types import TracebackType
 from typing import Final, Self
 
 import msgspec
@@ -204,7 +203,7 @@ class TapeReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._data.close()
 
     def __iter__(self) -> Iterator[Entry]:
