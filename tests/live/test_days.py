@@ -12,8 +12,8 @@ from tests.exchange.exchanges import OPENING, exchange
 from tests.tapes import lively
 from trader import MultiTraderCoordinator, RunOptions
 from trader.access.sim.daily_files import read_days
+from trader.capital.dailies import Dailies
 from trader.config import parse
-from trader.engine.dailies import Dailies
 from trader.errors import ConfigError, DataError
 from trader.exchange.data_periods import MINUTELY
 from trader.live.days import COUNT

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from trader.capital.dailies import FOLD_AFTER
 from trader.engine.answers import failure_of
-from trader.engine.dailies import FOLD_AFTER
 from trader.engine.desk import Desk
 from trader.engine.market import Listing, Series
 from trader.engine.minutes import RANK, Minutes

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trader.capital.dailies import Dailies
 from trader.director.grid import BarBuilder, scaled
-from trader.engine.dailies import Dailies
 from trader.model.ticks import Bar
 from trader.model.views import Market
 

@@ -1,12 +1,13 @@
-"""Bars on their way into the windows: the open minute, and the longer bars that are built of minutes."""
+"""Bars on their way into the windows: the open minute, the longer bars that are built of minutes, the ends of days."""
 
 from collections.abc import Mapping
 from operator import attrgetter
 
+from trader.capital.dailies import FOLD_AFTER, day_end
 from trader.director.grid import MinuteGrid, next_close
-from trader.engine.dailies import Almanac
 from trader.engine.desk import Desk
 from trader.engine.market import Listing, Series
+from trader.model.inputs import DailyBars
 from trader.model.ticks import Bar
 from trader.model.time import MINUTE
 
@@ -79,3 +80,30 @@ class Minutes:
     def ends_before(self, ts: int) -> list[int]:
         """Return when the longer bars end that are being built and end before ``ts``."""
         return sorted(end for end in self.building if end < ts)
+
+
+class Almanac:
+    """The days of all symbols: they end together, whoever trades first, so that returns of a day stand side by side."""
+
+    __slots__ = ("_listings", "due")
+
+    def __init__(self, listings: Mapping[str, Listing]) -> None:
+        """Know no day yet."""
+        self.due = 0  # before a minute that ends later, let days :meth:`end`
+        self._listings = listings
+
+    def end(self, ts: int) -> None:
+        """Let every day be seen that has ended at ``ts``."""
+        for listing in self._listings.values():
+            listing.end_days(ts)
+        zones = {listing.instrument.asset_class for listing in self._listings.values()}
+        self.due = min(ts + FOLD_AFTER, *(day_end(ts, zone) for zone in zones))
+
+    def give(self, message: DailyBars) -> None:
+        """Let symbols have the days that are given; what minutes said of them before counts no more."""
+        given: dict[str, list[Bar]] = {}
+        for bar in message.bars:
+            given.setdefault(bar.symbol, []).append(bar)
+        for symbol, bars in given.items():
+            self._listings[symbol].end_days(message.ts)
+            self._listings[symbol].dailies.give(bars, message.ts)

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from trader.engine.dailies import LONGEST_REST
+from trader.capital.dailies import LONGEST_REST
 from trader.engine.engine import Engine
 from trader.model.inputs import DailyBars
 from trader.model.ticks import Bar

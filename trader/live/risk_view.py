@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from trader.books.ledger import Ledger
-from trader.engine.dailies import Dailies
+from trader.capital.dailies import Dailies
 from trader.engine.engine import Engine
 from trader.live.control_messages import Declined
 from trader.model.instruments import instrument_of

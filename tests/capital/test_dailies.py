@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.build import T0, Rehearsal, always, bar, spec
+from trader.capital.dailies import LONGEST_REST, MOST_DAYS, VOLUME_DAYS, Dailies
 from trader.capital.volatility import PRIOR
-from trader.engine.dailies import LONGEST_REST, MOST_DAYS, VOLUME_DAYS, Dailies
 from trader.model.inputs import Backfilled, DailyBars, Revised, Split, Ticks
 from trader.model.money import decimal_of
 from trader.model.ticks import Bar, Quote, Trade

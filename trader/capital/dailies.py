@@ -20,12 +20,10 @@ from trader.capital.volatility import ANNUALISER, Volatility, forecast
 from trader.model.time import DAY, HOUR, MINUTE, NEW_YORK, midnight_after
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from trader.engine.market import Listing
-    from trader.model.inputs import DailyBars
     from trader.model.instruments import AssetClass
     from trader.model.ticks import Bar
 
@@ -116,11 +114,11 @@ class Dailies:
 
         One of a day that has not ended at ``ts`` is what of it was so far; later ones there cannot be.
         """
-        today = _day_end(ts, self._asset_class)
+        today = day_end(ts, self._asset_class)
         bars = [bar for bar in bars if bar.ts <= today]
         if not bars:
             return
-        ends = np.array([_day_end(bar.ts - 1, self._asset_class) for bar in bars], dtype=np.int64)
+        ends = np.array([day_end(bar.ts - 1, self._asset_class) for bar in bars], dtype=np.int64)
         rows = np.array([(bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in bars])
         others = ~np.isin(self._all_ends, ends)
         ends, rows = np.concatenate([self._all_ends[others], ends]), np.concatenate([self._rows[others], rows])
@@ -142,7 +140,7 @@ class Dailies:
         ends = minutes[:, _END]
         place = int(np.searchsorted(ends, self.until, side="right"))
         while place < len(minutes):
-            end = _day_end(int(ends[place]) - 1, self._asset_class)
+            end = day_end(int(ends[place]) - 1, self._asset_class)
             following = int(np.searchsorted(ends, end, side="right"))
             self._add(end, minutes[place:following])
             self.until = int(ends[following - 1])
@@ -156,7 +154,7 @@ class Dailies:
         """
         if until < self._given_at:
             return  # given in the shares of then
-        old = self._all_ends <= (until if self.until > until else _day_end(until, self._asset_class))
+        old = self._all_ends <= (until if self.until > until else day_end(until, self._asset_class))
         rows = self._rows.copy()
         rows[old, :_VOLUME] /= ratio
         rows[old, _VOLUME] *= ratio
@@ -229,35 +227,8 @@ class Dailies:
         )
 
 
-class Almanac:
-    """The days of all symbols: they end together, whoever trades first, so that returns of a day stand side by side."""
-
-    __slots__ = ("_listings", "due")
-
-    def __init__(self, listings: Mapping[str, Listing]) -> None:
-        """Know no day yet."""
-        self.due = 0  # before a minute that ends later, let days :meth:`end`
-        self._listings = listings
-
-    def end(self, ts: int) -> None:
-        """Let every day be seen that has ended at ``ts``."""
-        for listing in self._listings.values():
-            listing.end_days(ts)
-        zones = {listing.instrument.asset_class for listing in self._listings.values()}
-        self.due = min(ts + FOLD_AFTER, *(_day_end(ts, zone) for zone in zones))
-
-    def give(self, message: DailyBars) -> None:
-        """Let symbols have the days that are given; what minutes said of them before counts no more."""
-        given: dict[str, list[Bar]] = {}
-        for bar in message.bars:
-            given.setdefault(bar.symbol, []).append(bar)
-        for symbol, bars in given.items():
-            self._listings[symbol].end_days(message.ts)
-            self._listings[symbol].dailies.give(bars, message.ts)
-
-
 @lru_cache(maxsize=4 * MOST_DAYS)
-def _day_end(ts: int, asset_class: AssetClass) -> int:
+def day_end(ts: int, asset_class: AssetClass) -> int:
     """Return the first midnight after ``ts``."""
     return midnight_after(ts, NEW_YORK if asset_class == "stock" else None)
 
