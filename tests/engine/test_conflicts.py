@@ -1,13 +1,33 @@
-"""What the venue would refuse: positions that would go through zero, locked symbols."""
+"""What the venue would refuse: opposite orders by its table, positions that would go through zero, locked symbols."""
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trader.engine.conflicts import passing, surely_held
+from trader.engine.conflicts import OrderType, is_refused, passing, surely_held
 from trader.model.events import SymbolLocked
 from trader.model.orders import Side
+
+TABLE: list[tuple[OrderType, OrderType, bool]] = [
+    ("market", "market", True), ("market", "limit", True), ("stop", "stop_limit", True), ("stop", "market", True),
+    ("limit", "market", True), ("stop_limit", "stop", True), ("trailing_stop", "market", False),
+    ("market", "trailing_stop", False), ("trailing_stop", "limit", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("standing", "new", "refused"), TABLE)
+@pytest.mark.parametrize("limits_meet", [True, False])
+def test_who_trades_at_any_price_is_refused_and_refuses_but_never_a_trailing_stop(
+    standing: OrderType, new: OrderType, *, refused: bool, limits_meet: bool
+) -> None:
+    assert is_refused(standing, new, limits_meet=limits_meet) is refused
+
+
+@pytest.mark.parametrize("limits_meet", [True, False])
+def test_two_limits_are_refused_where_they_meet(*, limits_meet: bool) -> None:
+    assert is_refused("limit", "stop_limit", limits_meet=limits_meet) is limits_meet
 
 
 def going(qty: str, side: Side, *, account: str, taken: str = "0", is_stock: bool = True) -> Decimal:

@@ -12,7 +12,7 @@ from typing import Final
 
 from trader.books.book import Book, OrderRecord
 from trader.books.ledger import Ledger
-from trader.engine.conflicts import passing, surely_held
+from trader.engine.conflicts import MARKET, is_refused, passing, surely_held
 from trader.engine.crossing import Offer, net
 from trader.engine.holds import Holds
 from trader.engine.market import Listing
@@ -77,7 +77,10 @@ class Traffic:
         return [
             other
             for other in working
-            if _order_of(other).approved.intent.side is not side and other is not slot and other not in self.fresh
+            if _order_of(other).approved.intent.side is not side
+            and other is not slot
+            and other not in self.fresh
+            and is_refused(MARKET, MARKET)
         ]
 
     def rivals(self, slot: Slot, side: Side) -> list[Slot]:
