@@ -17,35 +17,10 @@ from trader.engine.minutes import RANK, Minutes
 from trader.engine.opening import open_books, wire
 from trader.engine.restraints import Restraints
 from trader.engine.sandbox import Moment, Sandbox, SandboxSpec, Slot
+from trader.model import inputs
 from trader.model.commands import Command
-from trader.model.events import (
-    BarRefused,
-    BooksOpened,
-    Event,
-)
-from trader.model.inputs import (
-    ActivityReported,
-    Backfilled,
-    Control,
-    DailyBars,
-    ExternalReported,
-    Held,
-    History,
-    Input,
-    Mismatched,
-    Opened,
-    OrderReleased,
-    OverrideAgreed,
-    OverrideAsked,
-    Reconciled,
-    Released,
-    Reported,
-    Revised,
-    Settled,
-    Split,
-    Ticks,
-    TimerFired,
-)
+from trader.model.events import BarRefused, BooksOpened, Event
+from trader.model.inputs import History, Input, Reported, Ticks
 from trader.model.ticks import Bar, Quote, Trade
 from trader.model.time import MINUTE
 from trader.risk.rules import Rules
@@ -120,18 +95,18 @@ class Engine:
 
     def _on_rarely(self, message: Input) -> None:
         match message:
-            case TimerFired():
+            case inputs.TimerFired():
                 self._on_timer(message.ts)
-            case Backfilled():
+            case inputs.Backfilled():
                 self._learning.backfill(message)
-            case Revised():
+            case inputs.Revised():
                 for bar in message.bars:
                     self._learning.revise(bar, message.ts)
-            case Split():
+            case inputs.Split():
                 self._on_split(message)
-            case DailyBars():
+            case inputs.DailyBars():
                 self._minutes.almanac.give(message)
-            case Opened():
+            case inputs.Opened():
                 open_books(self.desk, message, self.rules)
                 self.is_open = True
                 if is_needed(self.desk, self.rules):
@@ -143,28 +118,28 @@ class Engine:
     def _on_account(self, message: Input) -> None:
         account = self._account
         match message:
-            case Control():
+            case inputs.Control():
                 self._on_control(message)
-            case Held() | Released():
+            case inputs.Held() | inputs.Released():
                 account.hold(message)
-            case ExternalReported():
+            case inputs.ExternalReported():
                 account.take_external(message)
-            case ActivityReported():
+            case inputs.ActivityReported():
                 account.take_activity(message)
-            case Reconciled():
+            case inputs.Reconciled():
                 account.reconciled(message)
-            case Mismatched():
+            case inputs.Mismatched():
                 account.lock(message)
-            case Settled():
+            case inputs.Settled():
                 account.unlock(message, self.listings.get(message.symbol))
-            case OrderReleased():
+            case inputs.OrderReleased():
                 account.release(message)
-            case OverrideAsked() | OverrideAgreed():
+            case inputs.OverrideAsked() | inputs.OverrideAgreed():
                 account.override(message)
             case _:
                 raise AssertionError(f"the desk knows no {type(message).__name__}")
 
-    def _on_control(self, message: Control) -> None:
+    def _on_control(self, message: inputs.Control) -> None:
         self._restraints.control(message)
         if self.room is not None and message.action == "resume":
             self.room.resume(message)
@@ -215,7 +190,7 @@ class Engine:
         else:
             self._learning.take_late(bar, ts)
 
-    def _on_split(self, message: Split) -> None:
+    def _on_split(self, message: inputs.Split) -> None:
         """Scale positions, marks and windows; memories cannot be scaled, so their sandboxes warm up anew."""
         listing, ratio = self.listings.get(message.symbol), float(message.ratio)
         if self._account.knows(message.activity_id):
