@@ -14,23 +14,8 @@ import msgspec
 
 from trader.director import Director, Link
 from trader.director.filters_exposure import AssetClassFilter
-from trader.model.events import (
-    BooksCreated,
-    CapitalChanged,
-    CashBooked,
-    DayStarted,
-    Event,
-    ExternalFilled,
-    ExternalReversed,
-    FillReversed,
-    FlagCleared,
-    FlagRaised,
-    OrderCreated,
-    OrderFilled,
-    OrderMoved,
-    SandboxOpened,
-    SymbolUnlocked,
-)
+from trader.model import events
+from trader.model.events import Event, OrderCreated, OrderFilled
 from trader.model.orders import TERMINAL, OrderIntent, Side
 from trader.model.time import MINUTE
 from trader.risk.bounds import Bound
@@ -131,7 +116,7 @@ class Watch:
         self._sent: list[OrderIntent] = []
         self._today: dict[str, int] = defaultdict(int)  # orders by strategy
         self._flags: dict[tuple[str, str, str], str] = {}  # what follows from those that stand
-        self._foreign: dict[str, ExternalFilled] = {}
+        self._foreign: dict[str, events.ExternalFilled] = {}
 
     def see(self, event: Event, mark: Callable[[str], float]) -> str:
         """Take an event into the books; say what it is that goes beyond a limit, nothing where all is well."""
@@ -152,14 +137,14 @@ class Watch:
                 self._today[approved.intent.strategy] += 1
             case OrderFilled():
                 self._fill(event)
-            case OrderMoved():
+            case events.OrderMoved():
                 if event.status in TERMINAL:
                     self._orders.pop(event.order_id, None)
-            case FlagRaised():
+            case events.FlagRaised():
                 self._flags[event.scope, event.kind, event.level] = event.action
-            case FlagCleared():
+            case events.FlagCleared():
                 self._flags.pop((event.scope, event.kind, event.level), None)
-            case DayStarted():
+            case events.DayStarted():
                 self._today[event.strategy] = 0
             case _:
                 self._account_for(event)
@@ -174,37 +159,37 @@ class Watch:
             if event.status in TERMINAL:
                 del self._orders[event.order_id]
 
-    def _trade(self, event: OrderFilled | FillReversed, sign: int) -> None:
+    def _trade(self, event: OrderFilled | events.FillReversed, sign: int) -> None:
         signed, fee = sign * event.side.sign * float(event.qty), sign * float(event.fee)
         is_usd = event.fee_asset == "USD"
         self._held[event.strategy, event.symbol] += signed - (0.0 if is_usd else fee)
         self._cash[event.strategy] -= signed * float(event.price) + (fee if is_usd else 0.0)
 
-    def _trade_outside(self, event: ExternalFilled, sign: int) -> None:
+    def _trade_outside(self, event: events.ExternalFilled, sign: int) -> None:
         signed = sign * event.side.sign * float(event.qty)
         self._held["", event.symbol] += signed
         self._cash[""] -= signed * float(event.price)
 
     def _account_for(self, event: Event) -> None:
         match event:
-            case FillReversed():
+            case events.FillReversed():
                 self._trade(event, -1)
-            case ExternalFilled():
+            case events.ExternalFilled():
                 self._foreign[event.execution_id] = event
                 self._trade_outside(event, 1)
-            case ExternalReversed():
+            case events.ExternalReversed():
                 self._trade_outside(self._foreign[event.execution_id], -1)
-            case BooksCreated():
+            case events.BooksCreated():
                 self._cash[""] = float(event.cash)
                 for symbol, qty in event.positions.items():
                     self._held["", symbol] = float(qty)
-            case SandboxOpened():
+            case events.SandboxOpened():
                 self._give(event.strategy, event.cash)
-            case CapitalChanged():
+            case events.CapitalChanged():
                 self._give(event.strategy, event.amount)
-            case CashBooked():
+            case events.CashBooked():
                 self._cash[event.strategy] += float(event.amount)
-            case SymbolUnlocked():
+            case events.SymbolUnlocked():
                 self._held["", event.symbol] += float(event.adjusted)
             case _:
                 pass

@@ -21,29 +21,9 @@ from trader.access.sim.accounts import sum_of
 from trader.books.book import CROSSED
 from trader.books.ledger import Ledger
 from trader.engine.engine import Step
-from trader.model.events import (
-    CashBooked,
-    DayStarted,
-    Event,
-    ExternalFilled,
-    ExternalReversed,
-    FillReversed,
-    OrderCreated,
-    OrderFilled,
-    OrderMoved,
-    StateSet,
-    SymbolLocked,
-    SymbolUnlocked,
-)
-from trader.model.inputs import (
-    ActivityReported,
-    Control,
-    ExternalReported,
-    Input,
-    Mismatched,
-    Reported,
-    Settled,
-)
+from trader.model import events, inputs
+from trader.model.events import Event, OrderFilled, StateSet
+from trader.model.inputs import Control, Input
 from trader.model.money import EXACT, ZERO
 from trader.model.orders import TERMINAL, Approved, OrderStatus, TradingState
 from trader.model.time import NEW_YORK, SECOND, midnight_after
@@ -59,14 +39,14 @@ if TYPE_CHECKING:
 ABSENT_AFTER: Final = 57 * SECOND  # an order that nobody finds is absent a minute after it was sent; clocks are off
 
 _CAUSES: Final[dict[type, tuple[type, ...]]] = {
-    OrderFilled: (Reported,),  # but where sandboxes cross
-    FillReversed: (Reported,),
-    ExternalFilled: (ExternalReported,),
-    ExternalReversed: (ExternalReported,),
-    CashBooked: (ActivityReported,),
+    OrderFilled: (inputs.Reported,),  # but where sandboxes cross
+    events.FillReversed: (inputs.Reported,),
+    events.ExternalFilled: (inputs.ExternalReported,),
+    events.ExternalReversed: (inputs.ExternalReported,),
+    events.CashBooked: (inputs.ActivityReported,),
     StateSet: (Control,),
-    SymbolLocked: (Mismatched,),
-    SymbolUnlocked: (Settled,),
+    events.SymbolLocked: (inputs.Mismatched,),
+    events.SymbolUnlocked: (inputs.Settled,),
 }
 
 
@@ -135,31 +115,31 @@ class Witness:
         if late := [order_id for order_id in self._late if self._statuses[order_id] is OrderStatus.OPEN]:
             raise self.known.broken("I9", f"{late[0]} turned up after it was given up, and is not called off")
         self._late.clear()
-        if any(isinstance(event, DayStarted) for event in step.events):
-            self.passage.released |= {one.order_id for one in step.events if isinstance(one, OrderMoved)}
+        if any(isinstance(event, events.DayStarted) for event in step.events):
+            self.passage.released |= {one.order_id for one in step.events if isinstance(one, events.OrderMoved)}
 
     def _made(self, event: Event) -> None:
         match event:
-            case OrderCreated():
+            case events.OrderCreated():
                 self._created(event.approved)
             case OrderFilled():
                 self._filled(event)
-            case FillReversed():
+            case events.FillReversed():
                 self._booked[event.order_id].pop(event.execution_id, None)
-            case OrderMoved():
+            case events.OrderMoved():
                 self._moved(event.order_id, event.status)
-            case DayStarted():
+            case events.DayStarted():
                 self._day_started(event)
             case StateSet(state=TradingState.ACTIVE):
                 self.known.reopen(event)
-            case SymbolLocked():
+            case events.SymbolLocked():
                 self._locked.add(event.symbol)
-            case SymbolUnlocked():
+            case events.SymbolUnlocked():
                 self._locked.discard(event.symbol)
             case _:
                 pass
 
-    def _day_started(self, event: DayStarted) -> None:
+    def _day_started(self, event: events.DayStarted) -> None:
         """See counters begin anew: only a midnight does that, of the zone the strategy's day is counted in."""
         book = self.known.books.books.get(event.strategy)
         if book is not None and event.ts < min(midnight_after(book.day_ts, zone) for zone in (NEW_YORK, None)):
