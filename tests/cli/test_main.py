@@ -202,3 +202,9 @@ def test_letters_that_the_terminal_does_not_know_are_escaped() -> None:
     done = run("ls", "strategies", PYTHONIOENCODING="latin-1")
     assert done.returncode == 0
     assert r"\u2212" in done.stdout
+
+
+@pytest.mark.parametrize("group", ["override", "journal", "new", "ls"])
+def test_a_groups_help_has_whole_sentences(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([group, "--help"]) == 0
+    assert "..." not in capsys.readouterr().out.partition("Commands:")[2]

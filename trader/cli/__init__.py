@@ -48,6 +48,7 @@ VERBS = {
 }
 
 INTERRUPTED = 130
+_WHOLE = 1000  # letters: no sentence is as long, and click cuts at a line's end otherwise
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 
@@ -65,6 +66,12 @@ class HintingGroup(click.Group):
             hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
             raise click.UsageError(f"no such command: {name!r}{hint}", ctx)
         return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, each with its whole first sentence."""
+        with formatter.section("Commands"):
+            commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+            formatter.write_dl([(name, one.get_short_help_str(limit=_WHOLE)) for name, one in commands if one])
 
 
 class LazyGroup(HintingGroup):
