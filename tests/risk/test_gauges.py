@@ -57,6 +57,10 @@ LIMITS = {"one": Limits(1, max_gross=TIGHT, max_net=TIGHT, max_positions=TIGHT),
 OWNER = np.array([0, 0, 0, 1, 1, 1])
 
 
+LEVELS = {"max_position": 0.1, "max_position_value": 3_000, "max_gross": 0.3, "max_net": 0.2, "max_leverage": 0.4}
+LEVELS |= {"max_equity_multiple": 0.5, "max_budget": 10_000, "max_positions": 2, "max_class": 0.2}
+
+
 def recount(seen: Arrays) -> dict[tuple[str, str], float]:
     """Return every measure by plain loops, as the words say it: a position's worst, their sum, net either way."""
 
@@ -124,6 +128,25 @@ def test_what_is_closed_brings_a_measure_within_its_limit_and_the_last_of_it_was
         kept.held[last], kept.net[last % 3] = held[last], kept.net[last % 3] + held[last]
         kept.cash[last // 3] -= held[last] * kept.marks[last % 3]
         assert Gauges(rules, none, kept, OWNER).read({})[0]
+
+
+@given(HELD, UNFILLED, UNFILLED, st.floats(0.1, 3.0), st.lists(st.floats(-1, 1), min_size=3, max_size=3))
+@settings(max_examples=150, deadline=None)
+def test_within_the_leeway_of_prices_no_limit_is_crossed(
+    held: list[float], buys: list[float], sells: list[float], scale: float, moves: list[float]
+) -> None:
+    seen = Arrays(held, buys, sells)
+    parts: dict[str, Any] = {name: Bound(scale * level, scale * level / 2) for name, level in LEVELS.items()}
+    account = AccountLimits(
+        **parts, max_sector=Bound(scale / 3), min_equity=Bound(30_000 * scale), min_cash_buffer=Bound(scale / 2)
+    )
+    groups = {"both": GroupLimits(STRATEGIES, max_group_gross=Bound(scale / 2), max_position=Bound(scale / 9))}
+    own = {name: Limits(1, max_gross=Bound(scale / 2), max_net=Bound(scale / 3)) for name in STRATEGIES}  # type: ignore[arg-type]
+    gauges = Gauges(Rules(account=account, groups=groups), own, seen, OWNER)
+    before = {(breach.scope, breach.rule, breach.level) for breach in gauges.read({})[0]}
+    part = min(gauges.leeway({}), 0.99)
+    seen.marks = seen.marks * (1.0 + np.array(moves) * max(0.0, part))
+    assert {(breach.scope, breach.rule, breach.level) for breach in gauges.read({})[0]} == before
 
 
 def test_what_has_no_mark_is_not_known_and_breaks_nothing() -> None:
