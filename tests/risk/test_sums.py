@@ -9,6 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.risk.asking import Book
+from trader.risk.bounds import Bound
+from trader.risk.limits import AccountLimits
+from trader.risk.rings import MEASURED, By, limited, most_of
 from trader.risk.sums import Positions, Sums, Totals, add
 
 SYMBOLS = ("SPY", "QQQ", "BTC/USD")
@@ -51,7 +54,7 @@ def test_orders_that_are_counted_make_the_sums_that_a_new_look_finds(
         place = number + 3 * (strategy == "two")
         own = sums.slots.positions.change(place, signed, mark)
         sums.slots.positions.add(place, signed, own)
-        add([sums.slots.row(int(strategy == "two")), sums.slots.totals("[0, 1]", [0, 1])], own)
+        add([sums.slots.rows[int(strategy == "two")], sums.slots.totals("[0, 1]", [0, 1])], own)
         (buys if signed > 0 else sells)[strategy][symbol] += abs(signed)
         assert after == pytest.approx(sums.account.before((change[1], *change[1:])))
     anew = sums_of(Book(held, buys=buys, sells=sells, marks=marks))
@@ -69,16 +72,38 @@ def test_the_worst_of_a_position_is_the_larger_of_what_it_may_rise_and_fall_to()
 def test_a_group_that_is_asked_for_after_an_order_was_counted_has_it() -> None:
     sums = sums_of(Book({"one": dict.fromkeys(SYMBOLS, 1.0), "two": dict.fromkeys(SYMBOLS, 2.0)}))
     own = sums.slots.positions.change(0, 5.0, 100.0)
-    add([sums.slots.row(0)], own)
+    add([sums.slots.rows[0]], own)
     assert sums.slots.totals("both", [0, 1]).gross == 1400.0
     assert sums.slots.totals("both", [0, 1]).number == 6
+
+
+RULES = [rule for rule in MEASURED if rule != "max_group_gross"]  # which groups have instead of the next
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_an_order_fits_where_no_figure_is_beyond_its_lowest_level(rule: str) -> None:
+    of, by = MEASURED[rule]
+    rng, loose = np.random.default_rng(3), dict.fromkeys(RULES, Bound(1e12))
+    for _ in range(300):
+        gross, up, down, after, more, less = (1000.0 * rng.integers(1, 9, 6)).tolist()
+        sums, change = Totals(gross, up, -down, 3), (500.0, after, more, -less, 1)
+        equity, tightness = float(rng.choice([8000.0, 500.0, 0.0, -500.0, nan])), float(rng.choice([1.0, 2.0, 3.2]))
+        part = float(rng.choice([0.5, 0.999, 1.0, 1.001, 2.0]))
+        level = part * sums.after(change)[of] * (tightness if by in {By.EQUITY, By.DOLLARS} else 1.0)
+        if by in {By.EQUITY, By.EQUITY_ALWAYS} and equity:
+            level /= equity
+        limits: dict[str, Any] = loose | {rule: Bound(soft=level)}
+        most = most_of([*limited(AccountLimits(**limits), "account", "risk.account")])
+        assert sums.fits(change, most, equity=equity, tightness=tightness) == (part >= 1.0 and equity > 0.0)
 
 
 @pytest.mark.parametrize("signed", [5.0, -5.0])
 def test_without_a_mark_neither_position_nor_gross_nor_net_is_known(signed: float) -> None:
     sums = sums_of(Book({"one": dict.fromkeys(SYMBOLS, 1.0), "two": dict.fromkeys(SYMBOLS, 0.0)}))
-    position, gross, net, number = sums.account.after(sums.symbols.change(0, signed, nan))
+    change = sums.symbols.change(0, signed, nan)
+    position, gross, net, number = sums.account.after(change)
     assert isnan(position)
     assert isnan(gross)
     assert isnan(net)
     assert number == 3
+    assert not sums.account.fits(change, most_of([]), equity=1.0, tightness=1.0)

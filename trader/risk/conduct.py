@@ -79,21 +79,17 @@ class ConductControls:
         self.overrides = Overrides(conduct)
         self._conduct = conduct
         self._margin = IntradayMargin(exposures)
-        self._limits = limits
-        self._account = _planned(limits.account, is_own=False)
-        plans = {own: _planned(own, is_own=True) for own in limits.strategies.values()}
+        self._account = _planned(limits.account)
+        plans = {own: _planned(own) for own in limits.strategies.values()}
         self._plans = {name: plans[own] for name, own in limits.strategies.items()}
 
     def breaches(self, opening: Opening) -> list[Breach]:
         """Return each limit that an opening breaks, the strategy's own first."""
-        conduct, name = self._conduct, opening.intent.strategy
-        found: list[Breach] = []
-        own = conduct.strategies.get(name, _NOTHING)
-        limits = self._limits.strategies.get(name, _NO_LIMITS)
-        if plan := self._plans.get(name):
-            _look(plan, _Seen(opening, opening.intent, own.tally, own, conduct, self._margin, limits), found)
-        if plan := self._account:
-            _look(plan, _Seen(opening, opening.intent, conduct.account, own, conduct, self._margin, limits), found)
+        conduct, intent, found = self._conduct, opening.intent, list[Breach]()
+        own = conduct.strategies.get(intent.strategy, _NOTHING)
+        for plan, tally in ((self._plans.get(intent.strategy), own.tally), (self._account, conduct.account)):
+            if plan is not None:
+                _look(plan, _Seen(opening, intent, tally, own, conduct, self._margin, plan.pause), found)
         return found
 
     def count(self) -> None:
@@ -110,7 +106,7 @@ class _Seen(msgspec.Struct, frozen=True, gc=False):
     own: StrategyTally
     conduct: Conduct
     margin: IntradayMargin
-    limits: ConductOfOne
+    pause: float  # after a streak of losses, nanoseconds
 
 
 class _Kind(IntEnum):
@@ -145,23 +141,24 @@ class _Plan(NamedTuple):
     measures: tuple[Callable[[_Seen], float], ...]
     firsts: tuple[float, ...]
     rows: tuple[_Row, ...]
+    pause: float
 
 
 _NOTHING: Final = StrategyTally(Tally())
-_NO_LIMITS: Final = ConductOfOne()
 _UNSEEN: Final = SymbolTally()
 _UNTRADED: Final = SlotTally()
 
 
-def _planned(limits: ConductOfAll, *, is_own: bool) -> _Plan | None:
+def _planned(limits: ConductOfAll) -> _Plan | None:
     rows = [
-        _Row(rule, bound, measure, is_own)
+        _Row(rule, bound, measure, isinstance(limits, ConductOfOne))
         for rule, measure in _MEASURES.items()
         if (bound := getattr(limits, rule, NONE))
     ]
     if not rows:
         return None
-    return _Plan(tuple(row.measure.value for row in rows), tuple(map(_first, rows)), tuple(rows))
+    pause = getattr(limits, "loss_streak_pause_s", 0.0) * SECOND
+    return _Plan(tuple(row.measure.value for row in rows), tuple(map(_first, rows)), tuple(rows), pause)
 
 
 def _first(row: _Row) -> float:
@@ -283,8 +280,7 @@ def _repeated(seen: _Seen) -> float:
 
 def _lost_in_row(seen: _Seen) -> float:
     """Return the losing trades in a row; none once the pause after them is over."""
-    is_over = seen.intent.ts - seen.own.lost_at >= seen.limits.loss_streak_pause_s * SECOND
-    return 0 if is_over else seen.own.losses
+    return 0 if seen.intent.ts - seen.own.lost_at >= seen.pause else seen.own.losses
 
 
 def _since_exit(seen: _Seen) -> float:

@@ -79,12 +79,15 @@ class ExposureControls:
         return self._summed().nav
 
     def tightness(self) -> float:
-        """Return what the account's limits are divided by now."""
-        return self._tightened()[_ACCOUNT]
+        """Return what the account's limits were divided by for the newest opening."""
+        return self._tight[_ACCOUNT]
 
     def beyond(self, opening: Opening) -> list[Breach]:
         """Return every level that an opening goes beyond."""
-        sums, intent, signed, tight = self._summed(), opening.intent, opening.signed, self._tightened()
+        if self._exposures.version != self._tight_at:  # a flag changes it
+            self._tight_at = self._exposures.version
+            self._tight.refresh()
+        sums, intent, signed, tight = self._summed(), opening.intent, opening.signed, self._tight
         nav, mark = sums.nav, self._exposures.marks.item(opening.number)
         found: list[Breach] = []
         of = self._rings.account(intent.symbol)
@@ -102,7 +105,7 @@ class ExposureControls:
         if rings := self._rings.rings(intent.strategy):
             slots, place = sums.slots, self._rings.place(intent.strategy, intent.symbol)
             own = slots.positions.change(place, signed, mark)
-            counted.append(slots.row(self._rings.rows[intent.strategy]))
+            counted.append(slots.rows[self._rings.rows[intent.strategy]])
             for ring in rings:
                 totals, tightness = slots.totals(ring.scope, ring.rows), tight[ring.tightened_by]
                 if totals is not counted[0]:  # which a group of one has too
@@ -160,12 +163,6 @@ class ExposureControls:
         breach = breach_of(check, value, tightness=tightness, missing=self._missing())
         if breach is not None:
             found.append(breach)
-
-    def _tightened(self) -> _Tightness:
-        if self._exposures.version != self._tight_at:  # a flag changes it
-            self._tight_at = self._exposures.version
-            self._tight.refresh()
-        return self._tight
 
     def _summed(self) -> Sums:
         if self._sums is None:

@@ -132,15 +132,13 @@ class Gate:
             yield from self._tails.breaches(opening, of, nav=self._sums.nav, tightness=self._sums.tightness())
 
     def _of_order(self, strategy: str, asset_class: AssetClass) -> OrderControls:
-        controls = self._controls.get((strategy, asset_class))
-        if controls is None:
+        found = self._controls.get((strategy, asset_class))
+        if found is None:
             limits, own = self._rules.orders.get(asset_class, NO_LIMITS), self._limits[strategy]
             hours = self._hours.setdefault(asset_class, Hours(limits, asset_class))
-            controls = self._distinct.setdefault(
-                (asset_class, own.max_order_qty, own.max_order_value), OrderControls(limits, own, asset_class, hours)
-            )
-            self._controls[strategy, asset_class] = controls
-        return controls
+            controls, key = OrderControls(limits, own, asset_class, hours), (own.max_order_qty, own.max_order_value)
+            found = self._controls[strategy, asset_class] = self._distinct.setdefault((asset_class, *key), controls)
+        return found
 
     def _freshen(self, question: Question) -> None:
         """Sum up anew after the books have changed, and where marks are older than the order's tier allows."""

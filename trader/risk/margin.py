@@ -37,7 +37,7 @@ class IntradayMargin:
     def after(self, opening: Opening) -> float:
         """Return it with an opening on its way; infinite where there is no equity, NaN where a mark is missing."""
         of = self._of
-        if of.version != self._version or math.isnan(self._required + self._equity):
+        if of.version != self._version:
             self._add_up()
         more, cost = self._asked = self._added(opening.number, opening.signed)
         equity = self._equity - cost
@@ -48,7 +48,6 @@ class IntradayMargin:
         more, cost = self._asked
         self._required += more
         self._equity -= cost
-        self._asked = 0.0, 0.0
 
     def _add_up(self) -> None:
         """Look at every symbol; what is neither held nor on its way needs no mark."""
@@ -60,7 +59,7 @@ class IntradayMargin:
         required = np.maximum(longs * self._long, shorts * self._short)
         worth = of.net * self._stocks - of.buys * self._coins
         if math.isnan(float((required + worth).sum())):
-            needed = (longs != 0.0) | (shorts != 0.0) | (of.net != 0.0)
+            needed = (longs != 0.0) | (shorts != 0.0)
             required, worth = required[needed], worth[needed]
         self._required = float(required.sum())
         self._equity = float(of.cash.sum()) + of.unallocated + float(worth.sum())
@@ -70,7 +69,7 @@ class IntradayMargin:
         of, long, short = self._of, self._long.item(place), self._short.item(place)
         net, buys, sells = of.net.item(place), of.buys.item(place), of.sells.item(place)
         high, low = net + buys, sells - net
-        before = max(high * long, low * short) if high or low or net else 0.0
+        before = max(high * long, low * short) if high or low else 0.0
         if signed > 0:
             return max((high + signed) * long, low * short) - before, signed * self._coins.item(place)
         return max(high * long, (low - signed) * short) - before, 0.0

@@ -121,7 +121,7 @@ class OrderControls:
         self._hours = hours
         self._key = f"risk.orders.{asset_class}"
         self._plan = [*self._planned(own)]
-        self._measures = [measure if check.sign > 0 else _negated(measure) for measure, check, _ in self._plan]
+        self._measures = [measure if check.sign > 0 else _weighed(measure, -1.0) for measure, check, _ in self._plan]
         self._firsts = [check.first for _, check, _ in self._plan]
 
     def broken(self, question: Question, net: float) -> Breach | None:
@@ -197,10 +197,6 @@ def _through_zero(question: Question, net: float) -> Breach | None:
 
 def _within(qty: float) -> float:
     return qty + abs(qty) * TOLERANCE
-
-
-def _negated(measure: Measure) -> Measure:
-    return lambda opening: -measure(opening)
 
 
 def _weighed(measure: Measure, factor: float) -> Measure:

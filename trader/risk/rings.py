@@ -46,15 +46,7 @@ MEASURED: Final[dict[str, tuple[Of, By]]] = {
     "max_net": (Of.NET, By.EQUITY),
     "max_positions": (Of.NUMBER, By.NUMBER),
 }
-_OF_MOST: Final[dict[tuple[int, int], str]] = {
-    (Of.POSITION, By.EQUITY): "position",
-    (Of.POSITION, By.DOLLARS): "position_usd",
-    (Of.GROSS, By.EQUITY): "gross",
-    (Of.GROSS, By.DOLLARS): "gross_usd",
-    (Of.GROSS, By.EQUITY_ALWAYS): "multiple",
-    (Of.NET, By.EQUITY): "net",
-    (Of.NUMBER, By.NUMBER): "number",
-}
+_PAIRS: Final = tuple(dict.fromkeys(MEASURED.values()))  # in the order of :class:`Most`
 
 
 class Limited(NamedTuple):
@@ -72,13 +64,13 @@ class Most(NamedTuple):
     Parts of equity and dollars tighten with the market, ``multiple`` and ``number`` never; infinite without a limit.
     """
 
-    position: float = inf
-    gross: float = inf
-    net: float = inf
-    position_usd: float = inf
-    gross_usd: float = inf
-    multiple: float = inf
-    number: float = inf
+    position: float
+    position_usd: float
+    gross: float
+    multiple: float
+    gross_usd: float
+    net: float
+    number: float
 
 
 class Bucket(NamedTuple):
@@ -188,11 +180,7 @@ class Rings:
 
     def _most(self, limits: Sequence[Limited]) -> Most:
         """Return what all limits allow; equal ones are one object, so that it is near when the next order asks."""
-        least = dict[str, float]()
-        for first, of, by, _ in limits:
-            name = _OF_MOST[of, by]
-            least[name] = min(first, least.get(name, inf))
-        most = Most(**least)
+        most = most_of(limits)
         return self._mosts.setdefault(most, most)
 
     def _with_limits(self) -> Iterator[tuple[Check, list[float]]]:
@@ -217,6 +205,11 @@ def bucket_of(symbol: str, names: Mapping[str, Sequence[str]] | None) -> str:
     if names is None:
         return instrument_of(symbol).asset_class
     return next((name for name, symbols in names.items() if symbol in symbols), UNKNOWN)
+
+
+def most_of(limits: Sequence[Limited]) -> Most:
+    """Return what a set of positions may come to that is held to ``limits``."""
+    return Most(*(min((one.first for one in limits if (one.of, one.by) == pair), default=inf) for pair in _PAIRS))
 
 
 def limited(limits: object, scope: str, key: str) -> Iterator[Limited]:

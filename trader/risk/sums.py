@@ -49,19 +49,18 @@ class Totals:
 
     def fits(self, change: Change, most: Most, *, equity: float, tightness: float) -> bool:
         """Tell whether an order surely breaks no limit; False says nothing, as where a figure is NaN."""
-        if not equity > 0.0:
-            return False
         before, after, up, down, number = change
-        position, gross, net, position_usd, gross_usd, multiple, count = most
+        position, position_usd, gross, multiple, gross_usd, net, count = most
         tightened, all_of_it = equity / tightness, self.gross + (after - before)
         return (
-            after <= position * tightened
+            equity > 0.0
+            and after <= position * tightened
+            and after * tightness <= position_usd
             and all_of_it <= gross * tightened
+            and all_of_it <= multiple * equity
+            and all_of_it * tightness <= gross_usd
             and self.up + up <= net * tightened
             and -(self.down + down) <= net * tightened
-            and after * tightness <= position_usd
-            and all_of_it * tightness <= gross_usd
-            and all_of_it <= multiple * equity
             and self.number + number <= count
         )
 
@@ -103,7 +102,7 @@ class Positions:
         else:
             low += signed
             up, down = 0.0, signed * mark
-        return before, (max(-low, high)) * mark, up, down, int(before == 0.0)
+        return before, max(-low, high) * mark, up, down, int(before == 0.0)
 
     def add(self, place: int, signed: float, change: Change) -> None:
         """Count an order as let pass."""
@@ -112,7 +111,7 @@ class Positions:
 
 
 class SlotSums:
-    """The sums of every strategy, and of groups of them; ``begins`` are the numbers of their first slots."""
+    """The sums of every strategy (``rows``), and of groups of them; ``begins`` are the numbers of their first slots."""
 
     def __init__(self, exposures: Exposures, begins: NDArray[np.intp]) -> None:
         """Add up all slots at once."""
@@ -120,25 +119,21 @@ class SlotSums:
         self.positions = Positions(of.held, of.held_buys, of.held_sells, of.marks[of.symbol_of])
         high, low, values, marks = (getattr(self.positions, name) for name in ("high", "low", "values", "marks"))
         table = np.add.reduceat(np.stack([values, high * marks, low * marks, values != 0.0]), begins, axis=1)
-        self._rows = [Totals(gross, up, down, int(number)) for gross, up, down, number in table.T.tolist()]
+        self.rows = [Totals(gross, up, down, int(number)) for gross, up, down, number in table.T.tolist()]
         self._groups: dict[str, Totals] = {}
 
     def totals(self, scope: str, rows: Sequence[int]) -> Totals:
         """Return the sums of the strategies in ``rows`` together, which are those of ``scope``."""
         if len(rows) == 1:
-            return self._rows[rows[0]]
+            return self.rows[rows[0]]
         totals = self._groups.get(scope)
         if totals is None:
-            own = [self._rows[row] for row in rows]
+            own = [self.rows[row] for row in rows]
             totals = self._groups[scope] = Totals(
                 sum(one.gross for one in own), sum(one.up for one in own), sum(one.down for one in own),
                 sum(one.number for one in own),
             )  # fmt: skip
         return totals
-
-    def row(self, number: int) -> Totals:
-        """Return one strategy's sums."""
-        return self._rows[number]
 
 
 class Sums:

@@ -140,8 +140,7 @@ class TailControl:
         worth = opening.signed * exposures.marks.item(number)
         if past is not self._past:
             self._take(past)
-        is_known = exposures.version == self._version
-        if is_known and self._is_within(self._alone(number, worth), limit=nav / tightness):
+        if exposures.version == self._version and self._is_within(self._alone(number, worth), limit=nav / tightness):
             return []
         box = _box(exposures)
         filled = box.with_order(number, worth)
