@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from trader.books.ledger import ENDED_ORDERS_KEPT, Ledger
 from trader.books.positions import Execution, Position, effect_of
 from trader.model.events import (
     BooksOpened,
+    DayStarted,
     FillReversed,
     OrderCreated,
     OrderFilled,
@@ -198,7 +200,30 @@ def test_no_sequence_of_fills_creates_or_loses_money(fills: list[tuple[Side, Dec
         report(ledger, execution(f"o{number}", number, str(qty), str(price), last=True, fee=fee, asset=asset))
     book = ledger.books["one"]
     assert book.reserved == 0
-    assert book.fills == len(fills)  # the identities themselves are asserted in the ledger, after every fill
+    assert book.fills == len(fills)
+    book.assert_identities()  # of the whole book; every fill asserts its own part
+
+
+def test_a_fill_that_does_not_add_up_ends_the_desk() -> None:
+    fill = effect_of(Position(), Side.BUY, Execution(Decimal(4), Decimal(100), Decimal(0), "USD"))
+    book = opened().books["one"]
+    with pytest.raises(AssertionError, match="one: cash and cost less realised were 10000 and are 10001"):
+        book.book_fill(book.position("SPY"), msgspec.structs.replace(fill, cost=Decimal(401)))
+    book = opened().books["one"]
+    book.cash += 1
+    with pytest.raises(AssertionError, match="one: cash 9601 differs from its flows 9600"):
+        book.book_fill(book.position("SPY"), fill)
+
+
+def test_a_position_that_changed_without_a_fill_is_found_when_a_day_starts_and_in_recovered_books() -> None:
+    ledger = opened()
+    order(ledger)
+    report(ledger, execution("o1", 1, "4"))
+    ledger.books["one"].position("QQQ").cost += 5
+    written = BooksOpened(1, ledger.snapshot())
+    for find in (lambda: ledger.apply(DayStarted(2, "one", Decimal(10000))), lambda: Ledger.fold([written])):
+        with pytest.raises(AssertionError, match="one: cash and cost 10005 differ from opening and realised 10000"):
+            find()
 
 
 class LedgerMachine(RuleBasedStateMachine):
