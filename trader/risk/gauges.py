@@ -242,14 +242,11 @@ class Gauges:
             for one in limited(own, f"strategy {name}", f"risk_config of strategy {name}: "):
                 yield _gauge(one, self._slots[of.slots_of[name]], _OWN + of.rank[name])
         yield from self._of_symbols(Rings(rules, limits, of))
-        money: tuple[tuple[str, int, By, Unit, int], ...] = (
-            ("min_equity", _NAV, By.NUMBER, "$", _DOLLARS),
-            ("min_cash_buffer", _FREE, By.EQUITY_ALWAYS, "of equity", _ACCOUNT),
-        )
-        for rule, measure, by, unit, whole in money:
+        for rule, measure, by in (("min_equity", _NAV, By.NUMBER), ("min_cash_buffer", _FREE, By.EQUITY_ALWAYS)):
             if bound := getattr(account, rule):
+                unit: Unit = "$" if measure == _NAV else "of equity"
                 check = check_of(rule, bound, scope="account", key=f"risk.account.{rule}", unit=unit)
-                yield Gauge(check, measure, by, self._symbols, whole)
+                yield _gauge(Limited(check.first, measure, by, check), self._symbols)
 
     def _of_symbols(self, rings: Rings) -> Iterator[Gauge]:
         buckets: dict[int, Bucket] = {}

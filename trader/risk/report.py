@@ -121,7 +121,7 @@ def report(book: Book, past: Past, terms: VarLimits, *, mode: str, ts: str) -> R
         sorted((PositionLine(*row) for row in rows if row[1]), key=lambda line: -line.component),
         {name: tail_of(own, past, terms).var for name, own in book.strategies.items() if own.any()},
         _coverage(weights, past),
-        [_without_lines(stress_named(name, book, past, terms)) for name in names_of(terms, past)],
+        [msgspec.structs.replace(stress_named(name, book, past, terms), lines=[]) for name in names_of(terms, past)],
         _sensitivity(book, past),
         notes,
     )
@@ -135,11 +135,11 @@ def names_of(terms: VarLimits, past: Past) -> list[str]:
 
 def stress_named(name: str, book: Book, past: Past, terms: VarLimits) -> StressReport:
     """Return what one of :func:`names_of` does."""
-    own = {scenario.name: scenario for scenario in terms.scenarios}
     if name in STRETCHES:
         return _replayed(name, book, past)
     if name == REVERSE:
         return _reversed(book, past)
+    own = {scenario.name: scenario for scenario in terms.scenarios}
     return stressed(own.get(name) or SCENARIOS[name], book, past)
 
 
@@ -166,9 +166,9 @@ def _stress(name: str, title: str, moves: Moves, book: Book, *, distance: float 
 def _replayed(name: str, book: Book, past: Past) -> StressReport:
     days = STRETCHES[name]
     moves, day = worst_stretch(np.nan_to_num(book.weights), past, days)
-    basis = tuple("replayed" if known else "unmoved" for known in past.is_known)
     last = str(np.datetime64(day - 1, "D"))  # days are numbered by the midnight that ends them
-    return _stress(name, f"{days} day{'s' if days > 1 else ''} until {last}", Moves(moves, basis), book)
+    title = f"{days} day{'s' if days > 1 else ''} until {last}"
+    return _stress(name, title, Moves(moves, _basis("replayed", past)), book)
 
 
 def _reversed(book: Book, past: Past) -> StressReport:
@@ -177,9 +177,13 @@ def _reversed(book: Book, past: Past) -> StressReport:
     if found is None:
         nothing = Moves(np.zeros(len(book.symbols)), ("unmoved",) * len(book.symbols))
         return _stress(REVERSE, "nothing that is held and known can lose it", nothing, book)
-    basis, (moves, distance) = tuple("likeliest" if known else "unmoved" for known in past.is_known), found
+    moves, distance = found
     title = f"the likeliest way to lose {REVERSE_LOSS:.0%}: {distance:.1f} standard deviations of a day"
-    return _stress(REVERSE, title, Moves(moves, basis), book, distance=distance)
+    return _stress(REVERSE, title, Moves(moves, _basis("likeliest", past)), book, distance=distance)
+
+
+def _basis(known: str, past: Past) -> tuple[str, ...]:
+    return tuple(known if one else "unmoved" for one in past.is_known)
 
 
 def _known(book: Book, past: Past) -> tuple[Floats, list[str]]:
@@ -232,7 +236,3 @@ def _sensitivity(book: Book, past: Past) -> dict[str, dict[str, float]]:
             moved = moves_of(Scenario(factor, {factor: 1.0}), book.symbols, classes=book.classes, past=past).moves
             grid[factor] = {f"{move:+.2f}": float(weights @ moved) * move for move in GRID}
     return grid
-
-
-def _without_lines(stress: StressReport) -> StressReport:
-    return msgspec.structs.replace(stress, lines=[])
