@@ -3,7 +3,7 @@
 ``engine.py`` takes inputs and keeps the minute's order, ``desk.py`` turns wishes into orders and reports into books;
 ``openings.py`` shows them to the Director (``portfolio_view.py``), ``traffic.py`` (``crossing.py``, ``conflicts.py``)
 sends them. ``restraints.py`` stops strategies, ``account.py`` books what is nobody's, ``sandbox.py`` is one strategy's
-world. Prices: ``market.py`` has marks and windows, ``minutes.py``, ``learning.py`` and ``dailies.py`` fill them.
+world. Prices: ``market.py`` has marks and windows, ``minutes.py`` and ``learning.py`` fill them.
 Exposure: ``portfolio.py`` has it as arrays for gate and filters, ``control_room.py`` (``losses.py``, ``loads.py``)
 looks at it once a minute and raises the flags that the gate reads.
 
