@@ -173,18 +173,12 @@ def _look(plan: _Plan, seen: _Seen, found: list[Breach]) -> None:
     if all(map(le, values, plan.firsts)):
         return
     for row, measured in zip(plan.rows, values, strict=True):
-        value = 0.0 - measured if row.measure.kind is _Kind.BELOW else measured  # -0.0 would be shown as "-0"
-        if math.isnan(value):
-            found.append(_breach(row, "hard" if row.bound.hard is not None else "soft", value, seen))
-        elif level := _level(row, value):
+        bound, kind = row.bound, row.measure.kind
+        is_least = kind is _Kind.BELOW
+        value = 0.0 - measured if is_least else measured  # -0.0 would be shown as "-0"
+        level = bound.fallen_below(value) if is_least else bound.broken(value + (kind is _Kind.REACHED))
+        if level is not None:
             found.append(_breach(row, level, value, seen))
-
-
-def _level(row: _Row, value: float) -> Level | None:
-    kind = row.measure.kind
-    if kind is _Kind.BELOW:
-        return row.bound.fallen_below(value)
-    return row.bound.broken(value + 1 if kind is _Kind.REACHED else value)
 
 
 def _breach(row: _Row, level: Level, value: float, seen: _Seen) -> Breach:
@@ -222,10 +216,8 @@ def _shown(value: float, unit: str) -> str:
 
 def _sent_within(span: int) -> Callable[[_Seen], float]:
     def count(seen: _Seen) -> float:
-        messages, before = seen.tally.messages, seen.intent.ts - span
-        if not messages or messages[-1] <= before:
-            return 0
-        return len(messages) - bisect_right(messages, before)
+        messages = seen.tally.messages
+        return len(messages) - bisect_right(messages, seen.intent.ts - span)
 
     return count
 

@@ -135,12 +135,10 @@ class OrderControls:
 
     def beyond(self, opening: Opening) -> list[Breach]:
         """Return every level that an opening is beyond."""
-        found: list[Breach] = []
-        if not all(map(le, [measure(opening) for measure in self._measures], self._firsts)):
-            for measure, check, missing in self._plan:
-                if breach := breach_of(check, measure(opening), missing=missing):
-                    found.append(breach)
-        return found
+        if all(map(le, [measure(opening) for measure in self._measures], self._firsts)):
+            return []
+        found = (breach_of(check, measure(opening), missing=missing) for measure, check, missing in self._plan)
+        return [breach for breach in found if breach is not None]
 
     def _planned(self, own: Limits) -> Iterator[tuple[Measure, Check, str]]:
         for name, (measure, unit, missing) in MEASURES.items():
