@@ -210,9 +210,8 @@ class Gauges:
         each = np.stack((worst, high, low, worst != 0.0))[:, self._members]
         gross, up, down, number = np.add.reduceat(each, self._begins, axis=1)
         largest = np.maximum.reduceat(each[0], self._begins)
-        table = np.stack(
-            (largest, gross, np.maximum(up, -down), number, np.full_like(gross, nav), np.full_like(gross, free))
-        )
+        money = np.full((2, len(gross)), [[nav], [free]])
+        table = np.concatenate((np.stack((largest, gross, np.maximum(up, -down), number)), money))
         wholes = np.maximum(np.concatenate(((1.0, nav), own)), 0.0)
         swings = np.concatenate(((0.0, gross[0]), np.bincount(self._owner, worst[count:], len(own))))
         stakes = np.where(self._of == Of.NUMBER, 0.0, gross[self._set])

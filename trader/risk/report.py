@@ -112,19 +112,14 @@ def report(book: Book, past: Past, terms: VarLimits, *, mode: str, ts: str) -> R
     rows = zip(book.symbols, weights.tolist(), parts, margins, strict=True)
     corner = tail_of(worst_corner(book.high, book.low, covariance), past, terms)
     return RiskReport(
-        mode,
-        ts,
-        book.equity,
-        len(past.days),
-        _tails(weights, past),
+        mode, ts, book.equity, len(past.days), _tails(weights, past),
         TailLine(corner.method, at, corner.var, corner.es),
         sorted((PositionLine(*row) for row in rows if row[1]), key=lambda line: -line.component),
         {name: tail_of(own, past, terms).var for name, own in book.strategies.items() if own.any()},
         _coverage(weights, past),
         [msgspec.structs.replace(stress_named(name, book, past, terms), lines=[]) for name in names_of(terms, past)],
-        _sensitivity(book, past),
-        notes,
-    )
+        _sensitivity(book, past), notes,
+    )  # fmt: skip
 
 
 def names_of(terms: VarLimits, past: Past) -> list[str]:
