@@ -1,14 +1,15 @@
 """The journal as others see it: steps of events go in durably, and come back checked, in order.
 
-A record is one step. Its body is msgpack: ``[format, opens, number, ts, events]``, and its hash is the SHA-256 of all
-bodies and hashes before it, in order, and its own body. So the last hash stands for the whole journal.
+A record is one step. Its body is msgpack: ``[format, opens, number, ts, events]``, where ``opens`` tells that a
+``BooksOpened`` is among the events. Its hash is the SHA-256 of all bodies and hashes before it, in order, and its own
+body. So the last hash stands for the whole journal.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -98,18 +99,8 @@ class Journal(Protocol):
         ...
 
 
-class Envelope(NamedTuple):
-    """A body, opened as far as any format allows: ``opens`` tells that a ``BooksOpened`` is among the events."""
-
-    format: int
-    opens: bool
-    number: int
-    ts: int
-    events: msgspec.Raw
-
-
 _ENCODER: Final = msgspec.msgpack.Encoder()
-_ENVELOPES: Final = msgspec.msgpack.Decoder(Envelope)
+_BODIES: Final = msgspec.msgpack.Decoder(tuple[int, bool, int, int, msgspec.Raw])  # as far as any format allows
 _EVENTS: Final = msgspec.msgpack.Decoder(list[Event])
 _PLAIN: Final = msgspec.msgpack.Decoder(list[dict[str, Any]])
 
@@ -127,14 +118,14 @@ def unpack(body: bytes) -> Record:
         ValueError: it is none; the text says why.
         ConfigError: a newer program wrote it.
     """
-    envelope = _ENVELOPES.decode(body)
-    if envelope.format == FORMAT:
-        return Record(envelope.number, envelope.ts, _EVENTS.decode(envelope.events))
-    refuse_newer(envelope.format)
-    events = _PLAIN.decode(envelope.events)
-    for number in range(envelope.format, FORMAT):
-        events = UPCASTS[number](events)
-    return Record(envelope.number, envelope.ts, msgspec.convert(events, list[Event]))
+    written, _, number, ts, raw = _BODIES.decode(body)
+    if written == FORMAT:
+        return Record(number, ts, _EVENTS.decode(raw))
+    refuse_newer(written)
+    events = _PLAIN.decode(raw)
+    for old in range(written, FORMAT):
+        events = UPCASTS[old](events)
+    return Record(number, ts, msgspec.convert(events, list[Event]))
 
 
 def opens(body: bytes) -> bool:
