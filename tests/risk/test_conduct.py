@@ -274,6 +274,17 @@ def test_another_strategys_counters_do_not_matter_but_the_accounts_do() -> None:
     assert verdict.hint.startswith("raise risk.conduct.max_daily_orders")
 
 
+def test_strategies_with_equal_limits_are_each_told_of_their_own() -> None:
+    world, own = World(), ConductOfOne(max_open_orders=Bound(hard=0))
+    controls = ConductControls(ConductLimits(strategies={"one": own, "two": own}), world.conduct, world.exposures)
+    for name in ("one", "two"):
+        intent = msgspec.structs.replace(ENTRY, strategy=name)
+        question = Question(intent, "o1", instrument_of("SPY"), STANDING, Market(), NOW)
+        (breach,) = controls.breaches(opening_of(question, 0, reservation_of(intent)))
+        assert breach.scope == f"strategy {name}"
+        assert f"max_open_orders of strategy {name} in" in breach.hint
+
+
 def test_a_strategy_that_never_traded_breaks_nothing() -> None:
     world = World()
     world.conduct = Conduct(Tally())
