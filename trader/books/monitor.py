@@ -90,7 +90,7 @@ class Held(NamedTuple):
     ``symbols`` are the numbers of what anybody holds or has on its way. ``qty`` is what the strategies' slots hold that
     hold anything, shape (k,), ``places`` where their symbols stand in ``symbols``, ``owners`` whose they are. ``cash``
     is by strategy; ``others`` what those are worth that are no longer traded, by now, or whatever the marks do
-    (``is_lasting``). ``scope_cash`` and ``scope_qty`` are of all scopes, shape (scopes,) and (scopes, symbols).
+    (``is_lasting``).
     """
 
     symbols: "Places"
@@ -100,8 +100,6 @@ class Held(NamedTuple):
     cash: "Floats"
     others: float
     is_lasting: bool
-    scope_cash: "Floats"
-    scope_qty: "Floats"
 
 
 class Monitor:
@@ -138,12 +136,16 @@ class Monitor:
         at_stake += np.bincount(seen.symbol_of, np.abs(seen.held), len(seen.symbols))
         symbols, slots = np.flatnonzero(at_stake), np.flatnonzero(seen.held)
         qty, places, owners = seen.held[slots], np.searchsorted(symbols, seen.symbol_of[slots]), self.owner[slots]
-        table, cash, others = np.zeros((len(seen.cash), len(symbols))), seen.cash.copy(), self._retired
-        table[owners, places] = qty
-        scope_cash, worth = self._by_scope(cash), sum(map(self._worth_of, others))
-        scope_cash[0] += worth
-        is_lasting = not any(book.positions for book in others)
-        return Held(symbols, qty, places, owners, cash, worth, is_lasting, scope_cash, self._by_scope(table))
+        is_lasting = not any(book.positions for book in self._retired)
+        others = sum(map(self._worth_of, self._retired))
+        return Held(symbols, qty, places, owners, seen.cash.copy(), others, is_lasting)
+
+    def shares(self, held: Held) -> tuple["Floats", "Floats"]:
+        """Return the cash of every scope and what it holds of ``held.symbols``, shape (scopes, symbols)."""
+        table, cash = np.zeros((len(held.cash), len(held.symbols))), self._by_scope(held.cash)
+        table[held.owners, held.places] = held.qty
+        cash[0] += held.others
+        return cash, self._by_scope(table)
 
     def equities(
         self, held: Held, marks: "Floats", bids: "Floats | None" = None, asks: "Floats | None" = None

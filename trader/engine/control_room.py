@@ -82,7 +82,9 @@ class ControlRoom:
         self._hour = -1  # of the newest measure of the market
         self._known: tuple[object, ...] = ()
         self._seen = self._see()  # of the last look
-        # Equities and marks within which no loss and no load crosses a limit, as long as the books are what they were.
+        # What was looked at last, and within what it may be now without crossing a limit; None: nobody has asked yet.
+        self._weighed = np.zeros(0)
+        self._gauged: list[float] = []
         self._calm: _Range | None = None
         self._still: _Range | None = None
 
@@ -104,15 +106,14 @@ class ControlRoom:
         self._tighten(ts)
         if self._desk.warned:
             self._note(ts)
-        if self._known == (known := self._state()) and before.held.is_lasting:
-            self._seen = Seen(before.held, before.listings, [listing.mark for listing in before.listings])
+        is_same = self._known == (known := self._state()) and before.held.is_lasting
+        if is_same:
+            self._seen = before._replace(marks=[listing.mark for listing in before.listings])
         else:
             self._known, self._seen = known, self._see()
-            self._calm = self._still = None
-        if content >= self._losses.next_end or not self._is_calm():
+        if not is_same or content >= self._losses.next_end or not self._is_calm():
             self._weigh(ts, before)
-        is_older = (self._seen.marks or not ts % HOUR) and self._loads.is_older(ts)
-        if is_older or not _are_within(self._seen.marks, self._still) or self._known != self._state():
+        if not is_same or self._known != self._state() or not self._is_still(ts):
             self._gauge(ts)
 
     def resume(self, message: Control) -> None:
@@ -153,12 +154,25 @@ class ControlRoom:
         return self._desk.portfolio.booked, self._desk.ledger.orders_created, [*self._account.flags.values()]
 
     def _is_calm(self) -> bool:
-        """Tell whether the equities that rungs are of are surely within what no rung minds."""
+        """Tell whether the equities that rungs are of are surely where no rung minds, as when last weighed."""
         (held, listings, marks), losses = self._seen, self._losses
-        if self._calm is None or (losses.is_daily and any(listing.quote for listing in listings)):
+        if losses.is_daily and any(listing.quote for listing in listings):
             return False
-        equities = held.scope_cash + held.scope_qty @ np.array(marks) if marks else held.scope_cash
-        return _are_within(equities[losses.places].tolist(), self._calm)
+        if self._calm is None:
+            self._calm = losses.span(self._weighed)
+            self._shares = [of_scopes[losses.places] for of_scopes in self.monitor.shares(held)]
+        cash, qty = self._shares
+        return _are_within((cash + qty @ np.array(marks) if marks else cash).tolist(), self._calm)
+
+    def _is_still(self, ts: int) -> bool:
+        """Tell whether every mark is surely where no limit minds, as it was when last gauged."""
+        flags, marks = self._account.flags, self._gauged
+        if (marks or not ts % HOUR) and self._loads.is_older(ts):
+            return False
+        if self._still is None and all(flag.action != Action.FORCE_REDUCE for flag in flags.values()):
+            part = _SURELY * min(self._loads.leeway(flags), 1.0)
+            self._still = [mark * (1.0 - part) for mark in marks], [mark * (1.0 + part) for mark in marks]
+        return self._still is not None and _are_within(self._seen.marks, self._still)
 
     def _see(self) -> "Seen":
         self._desk.portfolio.sync()
@@ -184,7 +198,7 @@ class ControlRoom:
                 self._clear(ts, flag, "measure")  # nothing waits for a person
         if equities[0] <= 0.0:
             self._raise(ts, Breach(NAV, ACCOUNT, "> $0", f"${equities[0]:.2f}"), until=BY_A_PERSON)
-        self._calm = self._losses.span(equities)
+        self._weighed, self._calm = equities, None
 
     def _cautious(self, equities: "Floats") -> "Floats":
         """Return what all would be worth if it were sold at the bid and bought back at the ask, where that is known."""
@@ -221,10 +235,7 @@ class ControlRoom:
                 self._clear(ts, flag, "measure")
         for flag in [flag for flag in flags.values() if flag.action == Action.FORCE_REDUCE]:
             self._reduce(ts, flag)
-        if self._known == self._state() and all(flag.action != Action.FORCE_REDUCE for flag in flags.values()):
-            part, marks = _SURELY * min(self._loads.leeway(ts, flags), 1.0), self._seen.marks
-            around = [mark * (1.0 - part) for mark in marks], [mark * (1.0 + part) for mark in marks]
-            self._still = around if part > 0.0 and not self._loads.is_older(ts) else None
+        self._gauged, self._still = self._seen.marks, None
 
     def _tighten(self, ts: int) -> None:
         """Take over how wild the market is: once an hour, for it is daily bars that tell, and until they do at once."""
@@ -330,8 +341,8 @@ class ControlRoom:
         return [slot for one in names if one in sandboxes for slot in sandboxes[one].slots.values()]
 
 
-def _are_within(values: Sequence[float], bounds: _Range | None) -> bool:
-    return bounds is not None and all(map(le, bounds[0], values)) and all(map(le, values, bounds[1]))
+def _are_within(values: Sequence[float], bounds: _Range) -> bool:
+    return all(map(le, bounds[0], values)) and all(map(le, values, bounds[1]))
 
 
 def _offer(listing: Listing) -> tuple[float, float] | None:

@@ -42,7 +42,7 @@ class Loads:
         self._listings = listings
         self._model = desk.tails._model  # noqa: SLF001 -- the gate's: read once for both
         self._past: Past | None = None
-        self._alone: Floats = np.zeros(0)  # standard deviation of each symbol
+        self._had_stale = False
         terms = rules.var
         unit = parametric(1.0, confidence=terms.confidence, horizon=terms.horizon)
         self._unit = (terms.max_var, unit.var), (terms.max_es, unit.es)
@@ -54,7 +54,8 @@ class Loads:
         breaches, unknown = self._gauges.read(flags)
         if self._tails.is_on:
             seen = self._portfolio
-            high = low = dollars(seen.net, seen.marks)
+            self._past, self._worth = self._model.at(now), dollars(seen.net, seen.marks)
+            high = low = self._worth
             if seen.buys.any() or seen.sells.any():
                 high, low = dollars(seen.net + seen.buys, seen.marks), dollars(seen.net - seen.sells, seen.marks)
             for breach in self._standing(high, low, now, flags):
@@ -62,17 +63,19 @@ class Loads:
                     unknown.add((breach.scope, breach.rule))
                 else:
                     breaches.append(breach)
-        return [*breaches, *self._stale(now)], unknown
+        stale = [*self._stale(now)]
+        self._had_stale = bool(stale)
+        return breaches + stale, unknown
 
-    def leeway(self, now: int, flags: Mapping[str, FlagRaised]) -> float:
+    def leeway(self, flags: Mapping[str, FlagRaised]) -> float:
         """Return by what part of themselves prices may move before a limit is crossed, either way, since :meth:`read`.
 
         NaN: not known, as while something is on its way; the books will not stay so.
         """
-        if self._portfolio.buys.any() or self._portfolio.sells.any():
+        if self._had_stale or self._portfolio.buys.any() or self._portfolio.sells.any():
             return nan
         leeway = self._gauges.leeway(flags)
-        return float(np.minimum(leeway, self._tail_leeway(now, flags))) if self._tails.is_on else leeway
+        return float(np.minimum(leeway, self._tail_leeway(flags))) if self._tails.is_on else leeway
 
     def is_older(self, now: int) -> bool:
         """Tell whether time alone may have changed what is read: a mark is too old, or another day is known."""
@@ -115,16 +118,14 @@ class Loads:
     def _tightness(self, flags: Mapping[str, FlagRaised]) -> float:
         return tightness_of(flags, _SCOPES, factor=self._factor)
 
-    def _tail_leeway(self, now: int, flags: Mapping[str, FlagRaised]) -> float:
+    def _tail_leeway(self, flags: Mapping[str, FlagRaised]) -> float:
         """Return the leeway of the tail's limits: together no more is lost than one by one."""
-        past, limits, shocks, nav = self._model.at(now), self._model.limits, self._model.shocks, self._gauges.last.nav
-        if past is not self._past:
-            self._past, self._alone = past, np.sqrt(past.covariance.diagonal()) + past.alone
+        past, limits, shocks, nav = self._past, self._model.limits, self._model.shocks, self._gauges.last.nav
+        assert past is not None, "nothing was read"
         if not nav > 0.0 or (limits.method != "parametric" and len(past.days)):
             return nan  # a quantile of past days moves as it likes
-        worth = dollars(self._portfolio.net, self._portfolio.marks)
-        sizes = np.abs(worth)
-        gross, alone = float(sizes.sum()), float(dollars(sizes, self._alone).sum())
+        worth, sizes = self._worth, np.abs(self._worth)
+        gross, alone = sizes.sum(), dollars(sizes, np.sqrt(past.covariance.diagonal()) + past.alone).sum()
         spread = sigma_of(worth, past.covariance) + float(dollars(sizes, past.alone).sum())
         rows = [(spread * part, level, alone * part) for bound, part in self._unit for level in levels_of(bound)]
         if limits.max_stress:
