@@ -29,9 +29,7 @@ class Hours:
 
     def broken(self, now: int) -> Breach | None:
         """Name what keeps an opening from leaving at ``now`` (ns UTC)."""
-        if not self._is_timed:
-            return None
-        if self._answered[0] != now:
+        if self._is_timed and self._answered[0] != now:
             self._answered = now, self._broken(now)
         return self._answered[1]
 

@@ -28,8 +28,5 @@ class Opening(msgspec.Struct, frozen=True, gc=False):
 def opening_of(question: Question, number: int, reserved: Decimal) -> Opening:
     """Look at a question as an opening of the symbol with this number."""
     intent = question.intent
-    qty = float(intent.qty)
-    signed = qty * intent.side.sign
-    return Opening(
-        question, intent, question.market, number, signed, qty, float(intent.decision_price), float(reserved)
-    )
+    qty, price = float(intent.qty), float(intent.decision_price)
+    return Opening(question, intent, question.market, number, qty * intent.side.sign, qty, price, float(reserved))

@@ -7,7 +7,7 @@ once, and an order walks through it.
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from math import isnan, nan, sqrt
-from operator import le
+from operator import attrgetter, le
 from typing import Final
 
 from trader.model.instruments import AssetClass
@@ -62,14 +62,6 @@ def _depth(opening: Opening) -> float:
     return market.ask_size * market.ask if opening.signed > 0 else market.bid_size * market.bid
 
 
-def _qty(opening: Opening) -> float:
-    return opening.qty
-
-
-def _value(opening: Opening) -> float:
-    return opening.qty * opening.price
-
-
 def _volume_share(opening: Opening) -> float:
     volume = opening.market.volume_day
     return opening.qty / volume if volume > 0 else nan
@@ -96,8 +88,8 @@ MEASURES: Final[dict[str, tuple[Measure, Unit, str]]] = {
     "max_price_jump": (_jump, "of the price", "no mark of a minute ago yet"),
     "max_spread": (_spread, "of the price", "no quote yet"),
     "min_depth": (_depth, "$", "no quote yet"),
-    "max_order_qty": (_qty, "units", ""),
-    "max_order_value": (_value, "$", ""),
+    "max_order_qty": (attrgetter("qty"), "units", ""),
+    "max_order_value": (lambda opening: opening.qty * opening.price, "$", ""),
     "max_volume_share": (_volume_share, "of daily volume", "no daily volume yet"),
     "max_depth_share": (_depth_share, "of what is shown", "no quote yet"),
     "max_impact": (_impact, "of the price", "no daily volume and deviation yet"),

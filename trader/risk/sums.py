@@ -128,11 +128,9 @@ class SlotSums:
             return self.rows[rows[0]]
         totals = self._groups.get(scope)
         if totals is None:
-            own = [self.rows[row] for row in rows]
-            totals = self._groups[scope] = Totals(
-                sum(one.gross for one in own), sum(one.up for one in own), sum(one.down for one in own),
-                sum(one.number for one in own),
-            )  # fmt: skip
+            totals = self._groups[scope] = Totals(0.0, 0.0, 0.0, 0)
+            for own in (self.rows[row] for row in rows):
+                add([totals], (0.0, own.gross, own.up, own.down, own.number))
         return totals
 
 
