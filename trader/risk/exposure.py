@@ -73,14 +73,9 @@ class ExposureControls:
         """Sum everything up anew for the next order."""
         self._sums = None
 
-    @property
-    def nav(self) -> float:
-        """Return what the account is worth in dollars; NaN while a position has no mark."""
-        return self._summed().nav
-
-    def tightness(self) -> float:
-        """Return what the account's limits were divided by for the newest opening."""
-        return self._tight[_ACCOUNT]
+    def account(self) -> tuple[float, float]:
+        """Return what the account is worth, NaN while a position has no mark, and what divides its limits."""
+        return self._summed().nav, self._tight[_ACCOUNT]
 
     def beyond(self, opening: Opening) -> list[Breach]:
         """Return every level that an opening goes beyond."""

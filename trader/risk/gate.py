@@ -129,7 +129,8 @@ class Gate:
         if self._conduct is not None:
             yield from self._conduct.breaches(opening)
         if self._tails is not None:
-            yield from self._tails.breaches(opening, of, nav=self._sums.nav, tightness=self._sums.tightness())
+            nav, tightness = self._sums.account()
+            yield from self._tails.breaches(opening, of, nav=nav, tightness=tightness)
 
     def _of_order(self, strategy: str, asset_class: AssetClass) -> OrderControls:
         found = self._controls.get((strategy, asset_class))

@@ -122,7 +122,6 @@ class Rings:
         self._accounts: dict[str, OfAccount] = {}
         self._rings: dict[str, tuple[Ring, ...]] = {}
         self._places: dict[str, dict[str, int]] = {}
-        self._mosts: dict[Most, Most] = {}
 
     def account(self, symbol: str) -> OfAccount:
         """Return what an opening of a symbol meets in the account."""
@@ -135,7 +134,7 @@ class Rings:
             limits = self._general
             if symbol in self._rules.symbols or any(one.of == Of.POSITION for one in limits):
                 limits = [*self._limits_of(symbol)]
-            found = OfAccount(limits, self._most(limits), buckets, frozenset({"account", f"symbol {symbol}"}))
+            found = OfAccount(limits, most_of(limits), buckets, frozenset({"account", f"symbol {symbol}"}))
             self._accounts[symbol] = found
         return found
 
@@ -172,16 +171,11 @@ class Rings:
             scope = f"group {name}"
             if strategy in group.strategies and (limits := [*limited(group, scope, f"risk.groups.{name}")]):
                 rows = sorted(self.rows[one] for one in group.strategies if one in self.rows)
-                yield Ring(scope, rows, limits, self._most(limits), frozenset({"account", scope}), is_own=False)
+                yield Ring(scope, rows, limits, most_of(limits), frozenset({"account", scope}), is_own=False)
         scope = f"strategy {strategy}"
         if limits := [*limited(self._limits[strategy], scope, f"risk_config of strategy {strategy}: ")]:
             rows = [self.rows[strategy]]
-            yield Ring(scope, rows, limits, self._most(limits), frozenset({"account", scope}), is_own=True)
-
-    def _most(self, limits: Sequence[Limited]) -> Most:
-        """Return what all limits allow; equal ones are one object, so that it is near when the next order asks."""
-        most = most_of(limits)
-        return self._mosts.setdefault(most, most)
+            yield Ring(scope, rows, limits, most_of(limits), frozenset({"account", scope}), is_own=True)
 
     def _with_limits(self) -> Iterator[tuple[Check, list[float]]]:
         """Give every sector, category and class that has a limit, and which symbols are in it."""
