@@ -3,14 +3,7 @@
 import numpy as np
 import pytest
 
-from trader.risk.coverage import (
-    christoffersen,
-    coverage_of,
-    kupiec,
-    p_of,
-    rolling_exceptions,
-    traffic_light,
-)
+from trader.risk.coverage import christoffersen, coverage_of, kupiec, p_of, rolling_exceptions
 
 
 @pytest.mark.parametrize(
@@ -22,9 +15,8 @@ def test_the_counts_that_kupiec_does_not_reject(p: float, days: int, least: int,
 
 
 def test_the_colours_of_basel() -> None:
-    assert [traffic_light(count) for count in (0, 4, 5, 9, 10, 250)] == [
-        "green", "green", "yellow", "yellow", "red", "red",
-    ]  # fmt: skip
+    judged = [coverage_of(np.arange(250) < count, confidence=0.99) for count in (0, 4, 5, 9, 10, 250)]
+    assert [one.light for one in judged] == ["green", "green", "yellow", "yellow", "red", "red"]
 
 
 def test_no_exceptions_and_only_exceptions_have_a_likelihood() -> None:

@@ -35,13 +35,14 @@ def coverage_of(exceptions: NDArray[np.bool_], *, confidence: float) -> Coverage
     """Judge a row of days, True where the loss was above the value at risk, oldest first."""
     days, count = len(exceptions), int(exceptions.sum())
     is_basel = days == TRIAL_DAYS and abs(confidence - 0.99) < 1e-9  # noqa: PLR2004 -- Basel's own
+    light: Light = "red" if count >= _RED else "yellow" if count >= _YELLOW else "green"
     return Coverage(
         days,
         count,
         days * (1.0 - confidence),
         p_of(kupiec(days, count, confidence=confidence)),
         p_of(christoffersen(exceptions)),
-        traffic_light(count) if is_basel else None,
+        light if is_basel else None,
     )
 
 
@@ -65,11 +66,6 @@ def christoffersen(exceptions: NDArray[np.bool_]) -> float:
     quiet, stormy = after[~before], after[before]
     apart = sum(_likelihood(len(part), int(part.sum()), part.mean()) for part in (quiet, stormy) if len(part))
     return 2.0 * (apart - _likelihood(len(after), int(after.sum()), float(after.mean())))
-
-
-def traffic_light(exceptions: int) -> Light:
-    """Return Basel's colour of so many exceptions in 250 days at 0.99."""
-    return "red" if exceptions >= _RED else "yellow" if exceptions >= _YELLOW else "green"
 
 
 def p_of(ratio: float) -> float:

@@ -18,7 +18,7 @@ from trader.risk.conduct import ConductOfAccount, ConductOfOne
 from trader.risk.limits import Limits, OrderLimits
 from trader.risk.orders import CODES
 from trader.risk.regime import tightness_of
-from trader.risk.rings import MEASURED, Bucket, By, Limited, Of, Rings, limited
+from trader.risk.rings import MEASURED, Bucket, By, Of, Rings, limited
 from trader.risk.rules import Rules
 from trader.risk.value_at_risk import dollars
 
@@ -60,14 +60,13 @@ def levels_of(bound: Bound) -> list[float]:
     return [level for level in (bound.soft, bound.hard) if level is not None]
 
 
-# Measures beside those of a set of positions, and the first wholes that one is part of: of dollars, of the account's
-# equity; then a strategy's own in their order.
+# Measures beside those of a set of positions; and what one is part of: of nothing, of the account's equity, of its own.
 _NAV, _FREE = len(Of), len(Of) + 1
 _DOLLARS, _ACCOUNT, _OWN = range(3)
 
 
 class Gauge(NamedTuple):
-    """One limit on a measure of ``members``: positions of the account by symbol, then by slot; ``whole`` it is part of.
+    """One limit on a measure of ``members``: positions of the account by symbol, then by slot; whose equity it is of.
 
     ``of`` and ``by`` are of :class:`~trader.risk.rings.Of` and :class:`~trader.risk.rings.By`.
     """
@@ -76,14 +75,11 @@ class Gauge(NamedTuple):
     of: int
     by: int
     members: "Places"
-    whole: int
+    owner: int = _ACCOUNT
 
 
 class Read(NamedTuple):
-    """What each gauge measures and what that is part of (1: of nothing); and by what both move with all prices.
-
-    ``nav`` is the account's net asset value in dollars, other hands included.
-    """
+    """What each gauge measures and is part of (1: nothing), by what both move with all prices; the account's equity."""
 
     measures: "Floats"
     wholes: "Floats"
@@ -114,7 +110,8 @@ class Gauges:
         self._members = np.concatenate([*sets.values()])
         self._begins = np.cumsum([0, *map(len, sets.values())])[:-1]
         self._of = np.array([gauge.of for gauge in self.all], dtype=np.intp)
-        self._whole = np.array([gauge.whole for gauge in self.all], dtype=np.intp)
+        parts = {By.EQUITY, By.EQUITY_ALWAYS}
+        self._whole = np.array([gauge.owner if gauge.by in parts else _DOLLARS for gauge in self.all], dtype=np.intp)
         levels = [(number, level) for number, gauge in enumerate(self.all) for level in levels_of(gauge.check.bound)]
         self._gauge_of = np.array([number for number, _ in levels], dtype=np.intp)
         self._limits = np.array([level for _, level in levels])
@@ -232,20 +229,20 @@ class Gauges:
         of, account = self._exposures, rules.account
         for one in limited(account, "account", "risk.account"):
             if one.of != Of.POSITION:
-                yield _gauge(one, self._symbols)
+                yield Gauge(one.check, one.of, one.by, self._symbols)
         for name, group in rules.groups.items():
             ranks = [of.rank[one] for one in group.strategies if one in of.rank]
             for one in limited(group, f"group {name}", f"risk.groups.{name}"):
-                yield _gauge(one, self._slots[np.isin(self._owner, ranks)])
+                yield Gauge(one.check, one.of, one.by, self._slots[np.isin(self._owner, ranks)])
         for name, own in limits.items():
             for one in limited(own, f"strategy {name}", f"risk_config of strategy {name}: "):
-                yield _gauge(one, self._slots[of.slots_of[name]], _OWN + of.rank[name])
+                yield Gauge(one.check, one.of, one.by, self._slots[of.slots_of[name]], _OWN + of.rank[name])
         yield from self._of_symbols(Rings(rules, limits, of))
         for rule, measure, by in (("min_equity", _NAV, By.NUMBER), ("min_cash_buffer", _FREE, By.EQUITY_ALWAYS)):
             if bound := getattr(account, rule):
                 unit: Unit = "$" if measure == _NAV else "of equity"
                 check = check_of(rule, bound, scope="account", key=f"risk.account.{rule}", unit=unit)
-                yield _gauge(Limited(check.first, measure, by, check), self._symbols)
+                yield Gauge(check, measure, by, self._symbols)
 
     def _of_symbols(self, rings: Rings) -> Iterator[Gauge]:
         buckets: dict[int, Bucket] = {}
@@ -253,12 +250,7 @@ class Gauges:
             found = rings.account(symbol)
             for one in sorted(found.limits, key=lambda one: one.check.key.startswith("risk.account")):
                 if one.of == Of.POSITION:
-                    yield _gauge(one, self._symbols[number : number + 1])
+                    yield Gauge(one.check, one.of, one.by, self._symbols[number : number + 1])
             buckets |= {bucket.number: bucket for bucket in found.buckets}
         for row, bucket in sorted(buckets.items()):
-            yield Gauge(bucket.check, Of.GROSS, By.EQUITY, np.flatnonzero(rings.members[row]), _ACCOUNT)
-
-
-def _gauge(one: Limited, members: "Places", equity: int = _ACCOUNT) -> Gauge:
-    whole = equity if one.by in {By.EQUITY, By.EQUITY_ALWAYS} else _DOLLARS
-    return Gauge(one.check, one.of, one.by, members, whole)
+            yield Gauge(bucket.check, Of.GROSS, By.EQUITY, np.flatnonzero(rings.members[row]))

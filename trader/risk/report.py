@@ -130,8 +130,11 @@ def names_of(terms: VarLimits, past: Past) -> list[str]:
 
 def stress_named(name: str, book: Book, past: Past, terms: VarLimits) -> StressReport:
     """Return what one of :func:`names_of` does."""
-    if name in STRETCHES:
-        return _replayed(name, book, past)
+    if (days := STRETCHES.get(name)) is not None:
+        moves, day = worst_stretch(np.nan_to_num(book.weights), past, days)
+        last = str(np.datetime64(day - 1, "D"))  # days are numbered by the midnight that ends them
+        title = f"{days} day{'s' if days > 1 else ''} until {last}"
+        return _stress(name, title, Moves(moves, _basis("replayed", past)), book)
     if name == REVERSE:
         return _reversed(book, past)
     own = {scenario.name: scenario for scenario in terms.scenarios}
@@ -156,14 +159,6 @@ def _stress(name: str, title: str, moves: Moves, book: Book, *, distance: float 
     gain = sum(line.gain for line in lines)
     fraction = gain / book.equity if book.equity > 0.0 else nan
     return StressReport(name, title, gain, fraction, lines, distance, notes)
-
-
-def _replayed(name: str, book: Book, past: Past) -> StressReport:
-    days = STRETCHES[name]
-    moves, day = worst_stretch(np.nan_to_num(book.weights), past, days)
-    last = str(np.datetime64(day - 1, "D"))  # days are numbered by the midnight that ends them
-    title = f"{days} day{'s' if days > 1 else ''} until {last}"
-    return _stress(name, title, Moves(moves, _basis("replayed", past)), book)
 
 
 def _reversed(book: Book, past: Past) -> StressReport:
