@@ -22,7 +22,6 @@ from trader.risk.sums import Change, Sums, Totals, add
 _ACCOUNT: Final = frozenset({"account"})
 _TIGHTENED: Final = frozenset({By.EQUITY, By.DOLLARS})
 
-
 # An opening that was asked about: what it meets in the account and changes there; the slot's number, what changes there
 # (None where nobody asks), and the sums that this goes into.
 _Asked = tuple[Opening, OfAccount, Change, int, Change | None, list[Totals]]
@@ -95,8 +94,7 @@ class ExposureControls:
             before = sums.sets[row]
             if not (before + grown) * share <= first and not before + grown <= before:
                 self._tell(found, check, (before + grown) * share / tightness, tightness)
-        place, own = 0, None
-        counted: list[Totals] = []
+        place, own, counted = 0, None, list[Totals]()
         if rings := self._rings.rings(intent.strategy):
             slots, place = sums.slots, self._rings.place(intent.strategy, intent.symbol)
             own = slots.positions.change(place, signed, mark)

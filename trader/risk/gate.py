@@ -79,7 +79,10 @@ class Gate:
         try:
             broken = self._broken(question, reserved)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in a check, nothing is opened on it
-            broken = _failed(error)
+            why = f"error: {type(error).__name__}: {error}"
+            broken = Breach(
+                "check_failed", "order", "an answer", why, hint="report it; until then only reductions leave"
+            )
         if broken is None:
             if not self._is_plain:
                 self._sums.count()
@@ -112,7 +115,7 @@ class Gate:
     def _breaches(self, question: Question, reserved: Decimal) -> Iterator[Breach]:
         strategy, symbol = question.intent.strategy, question.intent.symbol
         if self._flags and (flag := self._closing(strategy, symbol)):
-            yield _flagged(flag)
+            yield Breach("reduce_only", flag.scope, f"{flag.kind} {flag.limit}", flag.value, hint=end_of(flag))
         if broken := broken_on_its_own(question, self._limits[strategy], reserved):
             yield broken
         if self._is_plain:
@@ -170,12 +173,3 @@ def _assert_reduces(question: Question) -> None:
     intent, position = question.intent, question.standing.position
     is_smaller = intent.qty <= position.copy_abs() and (position > 0) is (intent.side.sign < 0)
     assert is_smaller, f"{intent} reduces more than {position}"
-
-
-def _flagged(flag: FlagRaised) -> Breach:
-    return Breach("reduce_only", flag.scope, f"{flag.kind} {flag.limit}", flag.value, hint=end_of(flag))
-
-
-def _failed(error: Exception) -> Breach:
-    why = f"error: {type(error).__name__}: {error}"
-    return Breach("check_failed", "order", "an answer", why, hint="report it; until then only reductions leave")
