@@ -174,9 +174,8 @@ class Rings:
                 yield Ring(scope, rows, limits, most_of(limits), frozenset({"account", scope}), is_own=False)
         scope = f"strategy {strategy}"
         if limits := [*limited(self._limits[strategy], scope, f"risk_config of strategy {strategy}: ")]:
-            yield Ring(
-                scope, [self.rows[strategy]], limits, most_of(limits), frozenset({"account", scope}), is_own=True
-            )
+            rows = [self.rows[strategy]]
+            yield Ring(scope, rows, limits, most_of(limits), frozenset({"account", scope}), is_own=True)
 
     def _with_limits(self) -> Iterator[tuple[Check, list[float]]]:
         """Give every sector, category and class that has a limit, and which symbols are in it."""
