@@ -84,7 +84,8 @@ class ControlRoom:
         self._seen = self._see()  # of the last look
         # What was looked at last, and within what it may be now without crossing a limit; None: nobody has asked yet.
         self._weighed = np.zeros(0)
-        self._gauged: list[float] = []
+        self._gauged: Sequence[float] = ()
+        self._shares: Sequence[Floats] = ()
         self._calm: _Range | None = None
         self._still: _Range | None = None
 
@@ -192,10 +193,10 @@ class ControlRoom:
             breach = Breach(rung.kind, rung.scope, limit, value, rung.level)
             self._raise(ts, breach, until=latched_until(rung.kind, content, self._zone))
         known = {(rung.scope, rung.kind, rung.level) for rung, _, _ in broken}
-        told = [flag for flag in self._account.flags.values() if flag.action == Action.ALERT and flag.kind in LOSSES]
-        for flag in told:
-            if flag.until == BY_A_PERSON and (flag.scope, flag.kind, flag.level) not in known:
-                self._clear(ts, flag, "measure")  # nothing waits for a person
+        for flag in [flag for flag in self._account.flags.values() if flag.kind in LOSSES]:
+            is_told = flag.action == Action.ALERT and flag.until == BY_A_PERSON  # nothing waits for a person
+            if is_told and (flag.scope, flag.kind, flag.level) not in known:
+                self._clear(ts, flag, "measure")
         if equities[0] <= 0.0:
             self._raise(ts, Breach(NAV, ACCOUNT, "> $0", f"${equities[0]:.2f}"), until=BY_A_PERSON)
         self._weighed, self._calm = equities, None
@@ -213,12 +214,10 @@ class ControlRoom:
         """Return the capital that came and went in ``events``, by scope."""
         flows: dict[str, Decimal] = {}
         for event in events:
-            match event:
-                case SandboxOpened(strategy=name, cash=amount) | CapitalChanged(strategy=name, amount=amount):
-                    for scope in self._scopes_of(name):
-                        flows[scope] = EXACT.add(flows.get(scope, ZERO), amount)
-                case _:
-                    pass
+            if isinstance(event, SandboxOpened | CapitalChanged):
+                amount = event.cash if isinstance(event, SandboxOpened) else event.amount
+                for scope in self._scopes_of(event.strategy):
+                    flows[scope] = EXACT.add(flows.get(scope, ZERO), amount)
         return flows
 
     def _gauge(self, ts: int) -> None:
