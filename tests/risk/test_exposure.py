@@ -212,7 +212,7 @@ def test_a_strategy_is_held_to_limits_of_its_own_on_its_own_equity(rule: str) ->
     verdict = ask(gate, "11", symbol="QQQ" if rule == "max_positions" else "SPY")
     assert refused(verdict) == (rule, "strategy one")
     assert isinstance(verdict, Denied)
-    assert f"risk_config of strategy one: {rule}" in verdict.hint
+    assert f"risk_config.{rule} of strategy one" in verdict.hint
     assert isinstance(ask(gate, "50", strategy="two"), Approved)
 
 

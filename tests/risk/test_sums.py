@@ -93,7 +93,7 @@ def test_an_order_fits_where_no_figure_is_beyond_its_lowest_level(rule: str) -> 
         if by in {By.EQUITY, By.EQUITY_ALWAYS} and equity:
             level /= equity
         limits: dict[str, Any] = loose | {rule: Bound(soft=level)}
-        most = most_of([*limited(AccountLimits(**limits), "account", "risk.account")])
+        most = most_of([*limited(AccountLimits(**limits), "account", "risk.account.{}")])
         assert sums.fits(change, most, equity=equity, tightness=tightness) == (part >= 1.0 and equity > 0.0)
 
 

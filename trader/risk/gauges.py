@@ -227,15 +227,15 @@ class Gauges:
     def _planned(self, rules: Rules, limits: Mapping[str, Limits]) -> Iterator[Gauge]:
         """Yield the limits of the account, of groups, strategies, symbols and sets of them, and on money."""
         of, account = self._exposures, rules.account
-        for one in limited(account, "account", "risk.account"):
+        for one in limited(account, "account", "risk.account.{}"):
             if one.of != Of.POSITION:
                 yield Gauge(one.check, one.of, one.by, self._symbols)
         for name, group in rules.groups.items():
             ranks = [of.rank[one] for one in group.strategies if one in of.rank]
-            for one in limited(group, f"group {name}", f"risk.groups.{name}"):
+            for one in limited(group, f"group {name}", f"risk.groups.{name}.{{}}"):
                 yield Gauge(one.check, one.of, one.by, self._slots[np.isin(self._owner, ranks)])
         for name, own in limits.items():
-            for one in limited(own, f"strategy {name}", f"risk_config of strategy {name}: "):
+            for one in limited(own, f"strategy {name}", f"risk_config.{{}} of strategy {name}"):
                 yield Gauge(one.check, one.of, one.by, self._slots[of.slots_of[name]], _OWN + of.rank[name])
         yield from self._of_symbols(Rings(rules, limits, of))
         for rule, measure, by in (("min_equity", _NAV, By.NUMBER), ("min_cash_buffer", _FREE, By.EQUITY_ALWAYS)):

@@ -116,7 +116,7 @@ class Rings:
         self._rules = rules
         self._limits = limits
         self._exposures = exposures
-        self._general = [*limited(rules.account, "account", "risk.account")]
+        self._general = [*limited(rules.account, "account", "risk.account.{}")]
         self._sets = [*self._with_limits()]
         self.members: Floats = np.array([members for *_, members in self._sets])
         self._accounts: dict[str, OfAccount] = {}
@@ -164,16 +164,16 @@ class Rings:
             elif own is None or not getattr(own, one.check.rule):
                 yield one._replace(check=one.check._replace(scope=f"symbol {symbol}"))
         if own is not None:
-            yield from limited(own, f"symbol {symbol}", f"risk.symbols.{symbol}")
+            yield from limited(own, f"symbol {symbol}", f"risk.symbols.{symbol}.{{}}")
 
     def _rings_of(self, strategy: str) -> Iterator[Ring]:
         for name, group in self._rules.groups.items():
             scope = f"group {name}"
-            if strategy in group.strategies and (limits := [*limited(group, scope, f"risk.groups.{name}")]):
+            if strategy in group.strategies and (limits := [*limited(group, scope, f"risk.groups.{name}.{{}}")]):
                 rows = sorted(self.rows[one] for one in group.strategies if one in self.rows)
                 yield Ring(scope, rows, limits, most_of(limits), frozenset({"account", scope}), is_own=False)
         scope = f"strategy {strategy}"
-        if limits := [*limited(self._limits[strategy], scope, f"risk_config of strategy {strategy}: ")]:
+        if limits := [*limited(self._limits[strategy], scope, f"risk_config.{{}} of strategy {strategy}")]:
             rows = [self.rows[strategy]]
             yield Ring(scope, rows, limits, most_of(limits), frozenset({"account", scope}), is_own=True)
 
@@ -207,9 +207,8 @@ def most_of(limits: Sequence[Limited]) -> Most:
 
 
 def limited(limits: object, scope: str, key: str) -> Iterator[Limited]:
-    """Yield a check for every bound on exposure that ``limits`` have; ``key`` is where they stand in the settings."""
+    """Yield a check for every bound on exposure in ``limits``; ``key`` is where one stands, ``{}`` in it the rule."""
     for rule, (of, by) in MEASURED.items():
         if bound := getattr(limits, rule, None):
-            place = f"{key}{rule}" if key.endswith(" ") else f"{key}.{rule}"
-            check = check_of(rule, bound, scope=scope, key=place, unit=UNITS[by])
+            check = check_of(rule, bound, scope=scope, key=key.replace("{}", rule), unit=UNITS[by])
             yield Limited(check.first, of.value, by.value, check)
