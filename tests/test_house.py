@@ -53,7 +53,7 @@ ROOM_LINES = {
     # its client, the file that halts, what they are shown) 1550, recovery, recorder and replay 600.
     "live": 4850,
 }
-PACKAGE_LINES = 44_000  # 20,000 were planned; Alpaca's two sides are 14,000, crashes 8,000, risk 9,000
+PACKAGE_LINES = 43_500  # 20,000 were planned; Alpaca's two sides are 14,000, crashes 8,000, risk 9,000
 FILE_LINES, FILE_LINES_EVER = 400, 600
 FUNCTION_LINES, FUNCTION_LINES_EVER = 40, 70
 MEDIAN_FUNCTION_LINES = 12
@@ -62,10 +62,7 @@ PARAMETERS = 6
 NESTING = 3
 
 # The exceptions: "trader/books/ledger.py": lines, or "trader/books/ledger.py:apply": lines, each with its reason.
-LONG_FILES: dict[str, int] = {
-    "trader/engine/desk.py": 416,  # one wish's way from target to books reads in one piece
-    "trader/model/events.py": 440,  # the list of all that can become true
-}
+LONG_FILES: dict[str, int] = {}
 LONG_FUNCTIONS: dict[str, int] = {}
 
 CORE = {"model", "strategies", "director", "risk", "execution", "books", "capital", "engine"}

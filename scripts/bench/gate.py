@@ -138,7 +138,7 @@ class Desk:
         """Give the desk's commands to the venue."""
         for command in step.commands:  # type: ignore[attr-defined]
             if isinstance(command, SubmitOrder):
-                self.venue.submit(command.approved)
+                self.venue.submit(command.approved, command.crossed)
 
     def minute(self, batch: Ticks) -> None:
         """Take one minute: fills first, then the desk."""
