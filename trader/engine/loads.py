@@ -40,7 +40,7 @@ class Loads:
         self._portfolio = desk.portfolio
         self._factor = rules.ladder.weekly_factor
         self._listings = listings
-        self._model = desk.tails._model  # noqa: SLF001 -- the gate's: read once for both
+        self._model = desk.tails.model  # the gate's: read once for both
         self._past: Past | None = None
         self._had_stale = False
         terms = rules.var

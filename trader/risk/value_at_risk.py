@@ -112,7 +112,7 @@ class TailControl:
 
     def __init__(self, model: TailModel) -> None:
         """Judge by ``model`` and the limits it was made with."""
-        self._model = model
+        self.model = model
         limits = model.limits
         bounds = {"max_var": limits.max_var, "max_es": limits.max_es}
         if limits.scenarios:
@@ -136,7 +136,7 @@ class TailControl:
 
         What cannot be known is beyond any limit.
         """
-        past, number = self._model.at(opening.question.now), opening.number
+        past, number = self.model.at(opening.question.now), opening.number
         worth = opening.signed * exposures.marks.item(number)
         if past is not self._past:
             self._take(past)
@@ -165,7 +165,7 @@ class TailControl:
 
     def _take(self, past: Past) -> None:
         """Begin anew with other days."""
-        is_normal = self._model.limits.method == "parametric" or not len(past.days)
+        is_normal = self.model.limits.method == "parametric" or not len(past.days)
         spreads = np.sqrt(past.covariance.diagonal()) + past.alone
         self._past, self._spreads, self._version = past, np.where(is_normal, spreads, nan).tolist(), -1
 
@@ -174,19 +174,19 @@ class TailControl:
         spread = abs(worth) * self._spreads[number]
         losses = [spread * unit for unit in self._units]
         if "max_stress" in self._checks:
-            losses[-1] = float((self._model.shocks[:, number] * -worth).max())
+            losses[-1] = float((self.model.shocks[:, number] * -worth).max())
         return losses
 
     def tail(self, exposures: Exposures, now: int) -> Tail:
         """Return the tail of what the account holds, in dollars; NaN where it cannot be known."""
-        return tail_of(dollars(exposures.net, exposures.marks), self._model.at(now), self._model.limits)
+        return tail_of(dollars(exposures.net, exposures.marks), self.model.at(now), self.model.limits)
 
     def standing(self, high: Floats, low: Floats, now: int, *, nav: float, tightness: float = 1.0) -> list[Breach]:
         """Return each limit that is broken as things are: dollars by symbol, were all on its way bought, or sold.
 
         What cannot be known is beyond any limit here too.
         """
-        past, box = self._model.at(now), _Box(high, low)
+        past, box = self.model.at(now), _Box(high, low)
         broken = self._broken(box, past, self._measures(box, past), nav=nav, tightness=tightness)
         return [breach for _, _, breach in broken]
 
@@ -207,13 +207,13 @@ class TailControl:
 
     def _measures(self, box: "_Box", past: Past) -> dict[str, "_Measure"]:
         """Return what each rule that is set looks at."""
-        checks, limits, measures = self._checks, self._model.limits, dict[str, _Measure]()
+        checks, limits, measures = self._checks, self.model.limits, dict[str, _Measure]()
         if "max_var" in checks or "max_es" in checks:
             tail = tail_of(worst_corner(box.high, box.low, past.covariance), past, limits)
             how = f"{limits.confidence:g}, {limits.horizon} d, {tail.method}"
             measures = {"max_var": _Measure(tail.var, how), "max_es": _Measure(tail.es, how)}
         if "max_stress" in checks:
-            gains = np.minimum(self._model.shocks * box.high, self._model.shocks * box.low)
+            gains = np.minimum(self.model.shocks * box.high, self.model.shocks * box.low)
             losses = -np.where(box.is_held, gains, 0.0).sum(axis=1)
             worst = int(np.argmax(losses))
             measures["max_stress"] = _Measure(float(losses[worst]), limits.scenarios[worst].name)
@@ -221,9 +221,9 @@ class TailControl:
 
     def _missing(self, box: "_Box", past: Past, nav: float) -> str:
         """Say what was not known."""
-        few = np.isnan(past.alone) | np.isnan(self._model.shocks).any(axis=0)
+        few = np.isnan(past.alone) | np.isnan(self.model.shocks).any(axis=0)
         unmarked, unseen = (
-            ", ".join(self._model.symbols[number] for number in np.flatnonzero(which & box.is_held))
+            ", ".join(self.model.symbols[number] for number in np.flatnonzero(which & box.is_held))
             for which in (np.isnan(box.high + box.low), few)
         )
         if unmarked:
