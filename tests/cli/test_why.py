@@ -126,7 +126,7 @@ async def test_a_folder_without_books_says_which_ones_can_be_named(say: Say) -> 
     assert code == 3
     assert "no trader runs with" in err
     assert "it holds no journal" in err
-    assert "a simulated market has one only where `run` was given it" in err
+    assert "those of a simulated market end with it" in err
 
 
 def test_the_command_lines_bound_is_the_desks() -> None:

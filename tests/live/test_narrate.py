@@ -24,6 +24,7 @@ from trader.model.events import (
     SymbolLocked,
 )
 from trader.model.orders import OrderStatus, Side, TradingState
+from trader.model.time import iso
 
 
 def test_a_refusal_is_said_once_a_day_and_whispered_after_that() -> None:
@@ -94,6 +95,17 @@ def test_an_override_is_told_with_who_asked_for_what_and_who_agreed() -> None:
     with capture_logs() as lines:
         Narrator().narrate(OverrideGranted(T0, asked))
     assert (lines[0]["event"], lines[0]["by"], lines[0]["approved_by"]) == ("override.granted", "ann", "bob")
+
+
+def test_a_flags_line_says_in_words_what_ends_it() -> None:
+    with capture_logs() as lines:
+        for until in (0, T0, -1):
+            Narrator().narrate(FlagRaised(T0, "strategy one", "loss_streak", "soft", "alert", "3", "3", until))
+    assert [line["ends"] for line in lines] == [
+        "it ends once loss_streak is known to be within its limit",
+        f"it ends at {iso(T0)}, or with `trader resume one`",
+        "it ends with `trader resume one`",
+    ]
 
 
 def test_every_event_has_a_line() -> None:

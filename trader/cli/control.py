@@ -73,8 +73,8 @@ def journal_of(folder: Path, where: str | None) -> Iterator["Journal"]:
     path = folder / JOURNAL
     if where is None and not path.exists():
         raise ConfigError(
-            f"no trader runs with {folder}, and it holds no journal: name another folder with --state-dir (a simulated"
-            " market has one only where `run` was given it), or with --journal books that are kept elsewhere"
+            f"no trader runs with {folder}, and it holds no journal: name another folder with --state-dir, or with"
+            " --journal books that are kept elsewhere (those of a simulated market end with it: ask while it runs)"
         )
     with closing(open_journal(where or path, is_new_allowed=False)) as journal:
         yield journal

@@ -8,7 +8,7 @@ import structlog
 from trader.model import events
 from trader.model.events import Event, FlagCleared, FlagRaised, OrderMoved
 from trader.model.orders import OrderIntent, OrderStatus
-from trader.risk.escalation import Action
+from trader.risk.escalation import Action, end_of
 
 log = structlog.get_logger()
 
@@ -75,6 +75,8 @@ def _values_of(event: Event) -> dict[str, Any]:
     values = msgspec.structs.asdict(event)
     if isinstance(event, FlagRaised | FlagCleared):
         values["threshold"] = values.pop("level")  # a line has a level of its own
+    if isinstance(event, FlagRaised):
+        values["ends"] = end_of(event)
     return values
 
 
