@@ -85,7 +85,8 @@ class ConductControls:
 
     def breaches(self, opening: Opening) -> list[Breach]:
         """Return each limit that an opening breaks, the strategy's own first."""
-        conduct, intent, found = self._conduct, opening.intent, list[Breach]()
+        conduct, intent = self._conduct, opening.intent
+        found: list[Breach] = []
         own = conduct.strategies.get(intent.strategy, _NOTHING)
         for plan, tally in ((self._plans.get(intent.strategy), own.tally), (self._account, conduct.account)):
             if plan is not None:
@@ -233,11 +234,14 @@ def _open_in_symbol(seen: _Seen) -> float:
 def _walked(seen: _Seen) -> float:
     """Return by how much of the price own executions on this side moved it, against us, up to this order."""
     intent = seen.intent
-    tally, is_buy = seen.conduct.symbols.get(intent.symbol, _UNSEEN), intent.side.sign > 0
-    newest, before = (tally.lowest, tally.lowest_before) if is_buy else (tally.highest, tally.highest_before)
+    tally = seen.conduct.symbols.get(intent.symbol, _UNSEEN)
     periods = intent.ts // RECENT - tally.period
-    if periods > 0:
-        newest, before = None, newest if periods == 1 else None
+    if periods > 1:
+        return 0.0
+    is_buy = intent.side.sign > 0
+    newest, before = (tally.lowest, tally.lowest_before) if is_buy else (tally.highest, tally.highest_before)
+    if periods == 1:
+        newest, before = None, newest
     best = newest if before is None or (newest is not None and (newest < before) is is_buy) else before
     if best is None:
         return 0.0

@@ -94,7 +94,8 @@ class ExposureControls:
             before = sums.sets[row]
             if not (before + grown) * share <= first and not before + grown <= before:
                 self._tell(found, check, (before + grown) * share / tightness, tightness)
-        place, own, counted = 0, None, list[Totals]()
+        place, own = 0, None
+        counted: list[Totals] = []
         if rings := self._rings.rings(intent.strategy):
             slots, place = sums.slots, self._rings.place(intent.strategy, intent.symbol)
             own = slots.positions.change(place, signed, mark)
