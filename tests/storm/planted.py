@@ -180,8 +180,8 @@ _DESK = [
     Sabotage(
         "a pause lets openings through",
         "trader.risk.basics:_stopped",
-        "standing.state is not TradingState.ACTIVE",
-        "standing.state is TradingState.HALTED",
+        "standing.state is not _ACTIVE",
+        "standing.state == 'halted'",
     ),
     Sabotage("a lost day goes on", "trader.risk.basics:_counted_out", "if standing.loss_reached:", "if False:"),
     Sabotage(

@@ -3,12 +3,13 @@
 from decimal import Decimal
 
 from trader.model.money import EXACT, ZERO
-from trader.model.orders import OrderIntent, Side, TradingState
+from trader.model.orders import OrderIntent, TradingState
 from trader.model.views import Question, Standing
 from trader.risk.bounds import Breach
 from trader.risk.checks import RESTART
 from trader.risk.limits import Limits
 
+_ACTIVE = TradingState.ACTIVE  # an enumeration's members are slow to look up
 HELD = "held"  # the rule that refuses entries while data or the order stream cannot be trusted; it passes by itself
 
 
@@ -31,7 +32,7 @@ def broken_at_any_size(intent: OrderIntent, standing: Standing, limits: Limits) 
 
 
 def _stopped(intent: OrderIntent, standing: Standing) -> Breach | None:
-    if standing.state is not TradingState.ACTIVE:
+    if standing.state is not _ACTIVE:
         hint = f"trader resume {intent.strategy}, or trader resume for the whole desk"
         return Breach(
             standing.state.value, f"strategy {intent.strategy}", "no openings", "until it is resumed", hint=hint
@@ -47,7 +48,7 @@ def _counted_out(intent: OrderIntent, standing: Standing, limits: Limits) -> Bre
         return _own(intent, "max_daily_loss", f"${limits.max_daily_loss}", "reached today")
     if limits.max_daily_trades is not None and standing.daily_trades >= limits.max_daily_trades:
         return _own(intent, "max_daily_trades", str(limits.max_daily_trades), str(standing.daily_trades))
-    if intent.side is Side.SELL and not limits.allow_short:
+    if intent.side.sign < 0 and not limits.allow_short:
         hint = f"set allow_short of strategy {intent.strategy} to true {RESTART}"
         return Breach("allow_short", f"strategy {intent.strategy}", "false", f"sell {intent.qty}", hint=hint)
     if standing.cash <= ZERO:
