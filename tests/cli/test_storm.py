@@ -5,10 +5,11 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from tests.storm.sabotage import Sabotage, planted
+from tests.storm.planted import SABOTAGES
+from tests.storm.sabotage import planted
 from trader.cli.storm import command
 
-BROKE = Sabotage("", "trader.books.book:Book.free_cash", "EXACT.subtract(self.cash, self.reserved)", "self.cash")
+BROKE = next(one for one in SABOTAGES if one.where.endswith("Book.free_cash"))
 FOUND = 8
 
 
