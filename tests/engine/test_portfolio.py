@@ -40,6 +40,8 @@ class ArraysAreARecount:
         arrays, recount = _arrays(world.engine), _recount(world.engine)
         wrong = {name: (arrays[name], true) for name, true in recount.items() if not _is_same(arrays[name], true)}
         assert not wrong
+        for symbol in world.engine.listings:  # a trace of a closed position would be one
+            assert arrays[f"net {symbol}"] == recount[f"net {symbol}"]
         assert arrays.keys() == recount.keys()
 
 

@@ -63,9 +63,11 @@ class Arrays:
         self.held = np.array([float(box.held[name]) for box, name in slots])
         self.held_buys = np.array([float(box.buys[name]) for box, name in slots])
         self.held_sells = np.array([float(box.sells[name]) for box, name in slots])
-        self.net = np.array([float(symbol.external) for symbol in desk.symbols.values()])
+        self.net = np.array([  # of the exact sum, as the desk has it
+            float(symbol.external + sum(box.held.get(name, 0) for box in boxes))
+            for name, symbol in desk.symbols.items()
+        ])  # fmt: skip
         self.buys, self.sells = np.zeros(len(self.symbols)), np.zeros(len(self.symbols))
-        np.add.at(self.net, self.symbol_of, self.held)
         np.add.at(self.buys, self.symbol_of, self.held_buys)
         np.add.at(self.sells, self.symbol_of, self.held_sells)
         self.cash = np.array([float(box.cash) for box in boxes])

@@ -25,6 +25,7 @@ from trader.model.events import (
     PositionSplit,
     SymbolUnlocked,
 )
+from trader.model.money import EXACT, ZERO
 from trader.model.orders import TERMINAL, Approved, Side
 from trader.risk.value_at_risk import dollars
 
@@ -129,18 +130,21 @@ class Portfolio:
         reserved[rank] += float(approved.reserved)
 
     def _count(self, listing: Listing) -> None:
+        """Look at one symbol anew; its net is summed exactly, for a trace of what is closed would be a position."""
         number = self.index[listing.instrument.symbol]
         ledger, symbol = self._ledger, listing.instrument.symbol
-        net, buys, sells = float(ledger.account.external.get(symbol, 0)), 0.0, 0.0
+        net, buys, sells = ledger.account.external.get(symbol, ZERO), 0.0, 0.0
         for slot in listing.slots:
             bought, sold = _unfilled(slot)
             self.held[slot.rank], self.held_buys[slot.rank], self.held_sells[slot.rank] = slot.held, bought, sold
-            net, buys, sells = net + slot.held, buys + bought, sells + sold
+            buys, sells = buys + bought, sells + sold
+            if slot.held:
+                net = EXACT.add(net, slot.position.qty)
         if len(ledger.books) > len(self.rank):
             for name, book in ledger.books.items():
                 if name not in self.rank and symbol in book.positions:  # of strategies that are no longer traded
-                    net += float(book.positions[symbol].qty)
-        self.net[number], self.buys[number], self.sells[number] = net, buys, sells
+                    net = EXACT.add(net, book.positions[symbol].qty)
+        self.net[number], self.buys[number], self.sells[number] = float(net), buys, sells
 
     def _count_cash(self) -> None:
         books = self._ledger.books
