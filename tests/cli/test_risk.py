@@ -137,6 +137,8 @@ async def test_without_a_desk_daily_bars_are_asked_for_and_the_books_measured_wi
             writer.writerow(["SPY", iso(one.ts - DAY // 2), *[one.close] * 4, 1000])
     without = await say()
     code, out, _ = await say("--daily", str(path))
+    path.with_name("qqq.csv").write_text(path.read_text().replace("SPY", "QQQ"))
+    unpriced = await say("--daily", str(path.with_name("qqq.csv")))
     stress = await say("--daily", str(path), "--stress", "worst-day", "--json")
     assert without[0] == 7
     assert "or give --daily FILE: the books know no prices" in without[2]
@@ -144,3 +146,7 @@ async def test_without_a_desk_daily_bars_are_asked_for_and_the_books_measured_wi
     assert out.startswith("no desk, ")
     assert "SPY" in out
     assert json.loads(stress[1])["lines"][0]["basis"] == "replayed"
+    assert unpriced[0] == 0
+    assert "Nothing is held." not in unpriced[1]
+    assert "Of what is held nothing has a known price, and the equity is without it." in unpriced[1]
+    assert "SPY: left out of everything, for it has no price yet" in unpriced[1]

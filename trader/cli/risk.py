@@ -86,6 +86,8 @@ def _report(answer: dict[str, Any]) -> Iterator[str]:
         yield from ("", _tails(answer), "", _positions(answer), "", *_fit(answer))
     elif answer["sensitivity"]:
         yield "What is held cannot be measured: a desk reads past days where its settings have limits or filters."
+    elif answer["notes"]:
+        yield "Of what is held nothing has a known price, and the equity is without it."
     else:
         yield "Nothing is held."
     if answer["sensitivity"]:
