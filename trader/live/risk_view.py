@@ -14,7 +14,7 @@ from trader.engine.engine import Engine
 from trader.live.control_messages import Declined
 from trader.model.instruments import instrument_of
 from trader.model.ticks import Bar
-from trader.model.time import iso, utc
+from trader.model.time import SECOND, iso, utc
 from trader.registry import did_you_mean
 from trader.risk.past import History, Past, past_of
 from trader.risk.report import Book, RiskReport, StressReport, names_of, report, stress_named, stressed
@@ -47,7 +47,7 @@ class Seen(NamedTuple):
 
     def report(self) -> RiskReport:
         """Measure it."""
-        return report(self.book, self.past, self.terms, mode=self.mode, ts=iso(self.ts))
+        return report(self.book, self.past, self.terms, mode=self.mode, ts=iso(self.ts // SECOND * SECOND))
 
     def stress(self, wanted: AskStress) -> StressReport:
         """Stress it. Raises Declined for a name that is unknown, and for days that nobody knows."""
