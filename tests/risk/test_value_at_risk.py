@@ -239,6 +239,16 @@ def test_what_is_missing_refuses_an_opening_and_is_named() -> None:
     assert judge(TIGHT, Book([0.0, 0.0, 0.0]), question("A", Side.BUY, 1), *histories) == []
 
 
+def test_an_order_that_would_close_what_is_not_known_may_stay_away_so_the_next_one_is_refused_all_the_same() -> None:
+    limits = VarLimits(max_es=Bound(hard=0.5))
+    control = TailControl(model(limits, Days({}), history(seed=2), history(seed=3)))
+    book, closing = Book([-1.0, 1.0, 0.0]), question("A", Side.BUY, 1)
+    assert breaches(control, closing, book, nav=NAV) == []
+    book.buys[0] += 1.0
+    (breach,) = breaches(control, question("B", Side.BUY, 1), book, nav=NAV)
+    assert breach.value == "unknown: too few days of A are known"
+
+
 def test_a_stress_that_says_nothing_of_a_symbol_refuses_to_open_it_unless_it_is_meant_to_stand_still() -> None:
     histories = history(seed=1), Days({}, sigma_day=0.02), history(seed=3)
     rates = Scenario("rates", {"A": -0.1})

@@ -146,8 +146,8 @@ class TailControl:
         filled = box.with_order(number, worth)
         measures = self._measures(filled, past)
         broken = self._broken(filled, past, measures, nav=nav, tightness=tightness)
-        unfilled = self._alone(number, -worth)  # let pass, it may still stay away
-        self._most = [one.loss + max(0.0, loss) for one, loss in zip(measures.values(), unfilled, strict=True)]
+        unfilled = self._alone(number, -worth)  # let pass, it may still stay away; what is NaN is to remain it
+        self._most = [one.loss + max(loss, 0.0) for one, loss in zip(measures.values(), unfilled, strict=True)]
         self._version = -1 if broken else exposures.version
         before = self._measures(box, past) if broken else {}
         return [breach for rule, loss, breach in broken if not loss < before[rule].loss]
