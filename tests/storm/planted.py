@@ -216,8 +216,8 @@ _LIMITS = [
     Sabotage(
         "what other hands hold is no exposure",
         "trader.engine.portfolio:Portfolio._count",
-        "float(ledger.account.external.get(symbol, 0))",
-        "0.0",
+        "ledger.account.external.get(symbol, ZERO)",
+        "ZERO",
         500,
     ),
     Sabotage(
